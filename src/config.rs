@@ -1,0 +1,163 @@
+//! The validated configuration: what the rest of the core works with, built once per load.
+//!
+//! [`Config::from_bytes`] takes what Envoy hands over (JSON, or a serialized `google.protobuf.Struct`) and
+//! returns either this type or every problem found, each with its field's path.
+
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::limits::Limit;
+use crate::route::Route;
+use crate::token::claims::ClaimRules;
+use crate::token::keyset::KeySet;
+
+/// Everything an operator configures.
+#[derive(Debug)]
+pub struct Config {
+    /// `realm` of `WWW-Authenticate`.
+    pub realm: String,
+    /// The dialect of error bodies.
+    pub errors: Dialect,
+    /// Base URL of problem types; the kind is appended as a fragment.
+    pub problem_base: String,
+    /// Limits, cost, quotas and early scope only report (rule 14), for every tier.
+    pub dry_run: bool,
+    /// Issuers, in the order written.
+    pub issuers: Vec<Issuer>,
+    /// Tiers, in the order written.
+    pub tiers: Vec<Tier>,
+    /// Routes; the first match wins.
+    pub routes: Vec<Route>,
+    /// Names of the headers that the upstream gets.
+    pub forward: Forward,
+    /// Which rate limit fields responses carry.
+    pub rate_limit_headers: RateLimitHeaders,
+    /// The budget of a source address for failed credentials.
+    pub failed_credentials: Rc<[Limit]>,
+    /// The response header in which the upstream tells the actual cost, lower case.
+    pub settlement_header: Option<String>,
+    /// Bounds on what clients may send and on what a worker keeps.
+    pub bounds: Bounds,
+    /// What is allowed but unwise; logged at load. Each names its field's path.
+    pub warnings: Vec<String>,
+}
+
+/// The shape of error bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// RFC 9457 `application/problem+json`.
+    ProblemJson,
+    /// `text/plain`, one line.
+    Plain,
+}
+
+/// One issuer of tokens.
+#[derive(Debug)]
+pub struct Issuer {
+    /// What its tokens must say.
+    pub rules: ClaimRules,
+    /// Where its keys come from.
+    pub keys: KeySource,
+    /// Tiers that it may grant, by index; never empty.
+    pub tiers: Vec<usize>,
+    /// The tier of its tokens where no claim tells it.
+    pub default_tier: Option<usize>,
+    /// Schools that it may grant; `None`: any.
+    pub schools: Option<Vec<String>>,
+}
+
+/// Where keys come from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// From the configuration: a JWKS, or secrets for HS256, HS384 and HS512.
+    Inline(Rc<KeySet>),
+    /// From a URL, through an Envoy cluster.
+    Remote(Remote),
+}
+
+/// A document that is fetched through an Envoy cluster and kept fresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The cluster to send the request to.
+    pub cluster: String,
+    /// `:authority`.
+    pub authority: String,
+    /// `:path`, with the query.
+    pub path: String,
+    /// `:scheme`, `https` or `http`.
+    pub scheme: String,
+    /// How long one fetch may take.
+    pub timeout: Duration,
+    /// Longest time between two fetches; `Cache-Control` may shorten it.
+    pub refresh: Duration,
+    /// How long the last good document serves when fetches fail.
+    pub max_stale: Duration,
+    /// Shortest time between two fetches.
+    pub cooldown: Duration,
+}
+
+/// One tier.
+#[derive(Debug)]
+pub struct Tier {
+    /// Name, as tokens carry it.
+    pub name: String,
+    /// Its limits, all of which a request must pass.
+    pub limits: Rc<[Limit]>,
+    /// Ceiling for the cost of one request.
+    pub max_cost: Option<NonZeroU32>,
+    /// Limits, cost and quotas of this tier only report.
+    pub dry_run: bool,
+}
+
+/// Names of the forwarded headers, lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The approved schools.
+    pub schools: String,
+    /// The tier.
+    pub tier: String,
+    /// The client's id.
+    pub client: String,
+    /// How the list of schools is written.
+    pub schools_format: ListFormat,
+    /// A list of schools longer than this many bytes is refused (403).
+    pub schools_bytes_max: usize,
+    /// Whether `Authorization` reaches the upstream.
+    pub authorization: bool,
+}
+
+/// How a list is written into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFormat {
+    /// `a,b`
+    Comma,
+    /// `["a","b"]`
+    Json,
+}
+
+/// Which rate limit fields responses carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitHeaders {
+    /// `RateLimit-Policy` and `RateLimit`, draft-ietf-httpapi-ratelimit-headers-11.
+    Draft11,
+    /// `X-RateLimit-Limit`, `-Remaining`, `-Reset`, of the limit that is nearest to its end.
+    XRateLimit,
+    /// None.
+    Off,
+}
+
+/// Bounds on what clients may send and on what a worker keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Longest token, bytes.
+    pub token_bytes_max: usize,
+    /// Verified tokens that a worker keeps.
+    pub cached_tokens_max: usize,
+    /// Bytes of tokens and identities that a worker keeps.
+    pub cached_bytes_max: usize,
+    /// Requests of one worker that may wait for keys at the same time.
+    pub waiters_max: usize,
+    /// Longest `Retry-After`.
+    pub retry_after_max: Duration,
+}
