@@ -1,0 +1,2 @@
+//! The neighbours of hallpass in the local stack.
+fn main() {}
