@@ -1,0 +1,263 @@
+//! Documents that are fetched over the network (key sets): when to fetch, who fetches, and what a waiting request may expect.
+//!
+//! One small record per document in shared data is the truth of the whole process: the last good document's times
+//! and generation, and the claim of whoever fetches now. Every worker reads it on its ticks; whoever wins the swap
+//! of a claim fetches. Pure: the shell reads and swaps the record, sends the request, and reports what came of it.
+
+use std::time::Duration;
+
+use crate::config::Remote;
+use crate::time::{Now, micros};
+
+/// Added to the timeout of a fetch before its claim counts as abandoned (its worker may have been reloaded).
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
+/// `Cache-Control` never brings two regular fetches closer together than this.
+const REFRESH_MIN: Duration = Duration::from_secs(60);
+/// Longest pause after failures.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A recorded time further ahead than this is from before the clock was set back.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+/// The last good document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// When the request for it was sent.
+    pub started: Now,
+    /// When to fetch the next one.
+    pub refresh_at: Now,
+    /// When it stops serving.
+    pub stale_at: Now,
+    /// Names its content: equal content has an equal generation.
+    pub generation: u64,
+}
+
+/// The shared record of one document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// When the latest fetch started.
+    pub started: Now,
+    /// Until when the latest fetch is in flight; `None`: it ended.
+    pub in_flight_until: Option<Now>,
+    /// Earliest time of the next fetch.
+    pub next_at: Now,
+    /// Fetches that failed since the last good one.
+    pub failures: u32,
+    /// The last good document.
+    pub document: Option<Document>,
+}
+
+/// What a worker does on a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Idle,
+    /// Swap in this record and, if the swap wins, fetch.
+    Claim(Record),
+}
+
+/// What a request that needs a document not older than itself may expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// There is one: judge by it.
+    Fresh,
+    /// One may come in time.
+    Wait,
+    /// None will come in time.
+    Fail {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl Record {
+    /// Bytes of an encoded record.
+    pub const LEN: usize = 62;
+    const VERSION: u8 = 1;
+
+    /// What to do now; `wanted` is the arrival of the latest request that needs a document fetched after it.
+    pub fn on_tick(&self, remote: &Remote, wanted: Option<Now>, now: Now) -> Action {
+        if !self.is_due(wanted, now) || !self.may_start(now) {
+            return Action::Idle;
+        }
+        Action::Claim(Self {
+            started: now,
+            in_flight_until: Some(now.after(remote.timeout).after(ABANDONED_AFTER)),
+            next_at: now.after(remote.cooldown),
+            ..*self
+        })
+    }
+
+    /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours.
+    pub fn on_success(
+        &self,
+        remote: &Remote,
+        started: Now,
+        generation: u64,
+        max_age: Option<Duration>,
+        now: Now,
+    ) -> Option<Self> {
+        if !self.is_claim(started) {
+            return None;
+        }
+        let floor = REFRESH_MIN.min(remote.refresh);
+        let interval = max_age.unwrap_or(remote.refresh).clamp(floor, remote.refresh);
+        Some(Self {
+            in_flight_until: None,
+            next_at: started.after(remote.cooldown),
+            failures: 0,
+            document: Some(Document {
+                started,
+                refresh_at: now.after(interval),
+                stale_at: now.after(remote.max_stale),
+                generation,
+            }),
+            ..*self
+        })
+    }
+
+    /// The record after the claim's fetch failed; `None` if the claim is no longer ours.
+    pub fn on_failure(&self, remote: &Remote, started: Now, now: Now) -> Option<Self> {
+        if !self.is_claim(started) {
+            return None;
+        }
+        let failures = self.failures.saturating_add(1);
+        let doublings = failures.saturating_sub(1).min(16);
+        let pause = remote.cooldown.saturating_mul(2_u32.saturating_pow(doublings));
+        let pause = pause.min(BACKOFF_MAX.max(remote.cooldown));
+        Some(Self { in_flight_until: None, next_at: now.after(pause), failures, ..*self })
+    }
+
+    /// Whether the document may be used at `now`.
+    pub fn is_usable(&self, now: Now) -> bool {
+        self.document.is_some_and(|document| now < document.stale_at)
+    }
+
+    /// What a request may expect that arrived at `arrival` and can wait until `deadline`.
+    pub fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> Outlook {
+        if self.is_usable(now) && self.document.is_some_and(|d| d.started >= arrival) {
+            return Outlook::Fresh;
+        }
+        let failing = self.failures > 0 && self.in_flight_until.is_none();
+        let failed_since = failing && self.started >= arrival;
+        let too_late = failing && self.next_at > deadline;
+        if failed_since || too_late || now >= deadline {
+            return Outlook::Fail { retry_after: self.next_at.since(now) };
+        }
+        Outlook::Wait
+    }
+
+    fn is_due(&self, wanted: Option<Now>, now: Now) -> bool {
+        let Some(document) = self.document else {
+            return true;
+        };
+        now >= document.refresh_at
+            || document.started > now.after(CLOCK_STEP)
+            || wanted.is_some_and(|arrival| document.started < arrival)
+    }
+
+    fn may_start(&self, now: Now) -> bool {
+        if self.started > now.after(CLOCK_STEP) {
+            return true;
+        }
+        now >= self.next_at && self.in_flight_until.is_none_or(|until| now >= until)
+    }
+
+    fn is_claim(&self, started: Now) -> bool {
+        self.in_flight_until.is_some() && self.started == started
+    }
+
+    /// The bytes in shared data.
+    pub fn encode(&self) -> Vec<u8> {
+        let document = self.document.unwrap_or(Document {
+            started: Now::default(),
+            refresh_at: Now::default(),
+            stale_at: Now::default(),
+            generation: 0,
+        });
+        let mut bytes = Vec::with_capacity(Self::LEN);
+        bytes.push(Self::VERSION);
+        bytes.push(u8::from(self.document.is_some()));
+        bytes.extend_from_slice(&self.failures.to_le_bytes());
+        for word in [
+            self.started.micros(),
+            self.in_flight_until.map_or(0, Now::micros),
+            self.next_at.micros(),
+            document.started.micros(),
+            document.refresh_at.micros(),
+            document.stale_at.micros(),
+            document.generation,
+        ] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads what [`Self::encode`] wrote; anything else is as if nothing were recorded yet.
+    pub fn decode(bytes: &[u8]) -> Self {
+        Self::read(bytes).unwrap_or_default()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let ([version, has_document, failures @ ..], words) = bytes.split_first_chunk::<6>()?;
+        let (words, rest) = words.as_chunks::<8>();
+        let words: [[u8; 8]; 7] = words.try_into().ok()?;
+        if *version != Self::VERSION || !rest.is_empty() {
+            return None;
+        }
+        let [started, in_flight, next_at, document, refresh_at, stale_at, generation] =
+            words.map(u64::from_le_bytes);
+        Some(Self {
+            started: Now::from_micros(started),
+            in_flight_until: (in_flight > 0).then(|| Now::from_micros(in_flight)),
+            next_at: Now::from_micros(next_at),
+            failures: u32::from_le_bytes(*failures),
+            document: (*has_document == 1).then_some(Document {
+                started: Now::from_micros(document),
+                refresh_at: Now::from_micros(refresh_at),
+                stale_at: Now::from_micros(stale_at),
+                generation,
+            }),
+        })
+    }
+}
+
+impl Remote {
+    /// Longest time that a request waits for this document: a cooldown that has just begun, and one fetch.
+    pub fn wait_max(&self) -> Duration {
+        self.cooldown.saturating_add(self.timeout).saturating_add(ABANDONED_AFTER)
+    }
+
+    /// A text that differs where anything differs that decides about the document; for keys in shared data.
+    pub fn fingerprint_input(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}",
+            self.cluster,
+            self.scheme,
+            self.authority,
+            self.path,
+            micros(self.timeout),
+            micros(self.refresh),
+            micros(self.max_stale),
+            micros(self.cooldown)
+        )
+    }
+}
+
+/// `max-age` of a `Cache-Control` value (RFC 9111 section 5.2.2); zero for `no-store` and `no-cache`; `None`: nothing said.
+pub fn max_age(cache_control: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(cache_control).ok()?;
+    let mut age = None;
+    for directive in text.split(',').map(str::trim) {
+        if directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("no-cache") {
+            return Some(Duration::ZERO);
+        }
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        if name.trim().eq_ignore_ascii_case("max-age") {
+            age = value.trim().trim_matches('"').parse().ok().map(Duration::from_secs);
+        }
+    }
+    age
+}
+
+#[cfg(test)]
+mod tests;

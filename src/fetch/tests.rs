@@ -1,0 +1,168 @@
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::*;
+
+fn remote() -> Remote {
+    Remote {
+        cluster: "auth".into(),
+        authority: "auth.example.com".into(),
+        path: "/jwks".into(),
+        scheme: "https".into(),
+        timeout: Duration::from_secs(2),
+        refresh: Duration::from_mins(10),
+        max_stale: Duration::from_hours(24),
+        cooldown: Duration::from_secs(2),
+    }
+}
+
+fn at(secs: u64) -> Now {
+    Now::from_secs(secs)
+}
+
+fn claimed(record: &Record, wanted: Option<Now>, now: Now) -> Record {
+    match record.on_tick(&remote(), wanted, now) {
+        Action::Claim(record) => record,
+        Action::Idle => panic!("no claim at {now:?} of {record:?}"),
+    }
+}
+
+/// A record with a good document fetched at `now`.
+fn good(now: Now) -> Record {
+    let claim = claimed(&Record::default(), None, now);
+    claim.on_success(&remote(), now, 7, None, now).unwrap()
+}
+
+#[test]
+fn first_tick_claims_and_a_second_worker_does_not() {
+    let claim = claimed(&Record::default(), None, at(1000));
+    assert_eq!(claim.on_tick(&remote(), None, at(1001)), Action::Idle);
+}
+
+#[test]
+fn abandoned_claim_is_taken_over_after_its_deadline() {
+    let claim = claimed(&Record::default(), None, at(1000));
+    assert_eq!(claim.on_tick(&remote(), None, at(1002)), Action::Idle);
+    assert!(matches!(claim.on_tick(&remote(), None, at(1003)), Action::Claim(_)));
+}
+
+#[test]
+fn answer_of_a_lost_claim_is_dropped() {
+    let first = claimed(&Record::default(), None, at(1000));
+    let second = claimed(&first, None, at(1003));
+    assert_eq!(second.on_success(&remote(), at(1000), 1, None, at(1004)), None);
+    assert_eq!(second.on_failure(&remote(), at(1000), at(1004)), None);
+    assert!(second.on_success(&remote(), at(1003), 2, None, at(1004)).is_some());
+}
+
+#[test]
+fn answer_counts_once() {
+    let done = good(at(1000));
+    assert_eq!(done.on_success(&remote(), at(1000), 8, None, at(1001)), None);
+}
+
+#[test]
+fn document_is_refreshed_in_time_and_not_before() {
+    let record = good(at(1000));
+    assert_eq!(record.on_tick(&remote(), None, at(1599)), Action::Idle);
+    assert!(matches!(record.on_tick(&remote(), None, at(1600)), Action::Claim(_)));
+}
+
+#[test]
+fn cache_control_shortens_the_refresh_within_bounds() {
+    let claim = claimed(&Record::default(), None, at(1000));
+    for (age, due) in [
+        (None, 1600),
+        (Some(120), 1120),
+        // Never more often than once a minute.
+        (Some(0), 1060),
+        // Never less often than configured.
+        (Some(86_400), 1600),
+    ] {
+        let age = age.map(Duration::from_secs);
+        let record = claim.on_success(&remote(), at(1000), 1, age, at(1000)).unwrap();
+        assert_eq!(record.document.unwrap().refresh_at, at(due), "{age:?}");
+    }
+}
+
+#[test]
+fn unknown_kid_refetches_once_per_cooldown() {
+    let record = good(at(1000));
+    // Within the cooldown of the fetch at 1000.
+    assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1001)), Action::Idle);
+    let record = claimed(&record, Some(at(1001)), at(1002));
+    let record = record.on_success(&remote(), at(1002), 7, None, at(1002)).unwrap();
+    // The document of 1002 answers the request of 1001.
+    assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1010)), Action::Idle);
+    assert_eq!(record.outlook(at(1001), at(1006), at(1002)), Outlook::Fresh);
+}
+
+#[test]
+fn failures_back_off_and_keep_the_last_good_document() {
+    let mut record = good(at(1000));
+    let mut now = at(1600);
+    for pause in [2, 4, 8, 16, 30, 30] {
+        let claim = claimed(&record, None, now);
+        record = claim.on_failure(&remote(), now, now).unwrap();
+        assert_eq!(record.next_at, now.after(Duration::from_secs(pause)));
+        assert!(record.is_usable(now));
+        now = record.next_at;
+    }
+    assert!(!record.is_usable(at(1000 + 86_400)));
+}
+
+#[test]
+fn waiting_ends_with_a_failure_after_arrival_or_the_deadline() {
+    let arrival = at(1000);
+    let deadline = at(1005);
+    let none = Record::default();
+    assert_eq!(none.outlook(arrival, deadline, arrival), Outlook::Wait);
+    let claim = claimed(&none, Some(arrival), arrival);
+    assert_eq!(claim.outlook(arrival, deadline, at(1001)), Outlook::Wait);
+    let failed = claim.on_failure(&remote(), arrival, at(1001)).unwrap();
+    let retry_after = Duration::from_secs(2);
+    assert_eq!(failed.outlook(arrival, deadline, at(1001)), Outlook::Fail { retry_after });
+    // A failure before the request arrived does not end its waiting while another try fits in.
+    assert_eq!(failed.outlook(at(1002), at(1007), at(1002)), Outlook::Wait);
+    // It does when the next try comes too late.
+    let late = Record { next_at: at(1030), ..failed };
+    let retry_after = Duration::from_secs(28);
+    assert_eq!(late.outlook(at(1002), at(1007), at(1002)), Outlook::Fail { retry_after });
+    assert_eq!(claim.outlook(arrival, deadline, deadline), Outlook::Fail { retry_after: Duration::ZERO });
+}
+
+#[test]
+fn clock_set_back_blocks_no_fetch() {
+    let record = good(at(100_000));
+    assert!(matches!(record.on_tick(&remote(), None, at(5000)), Action::Claim(_)));
+    let claim = claimed(&Record::default(), None, at(100_000));
+    assert!(matches!(claim.on_tick(&remote(), None, at(5000)), Action::Claim(_)));
+}
+
+#[test]
+fn record_survives_its_encoding_and_garbage_is_a_fresh_start() {
+    for record in [Record::default(), claimed(&Record::default(), None, at(7)), good(at(9))] {
+        let bytes = record.encode();
+        assert_eq!(bytes.len(), Record::LEN);
+        assert_eq!(Record::decode(&bytes), record);
+        for len in 0..bytes.len() {
+            assert_eq!(Record::decode(&bytes[..len]), Record::default());
+        }
+    }
+    assert_eq!(Record::decode(&[0xff; Record::LEN]), Record::default());
+}
+
+#[test]
+fn max_age_is_read_from_cache_control() {
+    for (value, expected) in [
+        ("max-age=300", Some(300)),
+        ("public, Max-Age=\"60\", must-revalidate", Some(60)),
+        ("no-store", Some(0)),
+        ("max-age=5, no-cache", Some(0)),
+        ("public", None),
+        ("max-age=soon", None),
+        ("", None),
+    ] {
+        assert_eq!(max_age(value.as_bytes()), expected.map(Duration::from_secs), "{value}");
+    }
+    assert_eq!(max_age(&[0xff]), None);
+}

@@ -1,0 +1,236 @@
+//! Metrics: their names, and what a worker has counted since it last told Envoy.
+//!
+//! Names carry labels as `name=.=value;.;` (two `stats_tags` regexes turn them into Prometheus labels). Everything is
+//! named when configuring; no name ever holds a client, a school or anything else that a request brings. Counters are kept in
+//! the worker and flushed on its tick.
+
+use crate::config::Config;
+use crate::denial::Denial;
+
+/// What Envoy does with a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Is set.
+    Gauge,
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Counter or gauge.
+    pub kind: Kind,
+    /// The whole name with its labels.
+    pub name: String,
+}
+
+/// Something to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// A request passed; tier by index, `None` on open routes.
+    Allowed(Option<usize>),
+    /// A request was refused with a denial of this index.
+    Denied(usize, Option<usize>),
+    /// A dry run let a denial of this index pass.
+    WouldDeny(usize, Option<usize>),
+    /// A token was found in the cache, or not.
+    Cache(CacheResult),
+    /// A newcomer was charged to a slot's overflow budget.
+    Overflow,
+    /// A fetch of an issuer's keys ended.
+    Fetch(usize, FetchResult),
+}
+
+/// What the token cache knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheResult {
+    /// A verified token.
+    Hit,
+    /// Nothing.
+    Miss,
+    /// A bad signature.
+    Bad,
+}
+
+/// How a fetch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchResult {
+    /// A usable document.
+    Ok,
+    /// Anything else.
+    Failed,
+}
+
+/// All metrics of one configuration; positions in the list are the metrics' ids here.
+#[derive(Debug)]
+pub struct Metrics {
+    list: Vec<Metric>,
+    pending: Vec<u64>,
+    /// Tiers and "none".
+    tiers: usize,
+    /// Where each group begins.
+    limits_at: usize,
+    would_deny_at: usize,
+    cache_at: usize,
+    overflow_at: usize,
+    fetch_at: usize,
+    age_at: usize,
+    dry_run_at: usize,
+    /// Names of limits with their tier, in the order of the list.
+    limits: Vec<(usize, String)>,
+}
+
+impl Metrics {
+    /// Names everything that `config` can count.
+    pub fn new(config: &Config) -> Self {
+        let tiers: Vec<&str> =
+            config.tiers.iter().map(|tier| tier.name.as_str()).chain(["none"]).collect();
+        let mut list = Vec::new();
+        let mut counter = |list: &mut Vec<Metric>, name: String| {
+            list.push(Metric { kind: Kind::Counter, name });
+        };
+        for decision in ["allow"].into_iter().chain(Denial::CODES) {
+            for tier in &tiers {
+                counter(&mut list, labelled("requests_total", &[("decision", decision), ("tier", tier)]));
+            }
+        }
+        let limits_at = list.len();
+        let mut limits = Vec::new();
+        for (index, tier) in config.tiers.iter().enumerate() {
+            for limit in tier.limits.iter() {
+                let labels = [("limit", limit.name.as_str()), ("tier", tier.name.as_str())];
+                counter(&mut list, labelled("limits_reached_total", &labels));
+                limits.push((index, limit.name.clone()));
+            }
+        }
+        let would_deny_at = list.len();
+        for decision in Denial::CODES {
+            for tier in &tiers {
+                let labels = [("decision", decision), ("tier", *tier)];
+                counter(&mut list, labelled("dry_run_denials_total", &labels));
+            }
+        }
+        let cache_at = list.len();
+        for result in ["hit", "miss", "bad"] {
+            counter(&mut list, labelled("token_cache_total", &[("result", result)]));
+        }
+        let overflow_at = list.len();
+        counter(&mut list, "hallpass.limit_overflow_total".to_owned());
+        let fetch_at = list.len();
+        let issuers: Vec<String> =
+            config.issuers.iter().map(|issuer| label_value(&issuer.rules.issuer)).collect();
+        for issuer in &issuers {
+            for result in ["ok", "failed"] {
+                let labels = [("issuer", issuer.as_str()), ("result", result)];
+                counter(&mut list, labelled("key_set_fetches_total", &labels));
+            }
+        }
+        let age_at = list.len();
+        for issuer in &issuers {
+            let name = labelled("key_set_age_seconds", &[("issuer", issuer)]);
+            list.push(Metric { kind: Kind::Gauge, name });
+        }
+        let dry_run_at = list.len();
+        for tier in &tiers {
+            let name = labelled("dry_run", &[("tier", tier)]);
+            list.push(Metric { kind: Kind::Gauge, name });
+        }
+        let pending = vec![0; list.len()];
+        Self {
+            tiers: tiers.len(),
+            list,
+            pending,
+            limits_at,
+            would_deny_at,
+            cache_at,
+            overflow_at,
+            fetch_at,
+            age_at,
+            dry_run_at,
+            limits,
+        }
+    }
+
+    /// All metrics.
+    pub fn list(&self) -> &[Metric] {
+        &self.list
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, what: Count) {
+        let at = match what {
+            Count::Allowed(tier) => self.tier(tier),
+            Count::Denied(denial, tier) => self.cell(0, denial.saturating_add(1), tier),
+            Count::WouldDeny(denial, tier) => self.cell(self.would_deny_at, denial, tier),
+            Count::Cache(result) => self.cache_at.saturating_add(match result {
+                CacheResult::Hit => 0,
+                CacheResult::Miss => 1,
+                CacheResult::Bad => 2,
+            }),
+            Count::Overflow => self.overflow_at,
+            Count::Fetch(issuer, result) => {
+                let failed = usize::from(result == FetchResult::Failed);
+                self.fetch_at.saturating_add(issuer.saturating_mul(2)).saturating_add(failed)
+            }
+        };
+        self.add(at);
+    }
+
+    /// Counts a limit of a tier that refused.
+    pub fn count_limit(&mut self, tier: usize, limit: &str) {
+        let found = self.limits.iter().position(|(of, name)| *of == tier && name == limit);
+        if let Some(offset) = found {
+            self.add(self.limits_at.saturating_add(offset));
+        }
+    }
+
+    /// What has been counted since the last call: position and increment.
+    pub fn drain(&mut self) -> impl Iterator<Item = (usize, u64)> {
+        let pending = self.pending.iter_mut().enumerate();
+        pending.filter(|(_, count)| **count > 0).map(|(at, count)| (at, std::mem::take(count)))
+    }
+
+    /// Position of the gauge of the age of an issuer's key set, in seconds.
+    pub const fn key_set_age(&self, issuer: usize) -> usize {
+        self.age_at.saturating_add(issuer)
+    }
+
+    /// Positions and values of the gauges that tell which tiers only report.
+    pub fn dry_run(&self, config: &Config) -> Vec<(usize, u64)> {
+        let tiers = config.tiers.iter().map(|tier| config.dry_run || tier.dry_run);
+        let all = tiers.chain([config.dry_run]).enumerate();
+        all.map(|(at, on)| (self.dry_run_at.saturating_add(at), u64::from(on))).collect()
+    }
+
+    fn tier(&self, tier: Option<usize>) -> usize {
+        tier.unwrap_or(self.tiers.saturating_sub(1))
+    }
+
+    fn cell(&self, start: usize, row: usize, tier: Option<usize>) -> usize {
+        start.saturating_add(row.saturating_mul(self.tiers)).saturating_add(self.tier(tier))
+    }
+
+    fn add(&mut self, at: usize) {
+        if let Some(count) = self.pending.get_mut(at) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+fn labelled(name: &str, labels: &[(&str, &str)]) -> String {
+    let mut text = format!("hallpass.{name}.");
+    for (label, value) in labels {
+        text.push_str(label);
+        text.push_str("=.=");
+        text.push_str(value);
+        text.push_str(";.;");
+    }
+    text
+}
+
+/// An issuer as a label value: without the characters that separate labels or statistics' names.
+fn label_value(issuer: &str) -> String {
+    let short = issuer.trim_start_matches("https://").trim_start_matches("http://");
+    short.trim_end_matches('/').replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "_")
+}
