@@ -14,6 +14,7 @@
 
 pub mod config;
 pub mod cost;
+pub mod host;
 pub mod limits;
 pub mod path;
 pub mod route;
