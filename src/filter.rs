@@ -150,6 +150,11 @@ impl Request {
         matches!(&self.stage, Stage::Waiting(wait) if worker.is_over(wait, self.arrival, now))
     }
 
+    /// Whether the request waits for keys.
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(_))
+    }
+
     /// Whether the request may go to the upstream.
     pub const fn is_passed(&self) -> bool {
         matches!(self.stage, Stage::Passed)

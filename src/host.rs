@@ -2,6 +2,23 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod abi;
+#[cfg(target_arch = "wasm32")]
+pub mod fetch;
+#[cfg(target_arch = "wasm32")]
+pub mod http;
 pub mod pairs;
+#[cfg(target_arch = "wasm32")]
+pub mod root;
 pub mod status;
+#[cfg(target_arch = "wasm32")]
+pub mod store;
 pub mod verify;
+
+/// Where Envoy begins: the module's start function.
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, missing_docs)]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|context| Box::new(super::root::Root::new(context)));
+    }}
+}

@@ -1,23 +1,45 @@
 //! hallpass: an Envoy filter that guards education data APIs.
 //!
-//! Functional core, thin shell. Everything below `host` is free of IO, clock, logging and `proxy_wasm`; `host`
-//! (wasm32 only) is the only code that names it.
+//! Functional core, thin shell. Everything but `host` is free of IO, clock, logging and `proxy_wasm`; `host` is the only
+//! code that names it, and only where it is compiled for wasm32.
 //!
 //! ```text
-//! Envoy -> host (abi, root, http, store, fetch, verify)      wasm32 only
-//!            |  events in, steps out
-//!            v
-//!          filter    one request as an explicit state machine
-//!            |       worker: all state that a worker keeps
-//!   token   fetch   route   scope   cost   limits   forward   problem   config   head
+//!   Envoy -> host (abi, root, http, store, fetch, verify)        the shell
+//!              |  events in, steps out
+//!              v
+//!            filter       one request as an explicit state machine
+//!            worker       all that one worker keeps between requests
+//!              |
+//!     problem  rate_fields  metrics  fetch  denial               answers, counts, when to fetch
+//!     config                                                     what the operator wants, validated once
+//!     route  scope  cost  strip                                  rules on requests
+//!     token (jose, keyset, signature, claims, identity, cache)   who is calling
+//!     limits (bucket, calendar, slot, ledger, owner)             what is used up
+//!     head  path  query  request_id  time                        strict reading
 //! ```
+//!
+//! Modules know only what stands on their own line or below. Invariants:
+//! - Whatever decides is a pure function of configuration, request, state and `now`.
+//! - A request ends in exactly one `Pass` or `Deny`, and is charged at most once per budget.
+//! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
 
 pub mod config;
 pub mod cost;
+pub mod denial;
+pub mod fetch;
+pub mod filter;
+pub mod head;
 pub mod host;
 pub mod limits;
+pub mod metrics;
 pub mod path;
+pub mod problem;
+pub mod query;
+pub mod rate_fields;
+pub mod request_id;
 pub mod route;
 pub mod scope;
+pub mod strip;
 pub mod time;
 pub mod token;
+pub mod worker;

@@ -1,0 +1,343 @@
+//! One request in Envoy: turns callbacks into events, and steps into host calls.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::denial::Denial;
+use crate::filter::{Event, Forward, Request, Step};
+use crate::head::Head;
+use crate::host::abi::{self, LocalResponse, MapType, StreamType};
+use crate::host::root::Shared;
+use crate::host::status::Status;
+use crate::host::store::SharedSlots;
+use crate::host::verify::Host;
+use crate::limits::ledger;
+use crate::problem;
+use crate::request_id;
+use crate::time::Now;
+use crate::worker::Worker;
+
+/// The state of one request.
+#[derive(Debug, Default)]
+pub struct Stream {
+    request: Request,
+    head: Head,
+    id: String,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// It may go on.
+    Pass,
+    /// It waits, or was answered here.
+    Held,
+}
+
+/// The context of one request.
+#[derive(Debug)]
+pub struct Http {
+    context: u32,
+    shared: Option<Rc<Shared>>,
+    stream: Rc<RefCell<Stream>>,
+}
+
+impl Http {
+    /// The context of this id; without `shared` (the configuration was refused) everything is answered 503.
+    pub fn new(context: u32, shared: Option<Rc<Shared>>) -> Self {
+        Self { context, shared, stream: Rc::default() }
+    }
+
+    fn begin(&self, end_of_stream: bool) -> Result<Flow, Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        let now = abi::now()?;
+        let pairs = abi::header_pairs(MapType::RequestHeaders)?;
+        stream.head = Head::parse(pairs, end_of_stream).unwrap_or_default();
+        stream.strip(&worker)?;
+        stream.identify()?;
+        stream.run(&mut worker, Event::Head, now)
+    }
+
+    fn is_passed(&self) -> bool {
+        self.stream.try_borrow().is_ok_and(|stream| stream.request.is_passed())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.stream.try_borrow().is_ok_and(|stream| stream.request.is_waiting())
+    }
+
+    fn reply(&self) -> Result<(), Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        stream.reply(&mut worker)
+    }
+
+    fn strip_trailers(&self) -> Result<(), Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
+        let pairs = abi::header_pairs(MapType::RequestTrailers)?;
+        let trailers = Head::parse(pairs, true).ok_or(Status::ParseFailure)?;
+        for name in worker.strip.names_to_remove(&trailers) {
+            abi::remove_header(MapType::RequestTrailers, name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        match self.begin(end_of_stream) {
+            Ok(Flow::Pass) => Action::Continue,
+            Ok(Flow::Held) => {
+                if let (true, Some(shared)) = (self.is_waiting(), &self.shared) {
+                    shared.await_keys(self.context, &self.stream);
+                }
+                Action::Pause
+            }
+            Err(_) => {
+                refuse_broken(&self.stream);
+                Action::Pause
+            }
+        }
+    }
+
+    fn on_http_request_body(&mut self, _len: usize, _end_of_stream: bool) -> Action {
+        if self.is_passed() { Action::Continue } else { Action::Pause }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if self.strip_trailers().is_err() {
+            // Nothing may pass unstripped, and an answer can no longer be sent for sure.
+            let _ = abi::close_stream(StreamType::Request);
+            return Action::Pause;
+        }
+        if self.is_passed() { Action::Continue } else { Action::Pause }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        // What cannot be added to a response is no reason to hold it back.
+        let _ = self.reply();
+        Action::Continue
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        let Some(shared) = &self.shared else {
+            return;
+        };
+        if let (Ok(mut worker), Ok(mut stream)) =
+            (shared.worker.try_borrow_mut(), self.stream.try_borrow_mut())
+        {
+            let Stream { request, head, .. } = &mut *stream;
+            request.step(&mut worker, head, Now::default(), Event::Gone);
+        }
+    }
+}
+
+impl Stream {
+    /// Whether the request waits and should be woken.
+    pub fn is_ready(&self, worker: &Worker, now: Now) -> bool {
+        self.request.is_ready(worker, now)
+    }
+
+    /// Looks again at a request that waited; the effective context is its own.
+    pub fn wake(stream: &Rc<RefCell<Self>>, context: u32, shared: &Rc<Shared>, now: Now) {
+        let flow = match (stream.try_borrow_mut(), shared.worker.try_borrow_mut()) {
+            (Ok(mut stream), Ok(mut worker)) => stream.run(&mut worker, Event::Ready, now),
+            _ => Err(Status::InternalFailure),
+        };
+        let waits = stream.try_borrow().is_ok_and(|stream| stream.request.is_waiting());
+        match flow {
+            Ok(Flow::Pass) => {
+                let _ = abi::continue_stream(StreamType::Request);
+            }
+            Ok(Flow::Held) if waits => shared.await_keys(context, stream),
+            Ok(Flow::Held) => {}
+            Err(_) => refuse_broken(stream),
+        }
+    }
+
+    /// Removes what clients may not send.
+    fn strip(&self, worker: &Worker) -> Result<(), Status> {
+        for name in worker.strip.names_to_remove(&self.head) {
+            abi::remove_header(MapType::RequestHeaders, name)?;
+        }
+        Ok(())
+    }
+
+    /// Takes Envoy's request id, or makes one where there is none that is safe to repeat.
+    fn identify(&mut self) -> Result<(), Status> {
+        if let Some(id) = request_id::accepted(&self.head) {
+            self.id = id;
+            return Ok(());
+        }
+        self.id = request_id::fresh(random_bytes());
+        abi::set_header(MapType::RequestHeaders, b"x-request-id", self.id.as_bytes())
+    }
+
+    /// Carries out steps until the request passes, is answered or waits.
+    fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
+        let Self { request, head, id } = self;
+        let mut step = request.step(worker, head, now, event);
+        loop {
+            let event = match step {
+                Step::NeedAddress => Event::Address(source_address()),
+                Step::Charge(charges) => {
+                    Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now))
+                }
+                Step::Refund(receipt) => {
+                    // A refund that fails leaves the charge in place: stricter, never looser.
+                    let _ = ledger::cancel(&mut SharedSlots, receipt, now);
+                    Event::Refunded
+                }
+                Step::Verify(job) => Event::Verified(job.run(&Host)),
+                Step::AwaitKeys => return Ok(Flow::Held),
+                Step::Pass(forward) => {
+                    forward_to_upstream(&forward, worker)?;
+                    publish(request, worker);
+                    *head = Head::default();
+                    return Ok(Flow::Pass);
+                }
+                Step::Deny(denial) => {
+                    publish(request, worker);
+                    *head = Head::default();
+                    answer(&denial, worker, id)?;
+                    return Ok(Flow::Held);
+                }
+                Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
+            };
+            step = request.step(worker, head, now, event);
+        }
+    }
+
+    /// Edits the response's head, and settles the cost.
+    fn reply(&mut self, worker: &mut Worker) -> Result<(), Status> {
+        if !self.request.is_passed() {
+            return Ok(());
+        }
+        let settlement = match &worker.config.settlement_header {
+            Some(name) => {
+                let value = abi::header(MapType::ResponseHeaders, name.as_bytes()).ok();
+                if value.is_some() {
+                    abi::remove_header(MapType::ResponseHeaders, name.as_bytes())?;
+                }
+                value
+            }
+            None => None,
+        };
+        let Self { request, head, .. } = self;
+        let event = Event::Reply(settlement.as_deref());
+        let Step::Reply(edits) = request.step(worker, head, Now::default(), event) else {
+            return Ok(());
+        };
+        for (name, value) in &edits.fields {
+            abi::set_header(MapType::ResponseHeaders, name.as_bytes(), value.as_bytes())?;
+        }
+        if let Some((receipt, actual)) = edits.settle {
+            let _ = ledger::settle(&mut SharedSlots, receipt, actual, abi::now()?);
+        }
+        Ok(())
+    }
+}
+
+/// Tells the upstream who is calling. Every value was checked when the token was.
+fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
+    let set = |name: &str, value: &[u8]| {
+        abi::set_header(MapType::RequestHeaders, name.as_bytes(), value)
+    };
+    let names = &worker.config.forward;
+    if let Some(caller) = &forward.caller {
+        if let Some(schools) = &caller.schools {
+            set(&names.schools, schools.header())?;
+        }
+        if let Some(tier) = worker.config.tiers.get(caller.tier) {
+            set(&names.tier, tier.name.as_bytes())?;
+        }
+        set(&names.client, caller.client.as_bytes())?;
+        if !names.authorization {
+            abi::remove_header(MapType::RequestHeaders, b"authorization")?;
+        }
+    }
+    if forward.rewrite_connection {
+        set("connection", b"upgrade")?;
+    }
+    Ok(())
+}
+
+/// Tells the access log what was decided. A log that misses it is no reason to refuse.
+fn publish(request: &Request, worker: &Worker) {
+    let tier = request.caller().and_then(crate::worker::Caller::known_tier);
+    let tier = tier.and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
+    let client = request.caller().map(|caller| caller.client.as_str());
+    let facts: [(&[u8], Option<&str>); 4] = [
+        (b"hallpass.decision", request.decision()),
+        (b"hallpass.tier", tier),
+        (b"hallpass.client", client),
+        (b"hallpass.route", request.template(worker)),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            let _ = abi::set_property(name, value.as_bytes());
+        }
+    }
+}
+
+fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
+    let answer = problem::answer(denial, &worker.config, id);
+    let headers: Vec<(&[u8], &[u8])> =
+        answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    abi::send_local_response(&LocalResponse {
+        status: u32::from(answer.status),
+        details: denial.code(),
+        headers: &headers,
+        body: answer.body.as_bytes(),
+    })
+}
+
+/// The answer when there is no configuration or the host failed: nothing passes.
+fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
+    let id = stream.try_borrow().map(|stream| stream.id.clone()).unwrap_or_default();
+    let _ = abi::set_property(b"hallpass.decision", b"unavailable");
+    let response = LocalResponse {
+        status: 503,
+        details: "unavailable",
+        headers: &[
+            (b"x-request-id", id.as_bytes()),
+            (b"cache-control", b"no-store"),
+            (b"retry-after", b"1"),
+            (b"content-type", b"text/plain; charset=utf-8"),
+        ],
+        body: b"unavailable\n",
+    };
+    if abi::send_local_response(&response).is_err() {
+        let _ = abi::close_stream(StreamType::Request);
+    }
+}
+
+/// The address that Envoy trusts (after `xff_num_trusted_hops`), never a raw header.
+fn source_address() -> Option<IpAddr> {
+    let bytes = abi::property(b"source\0address").ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
+}
+
+/// 16 bytes that nobody can guess.
+fn random_bytes() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let word = || RandomState::new().hash_one(0_u8).to_le_bytes();
+    let mut bytes = [0; 16];
+    let (low, high) = bytes.split_at_mut(8);
+    low.copy_from_slice(&word());
+    high.copy_from_slice(&word());
+    bytes
+}

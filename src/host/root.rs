@@ -1,0 +1,211 @@
+//! The root context of a worker: configuration, ticks, answers to call-outs.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::rc::{Rc, Weak};
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::config::Config;
+use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
+use crate::host::fetch::{self, Source};
+use crate::host::http::{Http, Stream};
+use crate::metrics::Kind;
+use crate::time::Now;
+use crate::worker::Worker;
+
+/// Tick while nothing waits: how old a worker's view of the shared keys and its metrics may be.
+const TICK_MS: u32 = 500;
+/// Tick while requests wait for keys, or keys were never had.
+const TICK_WAITING_MS: u32 = 20;
+
+/// What the root context and its requests share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The worker's state.
+    pub worker: RefCell<Worker>,
+    waiters: RefCell<Vec<Waiter>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    context: u32,
+    stream: Weak<RefCell<Stream>>,
+}
+
+impl Shared {
+    /// Has the stream of this context woken when it is ready.
+    pub fn await_keys(&self, context: u32, stream: &Rc<RefCell<Stream>>) {
+        if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
+            waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
+        }
+        let _ = abi::set_tick_period(TICK_WAITING_MS);
+    }
+}
+
+/// The root context.
+#[derive(Default)]
+pub struct Root {
+    context: u32,
+    shared: Option<Rc<Shared>>,
+    sources: Vec<Source>,
+    metrics: Vec<Option<MetricId>>,
+    tick_ms: u32,
+}
+
+impl Root {
+    /// The root context of this id, not configured yet.
+    pub fn new(context: u32) -> Self {
+        Self { context, ..Self::default() }
+    }
+
+    fn configure(&mut self, bytes: &[u8]) -> bool {
+        let config = match Config::from_bytes(bytes) {
+            Ok(config) => config,
+            Err(errors) => {
+                for error in errors.iter() {
+                    log(Level::Error, &format!("configuration refused: {error}"));
+                }
+                return false;
+            }
+        };
+        for warning in &config.warnings {
+            log(Level::Warn, &format!("configuration: {warning}"));
+        }
+        let worker = Worker::new(config, RandomState::new().build_hasher().finish());
+        self.metrics = define_metrics(&worker);
+        self.sources = fetch::sources(&worker);
+        self.shared = Some(Rc::new(Shared {
+            worker: RefCell::new(worker),
+            waiters: RefCell::default(),
+        }));
+        self.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
+        true
+    }
+
+    fn set_tick(&mut self, period_ms: u32) {
+        if abi::set_tick_period(period_ms).is_ok() {
+            self.tick_ms = period_ms;
+        }
+    }
+
+    /// Flushes counts and sets gauges.
+    fn report(&self, worker: &mut Worker, now: Now) {
+        for (at, by) in worker.metrics.drain() {
+            if let Some(Some(id)) = self.metrics.get(at) {
+                let _ = abi::increment_metric(*id, i64::try_from(by).unwrap_or(i64::MAX));
+            }
+        }
+        for (issuer, _) in worker.remotes() {
+            let age = worker.key_set_started(issuer).map(|started| now.since(started).as_secs());
+            let gauge = self.metrics.get(worker.metrics.key_set_age(issuer));
+            if let (Some(age), Some(Some(id))) = (age, gauge) {
+                let _ = abi::record_metric(*id, age);
+            }
+        }
+    }
+
+    /// Lets every stream go on that is ready.
+    fn wake(&self, shared: &Rc<Shared>, now: Now) {
+        let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list))
+        else {
+            return;
+        };
+        let mut waiting = Vec::with_capacity(waiters.len());
+        for waiter in waiters {
+            let Some(stream) = waiter.stream.upgrade() else {
+                continue;
+            };
+            let ready = match (shared.worker.try_borrow(), stream.try_borrow()) {
+                (Ok(worker), Ok(stream)) => stream.is_ready(&worker, now),
+                _ => false,
+            };
+            if !ready {
+                waiting.push(waiter);
+            } else if abi::set_effective_context(waiter.context).is_ok() {
+                Stream::wake(&stream, waiter.context, shared, now);
+            }
+        }
+        let _ = abi::set_effective_context(self.context);
+        if let Ok(mut list) = shared.waiters.try_borrow_mut() {
+            list.append(&mut waiting);
+        }
+    }
+
+    fn adjust_tick(&mut self, shared: &Shared) {
+        let Ok(worker) = shared.worker.try_borrow() else {
+            return;
+        };
+        let missing = worker.remotes().any(|(issuer, _)| worker.key_set_started(issuer).is_none());
+        let period = if missing || worker.waiting > 0 { TICK_WAITING_MS } else { TICK_MS };
+        drop(worker);
+        self.set_tick(period);
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
+            return;
+        };
+        if let Ok(mut worker) = shared.worker.try_borrow_mut() {
+            for source in &mut self.sources {
+                source.on_answer(&mut worker, token, headers, body, now);
+            }
+        }
+        self.wake(&shared, now);
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _len: usize) -> bool {
+        match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
+            Ok(bytes) => self.configure(&bytes),
+            Err(_) => self.configure(b""),
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
+            return;
+        };
+        if let Ok(mut worker) = shared.worker.try_borrow_mut() {
+            for source in &mut self.sources {
+                source.on_tick(&mut worker, now);
+            }
+            self.report(&mut worker, now);
+        }
+        self.wake(&shared, now);
+        self.adjust_tick(&shared);
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http::new(context, self.shared.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+fn define_metrics(worker: &Worker) -> Vec<Option<MetricId>> {
+    let ids = worker.metrics.list().iter().map(|metric| {
+        let kind = match metric.kind {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+        };
+        abi::define_metric(kind, metric.name.as_bytes()).ok()
+    });
+    let ids: Vec<_> = ids.collect();
+    for (at, value) in worker.metrics.dry_run(&worker.config) {
+        if let Some(Some(id)) = ids.get(at) {
+            let _ = abi::record_metric(*id, value);
+        }
+    }
+    ids
+}
+
+fn log(level: Level, message: &str) {
+    let _ = abi::log(level, format!("hallpass: {message}").as_bytes());
+}
