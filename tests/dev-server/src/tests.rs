@@ -1,0 +1,117 @@
+//! Both servers in this process, spoken to over real connections.
+
+mod api;
+mod auth;
+mod client;
+
+use std::sync::Arc;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::watch};
+
+use self::client::{Answer, Client};
+use crate::{
+    auth::{AuthServer, Settings},
+    keys::{SigningAlg, SigningKey},
+    record::Record,
+    serve::serve,
+    stats::Dataset,
+};
+
+const ISSUER: &str = "https://auth.example.com/";
+const AUDIENCE: &str = "https://api.example.com";
+
+/// Both listeners; they stop when this is dropped.
+struct Stack {
+    auth: Client,
+    api: Client,
+    server: Arc<AuthServer>,
+    _stop: watch::Sender<bool>,
+}
+
+impl Stack {
+    async fn start() -> Self {
+        Self::with(SigningAlg::Es256, None).await
+    }
+
+    async fn with(alg: SigningAlg, audience: Option<&str>) -> Self {
+        let record = Arc::new(Record::default());
+        let settings = Settings {
+            issuer: ISSUER.to_owned(),
+            audience: audience.map(ToOwned::to_owned),
+            token_lifetime_s: 3600,
+            jwks_max_age_s: 60,
+        };
+        let key = SigningKey::first(alg).unwrap();
+        let server = AuthServer::new(settings, key, Arc::clone(&record));
+        let (stop, stopped) = watch::channel(false);
+        let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clients = (
+            Client::to(auth.local_addr().unwrap()),
+            Client::to(api.local_addr().unwrap()),
+        );
+        tokio::spawn(serve(
+            auth,
+            crate::auth::router(Arc::clone(&server)),
+            stopped.clone(),
+        ));
+        let dataset = Dataset::built_in().unwrap();
+        tokio::spawn(serve(api, crate::api_router(dataset, record), stopped));
+        Self {
+            auth: clients.0,
+            api: clients.1,
+            server,
+            _stop: stop,
+        }
+    }
+
+    /// Registers an application for two schools and returns its id and its secret.
+    async fn register(&self) -> (String, String) {
+        let body = json!({"name": "Dashboards", "tier": "standard",
+            "schools": ["oakwood-primary", "ravenscroft-high"]});
+        let answer = self.auth.post("/applications", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let text = |name: &str| answer.json()[name].as_str().unwrap().to_owned();
+        (text("client_id"), text("client_secret"))
+    }
+
+    async fn ask_token(&self, id: &str, secret: &str) -> Answer {
+        let body = json!({"client_id": id, "client_secret": secret, "audience": AUDIENCE,
+            "grant_type": "client_credentials"});
+        self.auth.post("/oauth/token", &body).await
+    }
+
+    async fn token(&self, id: &str, secret: &str) -> String {
+        let answer = self.ask_token(id, secret).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The payload, if the present key set verifies the token.
+    async fn verify(&self, token: &str) -> Option<Value> {
+        let answer = self.auth.get("/.well-known/jwks.json").await;
+        let keys: JwkSet = serde_json::from_value(answer.json()).unwrap();
+        let header = decode_header(token).unwrap();
+        let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap())?).unwrap();
+        let mut validation = Validation::new(header.alg);
+        validation.set_issuer(&[ISSUER]);
+        validation.validate_aud = false;
+        Some(decode::<Value>(token, &key, &validation).ok()?.claims)
+    }
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
+}
+
+fn names(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
