@@ -10,3 +10,5 @@ pub mod jose;
 pub mod json;
 pub mod keyset;
 pub mod signature;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,103 @@
+use super::{alg_of, skipped};
+use crate::token::jose::Alg;
+use crate::token::keyset::SkipReason;
+use crate::token::testing::{ED25519_X, P256_X, P256_Y, RSA_N, b64, unb64};
+
+#[test]
+fn rsa_numbers_are_checked() {
+    let modulus = |bits: usize, last: u8| {
+        let mut bytes = vec![0xff; bits.div_ceil(8)];
+        bytes[0] = 0xff >> (bits.div_ceil(8) * 8 - bits);
+        *bytes.last_mut().unwrap() = last;
+        bytes
+    };
+    let jwk = |n: &[u8], e: &[u8]| format!(r#"{{"kty":"RSA","n":"{}","e":"{}"}}"#, b64(n), b64(e));
+    for bits in [2048, 2056, 3072, 4096] {
+        alg_of(&jwk(&modulus(bits, 0xff), &[1, 0, 1]), Alg::Rs256);
+    }
+    // Too short, too long, not whole bytes.
+    for bits in [512, 1024, 2040, 2047, 2049, 4104, 8192, 16384] {
+        skipped(
+            &jwk(&modulus(bits, 0xff), &[1, 0, 1]),
+            SkipReason::RsaModulus { bits },
+        );
+    }
+    skipped(
+        &jwk(&modulus(2048, 0xfe), &[1, 0, 1]),
+        SkipReason::RsaModulus { bits: 2048 },
+    );
+    skipped(
+        &jwk(&[0; 256], &[1, 0, 1]),
+        SkipReason::RsaModulus { bits: 0 },
+    );
+    skipped(&jwk(&[], &[1, 0, 1]), SkipReason::RsaModulus { bits: 0 });
+    // Leading zeros do not make a short modulus long.
+    let padded = [&[0; 128], modulus(1024, 0xff).as_slice()].concat();
+    skipped(
+        &jwk(&padded, &[1, 0, 1]),
+        SkipReason::RsaModulus { bits: 1024 },
+    );
+    let n = unb64(RSA_N);
+    for e in [
+        &[][..],
+        &[0],
+        &[1],
+        &[0, 1],
+        &[2],
+        &[1, 0, 0],
+        &[2, 0, 0, 0, 1],
+        &[0xff; 256],
+    ] {
+        skipped(&jwk(&n, e), SkipReason::RsaExponent);
+    }
+    for e in [&[3][..], &[17], &[0, 1, 0, 1]] {
+        alg_of(&jwk(&n, e), Alg::Rs256);
+    }
+}
+
+#[test]
+fn points_are_on_their_curve() {
+    let ec = |curve: &str, x: &[u8], y: &[u8]| {
+        format!(
+            r#"{{"kty":"EC","crv":"{curve}","x":"{}","y":"{}"}}"#,
+            b64(x),
+            b64(y)
+        )
+    };
+    let (x, mut y) = (unb64(P256_X), unb64(P256_Y));
+    alg_of(&ec("P-256", &x, &y), Alg::Es256);
+    y[31] ^= 1;
+    skipped(&ec("P-256", &x, &y), SkipReason::Point);
+    skipped(&ec("P-256", &[0; 32], &[0; 32]), SkipReason::Point);
+    skipped(&ec("P-256", &[0xff; 32], &[0xff; 32]), SkipReason::Point);
+    skipped(&ec("P-256", &x[1..], &y), SkipReason::Malformed("x"));
+    skipped(
+        &ec("P-256", &x, &[&y[..], &[0]].concat()),
+        SkipReason::Malformed("y"),
+    );
+    skipped(&ec("P-384", &x, &y), SkipReason::Malformed("x"));
+    skipped(&ec("P-521", &x, &y), SkipReason::Unsupported);
+    skipped(&ec("secp256k1", &x, &y), SkipReason::Unsupported);
+    // The base point of P-384 (FIPS 186-5), then beside it.
+    let x = unb64("qofKIr6LBTeOscce8yCtdG4dO2KLp5uYWfdB4IJUKjhVAvJdv1UpbDpUXjhydgq3");
+    let mut y = unb64("NhfeSpYmLG9dnpi_kpLcKfj0Hb0omhR86doxE7XwuMAKYLHOHX6BnXpDHXyQ6g5f");
+    alg_of(&ec("P-384", &x, &y), Alg::Es384);
+    y[0] ^= 1;
+    skipped(&ec("P-384", &x, &y), SkipReason::Point);
+    skipped(&ec("P-384", &[0; 48], &[0; 48]), SkipReason::Point);
+    skipped(&ec("P-384", &[0xff; 48], &[0xff; 48]), SkipReason::Point);
+}
+
+#[test]
+fn ed25519_points_of_small_order_are_refused() {
+    let okp =
+        |curve: &str, x: &[u8]| format!(r#"{{"kty":"OKP","crv":"{curve}","x":"{}"}}"#, b64(x));
+    alg_of(&okp("Ed25519", &unb64(ED25519_X)), Alg::EdDsa);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    skipped(&okp("Ed25519", &identity), SkipReason::Point);
+    skipped(&okp("Ed25519", &[0; 32]), SkipReason::Point);
+    skipped(&okp("Ed25519", &[1; 31]), SkipReason::Malformed("x"));
+    skipped(&okp("X25519", &unb64(ED25519_X)), SkipReason::Unsupported);
+    skipped(&okp("Ed448", &[1; 57]), SkipReason::Unsupported);
+}
