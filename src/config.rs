@@ -12,6 +12,28 @@ use crate::route::Route;
 use crate::token::claims::ClaimRules;
 use crate::token::keyset::KeySet;
 
+mod document;
+mod duration;
+mod forward;
+mod issuers;
+mod keys;
+mod limit;
+mod name;
+mod problem;
+mod reader;
+mod routes;
+mod scope;
+mod tiers;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use problem::ConfigErrors;
+
+/// `problem_base` where none is configured: anchors of the README.
+pub const PROBLEM_BASE_DEFAULT: &str = "https://github.com/hallpass/hallpass#";
+
 /// Everything an operator configures.
 #[derive(Debug)]
 pub struct Config {
@@ -25,7 +47,7 @@ pub struct Config {
     pub dry_run: bool,
     /// Issuers, in the order written.
     pub issuers: Vec<Issuer>,
-    /// Tiers, in the order written.
+    /// Tiers, in the order of their names: neither JSON nor protobuf keeps that of an object.
     pub tiers: Vec<Tier>,
     /// Routes; the first match wins.
     pub routes: Vec<Route>,
@@ -41,6 +63,16 @@ pub struct Config {
     pub bounds: Bounds,
     /// What is allowed but unwise; logged at load. Each names its field's path.
     pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads what Envoy hands over.
+    ///
+    /// # Errors
+    /// Every problem of the document, not only the first.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ConfigErrors> {
+        document::read(&wire::read(bytes)?)
+    }
 }
 
 /// The shape of error bodies.

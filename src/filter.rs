@@ -5,10 +5,10 @@
 //! of the upstream. Whatever needs the host (a signature, shared data, an address, time to pass) is a step, and its result an
 //! event, so that every interleaving can be tested without Envoy.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use crate::cost::{self, CostError};
+use crate::cost;
 use crate::denial::{Denial, LimitReached, Malformed};
 use crate::fetch::Outlook;
 use crate::head::{Bearer, Head};
@@ -96,7 +96,7 @@ pub struct Request {
     stage: Stage,
     arrival: Now,
     route: Option<usize>,
-    address: Option<Option<IpAddr>>,
+    address: Option<IpAddr>,
     guard: Option<Receipt>,
     caller: Option<Rc<Caller>>,
     receipt: Option<Receipt>,
@@ -112,7 +112,8 @@ impl Request {
         match (stage, event) {
             (Stage::New, Event::Head) => self.on_head(worker, head, now),
             (Stage::Address(purpose), Event::Address(address)) => {
-                self.address = Some(address);
+                // Sources that Envoy cannot tell apart share one budget.
+                self.address = Some(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
                 self.charge_address(worker, head, now, purpose)
             }
             (Stage::AddressLimits, Event::Charged(outcome)) => {
@@ -185,9 +186,10 @@ impl Request {
         };
         let authority = head.authority().unwrap_or_default();
         let preflight = route::is_preflight(head);
-        match route::find(&worker.config.routes, authority, path.path, method, preflight) {
+        match route::find(&worker.config.routes, authority, &path, method, preflight) {
             Found::None => self.deny(worker, Denial::NoRoute),
             Found::WrongMethod(allow) => self.deny(worker, Denial::MethodNotAllowed(allow)),
+            Found::Ambiguous => self.deny(worker, Denial::Malformed(Malformed::Path)),
             Found::Preflight(index) => {
                 self.route = Some(index);
                 self.pass(worker)
@@ -207,7 +209,7 @@ impl Request {
         match strip::connection(head) {
             Connection::Plain => {}
             Connection::Upgrade { rewrite } if upgrades => self.rewrite_connection = rewrite,
-            Connection::Upgrade { .. } | Connection::Tunnel => {
+            Connection::Upgrade { .. } | Connection::Hostile => {
                 return self.deny(worker, Denial::UpgradeRefused);
             }
         }
@@ -415,7 +417,7 @@ impl Request {
             _ => 1,
         };
         cost::of(&route.cost, path.query, schools)
-            .map_err(|CostError| Denial::Malformed(Malformed::CostParameter))
+            .map_err(|_| Denial::Malformed(Malformed::CostParameter))
     }
 
     fn on_plan<'h>(
@@ -521,8 +523,10 @@ fn raw_path(head: &Head) -> Option<RawPath<'_>> {
 
 fn scope_denial(error: ScopeError) -> Denial {
     match error {
-        ScopeError::Ambiguous => Denial::Malformed(Malformed::Parameter),
         ScopeError::FormBody => Denial::BodyUnsupported,
+        ScopeError::Ambiguous | ScopeError::Malformed | ScopeError::TooMany => {
+            Denial::Malformed(Malformed::Parameter)
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl Metrics {
         let tiers: Vec<&str> =
             config.tiers.iter().map(|tier| tier.name.as_str()).chain(["none"]).collect();
         let mut list = Vec::new();
-        let mut counter = |list: &mut Vec<Metric>, name: String| {
+        let counter = |list: &mut Vec<Metric>, name: String| {
             list.push(Metric { kind: Kind::Counter, name });
         };
         for decision in ["allow"].into_iter().chain(Denial::CODES) {

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::head::Head;
+use crate::head::{Head, Known};
 
 /// Longest id that is taken over; a UUID has 36.
 const LEN_MAX: usize = 128;
 
 /// The id that Envoy or a proxy before it set, if it is safe to repeat in a header and a body.
 pub fn accepted(head: &Head) -> Option<String> {
-    let id = std::str::from_utf8(head.request_id()?).ok()?;
+    let id = std::str::from_utf8(head.known(Known::RequestId).ok()??).ok()?;
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (!id.is_empty() && id.len() <= LEN_MAX && id.bytes().all(safe)).then(|| id.to_owned())
 }

@@ -12,12 +12,17 @@ use crate::limits::owner::Owner;
 use crate::metrics::{CacheResult, Count, Metrics};
 use crate::strip::StripSet;
 use crate::time::Now;
-use crate::token::cache::TokenCache;
+use crate::token::cache::{BadSignatures, Entry, TokenCache};
 use crate::token::claims::{ClaimError, Claims};
 use crate::token::identity::Schools;
 use crate::token::jose;
 use crate::token::keyset::{KeySet, KeySetError, Origin, SelectError};
 use crate::token::signature::Job;
+
+/// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
+const BAD_SIGNATURES_MAX: usize = 1_000;
+/// And their bytes.
+const BAD_SIGNATURES_BYTES_MAX: usize = 1024 * 1024;
 
 /// A verified caller, as the upstream and the limits see it. Immutable; shared by all requests with its token.
 #[derive(Debug)]
@@ -40,6 +45,12 @@ impl Caller {
     /// Whether the caller's list approves `school`.
     pub fn may_see(&self, school: &str) -> bool {
         self.schools.as_ref().is_some_and(|schools| schools.contains(school))
+    }
+
+    /// About how much memory it takes, bytes.
+    fn weight(&self) -> usize {
+        let schools = self.schools.as_ref().map_or(0, Schools::weight);
+        size_of::<Self>().saturating_add(self.client.len()).saturating_add(schools)
     }
 
     /// The tier, unless it is unknown.
@@ -109,6 +120,7 @@ pub struct Worker {
     pub waiting: usize,
     keys: Vec<IssuerKeys>,
     cache: TokenCache<Caller>,
+    bad: BadSignatures,
 }
 
 impl Worker {
@@ -131,7 +143,12 @@ impl Worker {
             strip: StripSet::new(names.iter().map(String::as_str)),
             waiting: 0,
             keys: keys.collect(),
-            cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max, seed),
+            cache: TokenCache::new(
+                seed,
+                config.bounds.cached_tokens_max,
+                config.bounds.cached_bytes_max,
+            ),
+            bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
         }
     }
@@ -222,7 +239,7 @@ impl Worker {
         let Some(generation) = usable(keys, issuer, now) else {
             return self.await_keys(index, arrival, now);
         };
-        if self.cache.is_bad(token, generation) {
+        if self.bad.contains(token, |of| (of == index).then_some(generation)) {
             self.metrics.count(Count::Cache(CacheResult::Bad));
             return Judged::Invalid;
         }
@@ -245,7 +262,7 @@ impl Worker {
         now: Now,
     ) -> Judged<'static> {
         if !valid {
-            self.cache.note_bad(token, untrusted.generation);
+            self.bad.insert(token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
         }
         let Some(issuer) = self.config.issuers.get(untrusted.issuer) else {
@@ -261,14 +278,14 @@ impl Worker {
             return Judged::Invalid;
         };
         let caller = Rc::new(caller);
-        self.cache.insert(
-            token,
-            Rc::clone(&caller),
-            untrusted.issuer,
-            untrusted.generation,
+        let entry = Entry {
+            value: Rc::clone(&caller),
+            issuer: untrusted.issuer,
+            generation: untrusted.generation,
             not_before,
             not_after,
-        );
+        };
+        self.cache.insert(token, entry, caller.weight());
         Judged::Caller(caller)
     }
 

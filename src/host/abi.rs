@@ -92,18 +92,6 @@ unsafe extern "C" {
         value_len: usize,
         cas: u32,
     ) -> u32;
-    fn proxy_http_call(
-        cluster: *const u8,
-        cluster_len: usize,
-        headers: *const u8,
-        headers_len: usize,
-        body: *const u8,
-        body_len: usize,
-        trailers: *const u8,
-        trailers_len: usize,
-        timeout_ms: u32,
-        token: *mut u32,
-    ) -> u32;
     fn proxy_set_tick_period_milliseconds(period_ms: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_len: usize, id: *mut u32) -> u32;
@@ -322,28 +310,24 @@ pub fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> Result<(), Status>
 
 /// Sends a call-out and returns its number. The answer goes to the context that is active now.
 ///
+/// The one call that goes through the SDK: its dispatcher panics on the answer to a call-out that it has not sent itself. On
+/// its side it panics on a status other than those below; Envoy returns no other here.
+///
 /// # Errors
 /// `BadArgument` for a cluster that does not exist or a required header that is missing; `InternalFailure` else.
 pub fn http_call(call: &HttpCall<'_>) -> Result<u32, Status> {
-    let headers = pairs::encode(call.headers);
-    let (cluster, body) = (call.cluster, call.body);
-    let mut token = 0;
-    // SAFETY: all are slices; there are no trailers; the host writes one number into a local one.
-    Status::check(unsafe {
-        proxy_http_call(
-            cluster.as_ptr(),
-            cluster.len(),
-            headers.as_ptr(),
-            headers.len(),
-            body.as_ptr(),
-            body.len(),
-            null(),
-            0,
-            call.timeout_ms.max(1),
-            &raw mut token,
-        )
-    })?;
-    Ok(token)
+    let headers = call.headers.to_vec();
+    let sent = proxy_wasm::hostcalls::dispatch_http_call(
+        call.cluster,
+        headers,
+        None,
+        Vec::new(),
+        call.timeout,
+    );
+    sent.map_err(|status| match status {
+        proxy_wasm::types::Status::BadArgument => Status::BadArgument,
+        _ => Status::InternalFailure,
+    })
 }
 
 /// Sets how often the active root context ticks; 0 stops it.

@@ -10,7 +10,7 @@ use crate::fetch::{Action, Record, max_age};
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::status::Status;
 use crate::metrics::{Count, FetchResult};
-use crate::time::{Now, micros};
+use crate::time::Now;
 use crate::token::keyset::{KEY_SET_BYTES_MAX, KeySet, Origin};
 use crate::worker::Worker;
 
@@ -32,7 +32,7 @@ pub fn sources(worker: &Worker) -> Vec<Source> {
     let sources = worker.remotes().map(|(issuer, remote)| {
         let digest = Sha256::digest(remote.fingerprint_input());
         let mut key = b"hallpass1/keys/".to_vec();
-        key.extend_from_slice(digest.as_slice());
+        key.extend_from_slice(&digest);
         Source { issuer, remote: remote.clone(), key, call: None }
     });
     sources.collect()
@@ -70,20 +70,15 @@ impl Source {
 
     fn send(&mut self, worker: &mut Worker, now: Now) {
         let remote = &self.remote;
-        let headers: [(&[u8], &[u8]); 5] = [
-            (b":method", b"GET"),
-            (b":scheme", remote.scheme.as_bytes()),
-            (b":authority", remote.authority.as_bytes()),
-            (b":path", remote.path.as_bytes()),
-            (b"accept", b"application/jwk-set+json, application/json"),
+        let headers = [
+            (":method", "GET"),
+            (":scheme", remote.scheme.as_str()),
+            (":authority", remote.authority.as_str()),
+            (":path", remote.path.as_str()),
+            ("accept", "application/jwk-set+json, application/json"),
         ];
-        let timeout_ms = micros(remote.timeout) / 1000;
-        let call = HttpCall {
-            cluster: remote.cluster.as_bytes(),
-            headers: &headers,
-            body: b"",
-            timeout_ms: u32::try_from(timeout_ms).unwrap_or(u32::MAX),
-        };
+        let call =
+            HttpCall { cluster: &remote.cluster, headers: &headers, timeout: remote.timeout };
         match abi::http_call(&call) {
             Ok(token) => self.call = Some((token, now)),
             Err(status) => {

@@ -58,7 +58,7 @@ impl Http {
         let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         let now = abi::now()?;
         let pairs = abi::header_pairs(MapType::RequestHeaders)?;
-        stream.head = Head::parse(pairs, end_of_stream).unwrap_or_default();
+        stream.head = Head::parse(pairs).unwrap_or_default().ending(end_of_stream);
         stream.strip(&worker)?;
         stream.identify()?;
         stream.run(&mut worker, Event::Head, now)
@@ -83,7 +83,7 @@ impl Http {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
         let pairs = abi::header_pairs(MapType::RequestTrailers)?;
-        let trailers = Head::parse(pairs, true).ok_or(Status::ParseFailure)?;
+        let trailers = Head::parse(pairs).ok_or(Status::ParseFailure)?;
         for name in worker.strip.names_to_remove(&trailers) {
             abi::remove_header(MapType::RequestTrailers, name)?;
         }

@@ -64,7 +64,7 @@ impl Root {
         let config = match Config::from_bytes(bytes) {
             Ok(config) => config,
             Err(errors) => {
-                for error in errors.iter() {
+                for error in errors.to_string().lines() {
                     log(Level::Error, &format!("configuration refused: {error}"));
                 }
                 return false;

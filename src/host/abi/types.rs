@@ -1,5 +1,7 @@
 //! The types of the host calls. The numbers are those of the ABI.
 
+use std::time::Duration;
+
 /// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
@@ -107,11 +109,9 @@ pub struct LocalResponse<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct HttpCall<'a> {
     /// Name of the cluster.
-    pub cluster: &'a [u8],
+    pub cluster: &'a str,
     /// Headers; `:method`, `:path` and `:authority` are required.
-    pub headers: &'a [(&'a [u8], &'a [u8])],
-    /// Body.
-    pub body: &'a [u8],
-    /// Time until the host gives up; 0 would mean never, so it is taken for 1.
-    pub timeout_ms: u32,
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Time until the host gives up; at least a millisecond, since less would mean never.
+    pub timeout: Duration,
 }

@@ -1,0 +1,151 @@
+//! The document as a whole: settings of the top level, and the order in which sections build on each other.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::duration;
+use super::forward;
+use super::issuers;
+use super::limit;
+use super::problem::{ConfigErrors, Sink};
+use super::reader::{Object, Reader};
+use super::routes;
+use super::tiers;
+use super::{Bounds, Config, Dialect, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
+
+const FIELDS: &[&str] = &[
+    "realm",
+    "errors",
+    "problem_base",
+    "dry_run",
+    "issuers",
+    "tiers",
+    "routes",
+    "forward",
+    "rate_limit_headers",
+    "failed_credentials",
+    "settlement_header",
+    "bounds",
+];
+const BOUND_FIELDS: &[&str] =
+    &["max_token_bytes", "max_cached_tokens", "max_cached_bytes", "max_waiters", "max_retry_after"];
+const REALM_DEFAULT: &str = "api";
+/// Longest realm and problem base.
+const TEXT_BYTES_MAX: usize = 256;
+const TOKEN_BYTES_DEFAULT: u32 = 16 * 1024;
+/// The shortest signed token is longer than this.
+const TOKEN_BYTES_MIN: u32 = 128;
+/// Envoy refuses requests whose headers exceed 60 KiB by default.
+const TOKEN_BYTES_MAX: u32 = 60_000;
+const CACHED_TOKENS_DEFAULT: u32 = 10_000;
+const CACHED_TOKENS_MAX: u32 = 1_000_000;
+const CACHED_BYTES_DEFAULT: u32 = 16 << 20;
+/// The memory of a worker is one 32-bit address space.
+const CACHED_BYTES_MAX: u32 = 1 << 30;
+const WAITERS_DEFAULT: u32 = 1_000;
+const WAITERS_MAX: u32 = 100_000;
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_hours(1);
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
+
+/// Reads the document; every problem is reported.
+pub(super) fn read(document: &Value) -> Result<Config, ConfigErrors> {
+    let sink = Sink::default();
+    let config = config(&Reader::root(document, &sink));
+    let warnings = sink.finish()?;
+    // A reader that gives up has noted why.
+    let config = config.ok_or_else(|| ConfigErrors::document("not understood"))?;
+    Ok(Config { warnings, ..config })
+}
+
+fn config(root: &Reader<'_>) -> Option<Config> {
+    let fields = root.object(FIELDS)?;
+    let realm = fields.field("realm", REALM_DEFAULT.to_owned(), realm);
+    let dialects = [("problem-json", Dialect::ProblemJson), ("plain", Dialect::Plain)];
+    let errors = fields.field("errors", Dialect::ProblemJson, |dialect| dialect.word(&dialects));
+    let problem_base = fields.field("problem_base", PROBLEM_BASE_DEFAULT.to_owned(), problem_base);
+    let dry_run = fields.flag("dry_run");
+    let tiers = tiers::read(&fields);
+    let issuers = issuers::read(&fields, &tiers);
+    let forward = forward::read(&fields);
+    let routes = routes::read(&fields, &issuers, forward.as_ref());
+    let rate_limit_headers = rate_limit_headers(&fields);
+    let failed_credentials = limit::failed_credentials(&fields);
+    let settlement_header = forward::settlement(&fields, forward.as_ref());
+    let bounds = bounds(&fields);
+    if dry_run == Some(true) {
+        fields.warn("dry_run", "limits, cost and early scope are not enforced");
+    }
+    Some(Config {
+        realm: realm?,
+        errors: errors?,
+        problem_base: problem_base?,
+        dry_run: dry_run?,
+        issuers: issuers.list.into_iter().collect::<Option<_>>()?,
+        tiers: tiers.list?,
+        routes: routes?,
+        forward: forward?,
+        rate_limit_headers: rate_limit_headers?,
+        failed_credentials: failed_credentials?.into(),
+        settlement_header: settlement_header?,
+        bounds: bounds?,
+        warnings: Vec::new(),
+    })
+}
+
+/// It stands in a quoted string of `WWW-Authenticate`.
+fn realm(reader: &Reader<'_>) -> Option<String> {
+    let plain = |text: &str| {
+        (1..=TEXT_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\')
+    };
+    reader.string("printable ASCII without quotes and backslashes", plain).map(str::to_owned)
+}
+
+/// It stands in JSON and is not escaped there.
+fn problem_base(reader: &Reader<'_>) -> Option<String> {
+    let plain = |text: &str| {
+        text.len() <= TEXT_BYTES_MAX
+            && (text.starts_with("https://") || text.starts_with("http://"))
+            && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    reader.string("the beginning of an http or https URL", plain).map(str::to_owned)
+}
+
+fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
+    let words = [
+        ("draft-11", RateLimitHeaders::Draft11),
+        ("x-ratelimit", RateLimitHeaders::XRateLimit),
+        ("off", RateLimitHeaders::Off),
+    ];
+    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| word.word(&words))
+}
+
+fn bounds(fields: &Object<'_>) -> Option<Bounds> {
+    let Some(reader) = fields.get("bounds") else {
+        return Some(Bounds {
+            token_bytes_max: TOKEN_BYTES_DEFAULT as usize,
+            cached_tokens_max: CACHED_TOKENS_DEFAULT as usize,
+            cached_bytes_max: CACHED_BYTES_DEFAULT as usize,
+            waiters_max: WAITERS_DEFAULT as usize,
+            retry_after_max: RETRY_AFTER_DEFAULT,
+        });
+    };
+    let fields = reader.object(BOUND_FIELDS)?;
+    let number = |name: &str, default, min, max| {
+        fields.field(name, default, |field| field.integer(min..=max)).map(|number| number as usize)
+    };
+    let token_bytes_max = number("max_token_bytes", TOKEN_BYTES_DEFAULT, TOKEN_BYTES_MIN, TOKEN_BYTES_MAX);
+    let cached_tokens_max = number("max_cached_tokens", CACHED_TOKENS_DEFAULT, 0, CACHED_TOKENS_MAX);
+    let cached_bytes_max = number("max_cached_bytes", CACHED_BYTES_DEFAULT, 0, CACHED_BYTES_MAX);
+    let waiters_max = number("max_waiters", WAITERS_DEFAULT, 1, WAITERS_MAX);
+    let retry_after_max = fields
+        .field("max_retry_after", RETRY_AFTER_DEFAULT, |longest| longest.duration(RETRY_AFTER_MIN..=duration::LONGEST));
+    Some(Bounds {
+        token_bytes_max: token_bytes_max?,
+        cached_tokens_max: cached_tokens_max?,
+        cached_bytes_max: cached_bytes_max?,
+        waiters_max: waiters_max?,
+        retry_after_max: retry_after_max?,
+    })
+}

@@ -1,0 +1,80 @@
+//! `forward`, `settlement_header`: headers that the filter sets or removes, and that no two settings share.
+
+use super::name;
+use super::reader::{Object, Reader};
+use super::{Forward, ListFormat};
+
+const FIELDS: &[&str] = &["schools", "tier", "client", "schools_format", "max_schools_bytes", "authorization"];
+const SCHOOLS_DEFAULT: &str = "x-claim-schools";
+const TIER_DEFAULT: &str = "x-claim-tier";
+const CLIENT_DEFAULT: &str = "x-claim-client-id";
+const SCHOOLS_BYTES_DEFAULT: u32 = 8192;
+/// Envoy refuses requests whose headers exceed 60 KiB by default.
+const SCHOOLS_BYTES_MAX: u32 = 60_000;
+
+/// Reads `forward`; absent: the defaults.
+pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
+    let Some(reader) = fields.get("forward") else {
+        return Some(Forward {
+            schools: SCHOOLS_DEFAULT.to_owned(),
+            tier: TIER_DEFAULT.to_owned(),
+            client: CLIENT_DEFAULT.to_owned(),
+            schools_format: ListFormat::Comma,
+            schools_bytes_max: SCHOOLS_BYTES_DEFAULT as usize,
+            authorization: true,
+        });
+    };
+    let fields = reader.object(FIELDS)?;
+    let header = |name: &str, default: &str| fields.field(name, default.to_owned(), name::header);
+    let schools = header("schools", SCHOOLS_DEFAULT);
+    let tier = header("tier", TIER_DEFAULT);
+    let client = header("client", CLIENT_DEFAULT);
+    let formats = [("comma", ListFormat::Comma), ("json", ListFormat::Json)];
+    let format = fields.field("schools_format", ListFormat::Comma, |format| format.word(&formats));
+    let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(1..=SCHOOLS_BYTES_MAX));
+    let authorization = fields.field("authorization", true, Reader::boolean);
+    let forward = Forward {
+        schools: schools?,
+        tier: tier?,
+        client: client?,
+        schools_format: format?,
+        schools_bytes_max: bytes_max? as usize,
+        authorization: authorization?,
+    };
+    distinct(&fields, &forward).then_some(forward)
+}
+
+/// `settlement_header`: a response header, which no forwarded header may be mixed up with.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether it could be read, the inner one whether it is given"
+)]
+pub(super) fn settlement(fields: &Object<'_>, forward: Option<&Forward>) -> Option<Option<String>> {
+    let name = fields.maybe("settlement_header", name::header)?;
+    let taken = name.as_ref().and_then(|name| setting_of(forward?, name));
+    if let Some(setting) = taken {
+        fields.problem("settlement_header", format_args!("expected another name than that of `forward.{setting}`"));
+        return None;
+    }
+    Some(name)
+}
+
+/// The setting whose header an upstream may take for this name.
+fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> {
+    let folded = name::fold(name);
+    let settings = [("schools", &forward.schools), ("tier", &forward.tier), ("client", &forward.client)];
+    settings.into_iter().find(|(_, header)| name::fold(header) == folded).map(|(setting, _)| setting)
+}
+
+fn distinct(fields: &Object<'_>, forward: &Forward) -> bool {
+    let mut ok = true;
+    for (setting, header) in [("tier", &forward.tier), ("client", &forward.client)] {
+        let first = setting_of(forward, header).filter(|first| *first != setting);
+        if let Some(first) = first {
+            let why = "upstreams may fold every character but letters and digits";
+            fields.problem(setting, format_args!("expected another name than that of `{first}`; {why}"));
+            ok = false;
+        }
+    }
+    ok
+}

@@ -1,0 +1,187 @@
+//! Where the keys of an issuer come from: `jwks` (inline, or remote through a cluster), or `secrets`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::Uri;
+use http::uri::Authority;
+
+use super::duration;
+use super::name;
+use super::reader::{Object, Reader};
+use super::{KeySource, Remote};
+use crate::token::jose::{Alg, is_kid};
+use crate::token::keyset::{KeySet, KeySetError, Origin, Secret};
+
+const JWKS_FIELDS: &[&str] = &["inline", "remote"];
+const REMOTE_FIELDS: &[&str] = &["uri", "cluster", "timeout", "refresh", "max_stale", "cooldown"];
+const SECRET_FIELDS: &[&str] = &["kid", "alg", "base64", "text"];
+/// Most secrets of one issuer.
+const SECRETS_MAX: usize = 64;
+/// Longest URI of a document.
+const URI_BYTES_MAX: usize = 2048;
+/// Envoy reads a timeout below a millisecond as none.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+const TIMEOUT_MAX: Duration = Duration::from_mins(1);
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
+/// Below this, unknown kids make the filter hammer the issuer.
+const COOLDOWN_MIN: Duration = Duration::from_millis(100);
+const COOLDOWN_MAX: Duration = Duration::from_hours(1);
+const COOLDOWN_DEFAULT: Duration = Duration::from_secs(2);
+const REFRESH_DEFAULT: Duration = Duration::from_mins(10);
+const MAX_STALE_DEFAULT: Duration = Duration::from_hours(24);
+/// Secrets are pasted with and without padding.
+const PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// Reads `jwks` or `secrets`.
+pub(super) fn read(fields: &Object<'_>) -> Option<KeySource> {
+    let (name, reader) = fields.one_of(&["jwks", "secrets"])?;
+    if name == "secrets" {
+        return secrets(&reader);
+    }
+    let (name, source) = reader.object(JWKS_FIELDS)?.one_of(JWKS_FIELDS)?;
+    if name == "inline" { inline(&source) } else { remote(&source).map(KeySource::Remote) }
+}
+
+fn inline(reader: &Reader<'_>) -> Option<KeySource> {
+    let text = match reader.value() {
+        serde_json::Value::String(text) => text.clone(),
+        value if value.is_object() => value.to_string(),
+        _ => {
+            reader.expected("a JWKS, as an object or as a string");
+            return None;
+        }
+    };
+    key_set(reader, KeySet::from_jwks(text.as_bytes(), Origin::Inline))
+}
+
+fn secrets(reader: &Reader<'_>) -> Option<KeySource> {
+    let owned = reader.list(SECRETS_MAX, secret)?;
+    let secrets: Vec<_> = owned.iter().map(|s| Secret { kid: s.kid, alg: s.alg, bytes: &s.bytes }).collect();
+    key_set(reader, KeySet::from_secrets(&secrets))
+}
+
+fn key_set(reader: &Reader<'_>, result: Result<KeySet, KeySetError>) -> Option<KeySource> {
+    match result {
+        Ok(keys) => {
+            for skipped in keys.skipped() {
+                reader.warn(format_args!("unused {skipped}"));
+            }
+            Some(KeySource::Inline(Rc::new(keys)))
+        }
+        Err(error) => {
+            reader.problem(error);
+            None
+        }
+    }
+}
+
+/// A decoded secret. It has no `Debug`: nothing may print it.
+struct OwnedSecret<'a> {
+    kid: Option<&'a str>,
+    alg: Alg,
+    bytes: Vec<u8>,
+}
+
+fn secret<'a>(reader: &Reader<'a>) -> Option<OwnedSecret<'a>> {
+    let fields = reader.object(SECRET_FIELDS)?;
+    let kid = fields.maybe("kid", |kid| kid.string("a key id", is_kid));
+    let algs = [("HS256", Alg::Hs256), ("HS384", Alg::Hs384), ("HS512", Alg::Hs512)];
+    let alg = fields.required("alg").and_then(|alg| alg.word(&algs));
+    let bytes = fields.one_of(&["base64", "text"]).and_then(|(form, value)| {
+        let text = value.string("a secret", |secret| !secret.is_empty())?;
+        if form == "text" { Some(text.as_bytes().to_vec()) } else { from_base64(&value, text) }
+    });
+    Some(OwnedSecret { kid: kid?, alg: alg?, bytes: bytes? })
+}
+
+/// Either alphabet of RFC 4648, with or without padding.
+fn from_base64(reader: &Reader<'_>, text: &str) -> Option<Vec<u8>> {
+    let alphabet = if text.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
+    let decoded = GeneralPurpose::new(alphabet, PADDING).decode(text).ok();
+    if decoded.is_none() {
+        reader.problem("expected base64, got another string");
+    }
+    decoded
+}
+
+fn remote(reader: &Reader<'_>) -> Option<Remote> {
+    let fields = reader.object(REMOTE_FIELDS)?;
+    let location = fields.required("uri").and_then(|uri| location(&uri));
+    let cluster = fields.required("cluster").and_then(|cluster| cluster.string("a cluster's name", name::is_text));
+    let duration =
+        |name: &'static str, default, min, max| fields.field(name, default, |field| field.duration(min..=max));
+    let timeout = duration("timeout", TIMEOUT_DEFAULT, TIMEOUT_MIN, TIMEOUT_MAX);
+    let cooldown = duration("cooldown", COOLDOWN_DEFAULT, COOLDOWN_MIN, COOLDOWN_MAX);
+    let refresh = duration("refresh", REFRESH_DEFAULT, COOLDOWN_MIN, duration::LONGEST);
+    let max_stale = duration("max_stale", MAX_STALE_DEFAULT, COOLDOWN_MIN, duration::LONGEST);
+    let ordered = at_least(&fields, ("refresh", refresh), ("cooldown", cooldown))
+        && at_least(&fields, ("max_stale", max_stale), ("refresh", refresh));
+    let location = location?;
+    if location.scheme == "http" {
+        fields.warn("uri", "keys travel without TLS, as far as the URI tells");
+    }
+    let remote = Remote {
+        cluster: cluster?.to_owned(),
+        timeout: timeout?,
+        refresh: refresh?,
+        max_stale: max_stale?,
+        cooldown: cooldown?,
+        ..location
+    };
+    ordered.then_some(remote)
+}
+
+fn at_least(fields: &Object<'_>, one: (&'static str, Option<Duration>), other: (&str, Option<Duration>)) -> bool {
+    let ((name, Some(found)), (other, Some(least))) = (one, other) else {
+        return true;
+    };
+    if found < least {
+        fields.problem(
+            name,
+            format_args!(
+                "expected at least `{other}` ({}), got {}",
+                duration::display(least),
+                duration::display(found)
+            ),
+        );
+    }
+    found >= least
+}
+
+/// Splits an absolute URI; the cluster and the times are left for the caller.
+fn location(reader: &Reader<'_>) -> Option<Remote> {
+    let what = "an absolute URI such as `https://auth.example.com/jwks.json`";
+    let plain = |uri: &str| {
+        uri.len() <= URI_BYTES_MAX && uri.bytes().all(|b| b.is_ascii_graphic()) && !uri.contains(['#', '@', '\\'])
+    };
+    let text = reader.string(what, plain)?;
+    let parts = text.parse::<Uri>().ok().and_then(|uri| {
+        let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "https" | "http"))?;
+        let authority = uri.authority().filter(|authority| is_complete(authority))?;
+        Some(Remote {
+            cluster: String::new(),
+            authority: authority.as_str().to_owned(),
+            path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            scheme: scheme.to_owned(),
+            timeout: TIMEOUT_DEFAULT,
+            refresh: REFRESH_DEFAULT,
+            max_stale: MAX_STALE_DEFAULT,
+            cooldown: COOLDOWN_DEFAULT,
+        })
+    });
+    if parts.is_none() {
+        reader.problem(format_args!("expected {what}, got another string"));
+    }
+    parts
+}
+
+/// A host, and either no port or one that fits 16 bits; the crate lets others pass.
+fn is_complete(authority: &Authority) -> bool {
+    let host = authority.host();
+    !host.is_empty() && (authority.as_str() == host || authority.port_u16().is_some_and(|port| port > 0))
+}

@@ -1,0 +1,188 @@
+//! Reading of limits, wherever they stand, and the contradictions between limits of one name.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::duration;
+use super::name;
+use super::reader::{Object, Reader};
+use crate::limits::{LIMITS_MAX, Limit, Period, Unit, Window};
+
+const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst"];
+/// The same for a budget whose name and unit are given.
+const BUDGET_FIELDS: &[&str] = &["requests", "per", "burst"];
+/// Largest amount, quota and burst: products with a time in microseconds stay inside 64 bits only below this.
+const AMOUNT_MAX: u32 = 1_000_000_000;
+/// Shortest `per`.
+const PER_MIN: Duration = Duration::from_millis(1);
+/// The name of the budget for failed credentials.
+const FAILED_CREDENTIALS: &str = "failed-credentials";
+/// Requests per minute of the budget for failed credentials.
+const FAILED_CREDENTIALS_DEFAULT: NonZeroU32 = NonZeroU32::new(600).unwrap();
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A limit and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Placed<'a> {
+    /// Where.
+    pub(super) reader: Reader<'a>,
+    /// The limit.
+    pub(super) limit: Limit,
+}
+
+/// The limits of a tier: requests or cost.
+pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
+    list(reader, |fields| {
+        let (unit, amount) = fields.one_of(&["requests", "cost"])?;
+        let unit = if unit == "cost" { Unit::Cost } else { Unit::Requests };
+        Some((unit, self::amount(&amount)?))
+    })
+}
+
+/// The limits of an address: requests only, since an open route has no cost.
+pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
+    list(reader, |fields| {
+        if fields.get("cost").is_some() {
+            fields.problem("cost", "expected `requests`, since requests of an address have no cost");
+            return None;
+        }
+        Some((Unit::Requests, amount(&fields.required("requests")?)?))
+    })
+}
+
+/// `failed_credentials`: an object, or `off`.
+pub(super) fn failed_credentials(fields: &Object<'_>) -> Option<Vec<Limit>> {
+    let window = match fields.get("failed_credentials") {
+        None => {
+            let amount = FAILED_CREDENTIALS_DEFAULT;
+            Window::Bucket { amount, per: MINUTE, burst: amount }
+        }
+        Some(reader) if reader.value().as_str() == Some("off") => {
+            reader.warn("nothing slows down who guesses credentials");
+            return Some(Vec::new());
+        }
+        Some(reader) if !reader.value().is_object() => {
+            reader.expected("an object or `off`");
+            return None;
+        }
+        Some(reader) => budget(&reader.object(BUDGET_FIELDS)?)?,
+    };
+    Some(vec![Limit::new(FAILED_CREDENTIALS, Unit::Requests, window)])
+}
+
+fn budget(fields: &Object<'_>) -> Option<Window> {
+    let amount = fields.field("requests", FAILED_CREDENTIALS_DEFAULT, amount);
+    let per = fields.field("per", Per::Bucket(MINUTE), per);
+    window(fields, amount, per)
+}
+
+/// Limits that draw on one budget although they stand in several places must count alike.
+///
+/// A budget is known by its limit's name: what is stored of it is read under every limit of that name.
+pub(super) fn agree(limits: &[Placed<'_>]) {
+    let mut by_name: BTreeMap<&str, &Placed<'_>> = BTreeMap::new();
+    for placed in limits {
+        let first = *by_name.entry(&placed.limit.name).or_insert(placed);
+        if alike(&first.limit, &placed.limit) {
+            continue;
+        }
+        placed.reader.problem(format_args!(
+            "expected the unit and the kind of window that the limit of the same name has at {}",
+            first.reader.path()
+        ));
+    }
+    let mut by_id: BTreeMap<_, &Placed<'_>> = BTreeMap::new();
+    for placed in by_name.values() {
+        if let Some(other) = by_id.insert(placed.limit.id(), placed) {
+            placed.reader.problem(format_args!(
+                "expected another name, since the ids of this one and of `{}` collide",
+                other.limit.name
+            ));
+        }
+    }
+}
+
+fn alike(one: &Limit, other: &Limit) -> bool {
+    let windows = match (one.window, other.window) {
+        (Window::Bucket { .. }, Window::Bucket { .. }) => true,
+        (Window::Calendar { period, .. }, Window::Calendar { period: other, .. }) => period == other,
+        _ => false,
+    };
+    windows && one.unit == other.unit
+}
+
+fn list<'a>(
+    reader: &Reader<'a>,
+    counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
+) -> Option<Vec<Placed<'a>>> {
+    let limits = reader.list(LIMITS_MAX, |item| limit(item, &counted))?;
+    for (index, placed) in limits.iter().enumerate() {
+        let before = limits.get(..index).unwrap_or_default();
+        if before.iter().any(|other| other.limit.name == placed.limit.name) {
+            placed.reader.problem(format_args!("expected distinct names, got `{}` a second time", placed.limit.name));
+            return None;
+        }
+    }
+    Some(limits)
+}
+
+fn limit<'a>(reader: &Reader<'a>, counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>) -> Option<Placed<'a>> {
+    let fields = reader.object(FIELDS)?;
+    let name = fields
+        .required("name")
+        .and_then(|name| name.string("a name of at most 32 of `a-z0-9_-` that begins with a letter", name::is_limit));
+    let counted = counted(&fields);
+    let per = fields.required("per").and_then(|field| per(&field));
+    let window = window(&fields, counted.map(|(_, amount)| amount), per);
+    let (unit, _) = counted?;
+    Some(Placed { reader: reader.clone(), limit: Limit::new(name?, unit, window?) })
+}
+
+fn window(fields: &Object<'_>, amount: Option<NonZeroU32>, per: Option<Per>) -> Option<Window> {
+    let burst = fields.maybe("burst", self::amount);
+    let (amount, per, burst) = (amount?, per?, burst?);
+    let per = match per {
+        Per::Bucket(per) => per,
+        Per::Calendar(period) if burst.is_none() => return Some(Window::Calendar { quota: amount, period }),
+        Per::Calendar(_) => {
+            fields.problem("burst", "expected no burst on a calendar quota, which is there at once");
+            return None;
+        }
+    };
+    let burst = burst.unwrap_or(amount);
+    if refill_ms(amount, per, burst) > duration::LONGEST.as_millis() {
+        fields.problem("burst", format_args!("expected one that refills in {}", duration::display(duration::LONGEST)));
+        return None;
+    }
+    Some(Window::Bucket { amount, per, burst })
+}
+
+/// Milliseconds in which an empty bucket fills, rounded down.
+fn refill_ms(amount: NonZeroU32, per: Duration, burst: NonZeroU32) -> u128 {
+    let units = u128::from(burst.get()).saturating_mul(per.as_millis());
+    units.checked_div(u128::from(amount.get())).unwrap_or(u128::MAX)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Per {
+    Bucket(Duration),
+    Calendar(Period),
+}
+
+fn per(reader: &Reader<'_>) -> Option<Per> {
+    match reader.value().as_str() {
+        Some("hour") => Some(Per::Calendar(Period::Hour)),
+        Some("day") => Some(Per::Calendar(Period::Day)),
+        Some("month") => Some(Per::Calendar(Period::Month)),
+        Some(text) if duration::parse(text).is_none() => {
+            reader.problem("expected a duration such as `1m`, or `hour`, `day` or `month`, got another string");
+            None
+        }
+        _ => reader.duration(PER_MIN..=duration::LONGEST).map(Per::Bucket),
+    }
+}
+
+fn amount(reader: &Reader<'_>) -> Option<NonZeroU32> {
+    reader.integer(1..=AMOUNT_MAX).and_then(NonZeroU32::new)
+}

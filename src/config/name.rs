@@ -1,0 +1,69 @@
+//! Names that a configuration may choose: of limits, tiers and headers.
+
+use super::reader::Reader;
+
+/// Headers that the filter must not set or read as data: they frame, route or authenticate the message.
+const RESERVED: [&str; 16] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-request-id",
+];
+/// The same, by the beginning of the name; some override the path or the method.
+const RESERVED_PREFIXES: [&str; 8] =
+    ["proxy-", "x-envoy-", "x-forwarded-", "x-http-method", "x-method-", "x-original-", "x-override-", "x-rewrite-"];
+/// Longest header name.
+const HEADER_BYTES_MAX: usize = 64;
+
+/// `[a-z][a-z0-9_-]{0,31}`
+pub(super) fn is_limit(name: &str) -> bool {
+    let rest = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+    name.len() <= 32 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(rest)
+}
+
+/// `[A-Za-z0-9_.-]{1,64}`
+pub(super) fn is_tier(name: &str) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(part)
+}
+
+/// Not empty, and without control characters.
+pub(super) fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
+}
+
+/// A token of RFC 9110.
+pub(super) fn is_token(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(part)
+}
+
+/// A header's name as upstreams may fold it: lower case, every other character a hyphen.
+pub(super) fn fold(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+}
+
+/// A header's name that the filter may set, read or remove, in lower case.
+pub(super) fn header(reader: &Reader<'_>) -> Option<String> {
+    let name = reader.string("a header name", |name| is_token(name) && name.len() <= HEADER_BYTES_MAX)?;
+    let folded = fold(name);
+    let reserved =
+        RESERVED.contains(&folded.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
+    if reserved {
+        reader.problem("expected a header name that is free, got one that HTTP or Envoy needs itself");
+        return None;
+    }
+    Some(name.to_ascii_lowercase())
+}

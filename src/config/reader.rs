@@ -1,0 +1,293 @@
+//! Typed reading of a JSON document that collects every problem with its field's path.
+//!
+//! A getter returns `None` only after it has noted a problem, so that a caller reads all fields first and
+//! gives up afterwards.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::duration;
+use super::problem::Sink;
+use super::wire;
+
+/// Longest member name that is repeated in a path, characters.
+const NAME_SHOWN_MAX: usize = 40;
+
+/// A value of the document and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Reader<'a> {
+    path: String,
+    value: &'a Value,
+    sink: &'a Sink,
+}
+
+impl<'a> Reader<'a> {
+    /// The document as a whole.
+    pub(super) fn root(value: &'a Value, sink: &'a Sink) -> Self {
+        Self { path: String::new(), value, sink }
+    }
+
+    /// Where the value stands.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The value as it was read.
+    pub(super) fn value(&self) -> &'a Value {
+        self.value
+    }
+
+    /// Notes a problem with this value.
+    pub(super) fn problem(&self, message: impl fmt::Display) {
+        self.sink.problem(&self.path, message);
+    }
+
+    /// Notes a warning about this value.
+    pub(super) fn warn(&self, message: impl fmt::Display) {
+        self.sink.warn(&self.path, message);
+    }
+
+    /// Notes that the value is not `what`.
+    pub(super) fn expected(&self, what: impl fmt::Display) {
+        self.problem(format_args!("expected {what}, got {}", kind(self.value)));
+    }
+
+    /// A boolean.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let flag = self.value.as_bool();
+        if flag.is_none() {
+            self.expected("a boolean");
+        }
+        flag
+    }
+
+    /// A whole number in the range.
+    pub(super) fn integer(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let number = self.value.as_u64().or_else(|| {
+            let whole = self.value.as_f64().and_then(wire::whole)?;
+            u64::try_from(whole).ok()
+        });
+        let found = number.and_then(|n| u32::try_from(n).ok()).filter(|n| range.contains(n));
+        if found.is_none() {
+            let got = if self.value.is_number() { "another number" } else { kind(self.value) };
+            self.problem(format_args!("expected a whole number from {} to {}, got {got}", range.start(), range.end()));
+        }
+        found
+    }
+
+    /// A duration such as `2s` in the range.
+    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let Some(text) = self.value.as_str() else {
+            self.expected("a duration such as `2s`");
+            return None;
+        };
+        let Some(found) = duration::parse(text) else {
+            self.problem("expected a duration such as `500ms`, `2s`, `10m`, `24h` or `7d`, got another string");
+            return None;
+        };
+        if range.contains(&found) {
+            return Some(found);
+        }
+        self.problem(format_args!(
+            "expected a duration from {} to {}, got {}",
+            duration::display(*range.start()),
+            duration::display(*range.end()),
+            duration::display(found)
+        ));
+        None
+    }
+
+    /// An accepted string; `what` describes it.
+    pub(super) fn string(&self, what: &str, accepts: impl FnOnce(&str) -> bool) -> Option<&'a str> {
+        let Some(text) = self.value.as_str() else {
+            self.expected(what);
+            return None;
+        };
+        if !accepts(text) {
+            self.problem(format_args!(
+                "expected {what}, got {}",
+                if text.is_empty() { "an empty string" } else { "another string" }
+            ));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let found = words.iter().find(|(word, _)| self.value.as_str() == Some(word));
+        if found.is_none() {
+            let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            let got = if self.value.is_string() { "another string" } else { kind(self.value) };
+            self.problem(format_args!("expected {}, got {got}", words.join(" or ")));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    /// The items of an array, at most `max`.
+    pub(super) fn items(&self, max: usize) -> Option<Vec<Self>> {
+        let Some(items) = self.value.as_array() else {
+            self.expected("an array");
+            return None;
+        };
+        if items.len() > max {
+            self.problem(format_args!("expected at most {max} items, got {}", items.len()));
+            return None;
+        }
+        let item = |(index, value)| Self { path: format!("{}[{index}]", self.path), value, sink: self.sink };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// An array of at most `max` items, each read by `read`; every item is read before giving up.
+    pub(super) fn list<T>(&self, max: usize, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
+        let read: Vec<Option<T>> = self.items(max)?.iter().map(read).collect();
+        read.into_iter().collect()
+    }
+
+    /// An array of distinct accepted strings.
+    pub(super) fn strings(&self, max: usize, what: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let strings = self.list(max, |item| Some((item.clone(), item.string(what, &accepts)?)))?;
+        let mut seen = std::collections::BTreeSet::new();
+        let repeated = strings.iter().find(|(_, text)| !seen.insert(*text));
+        if let Some((item, _)) = repeated {
+            item.problem("expected distinct strings, got one a second time");
+            return None;
+        }
+        Some(strings.into_iter().map(|(_, text)| text.to_owned()).collect())
+    }
+
+    /// The members of an object whose names the user chooses, in the order of names.
+    pub(super) fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
+        let Some(members) = self.value.as_object() else {
+            self.expected("an object");
+            return None;
+        };
+        let entry = |(name, value): (&'a String, &'a Value)| {
+            (name.as_str(), Self { path: join(&self.path, name), value, sink: self.sink })
+        };
+        Some(members.iter().map(entry).collect())
+    }
+
+    /// An object of known fields; every other field is a problem.
+    pub(super) fn object(&self, known: &'static [&'static str]) -> Option<Object<'a>> {
+        let Some(members) = self.value.as_object() else {
+            self.expected("an object");
+            return None;
+        };
+        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+            let path = join(&self.path, name);
+            match closest(name, known) {
+                Some(near) => self.sink.problem(&path, format_args!("unknown field; did you mean `{near}`?")),
+                None => self.sink.problem(&path, "unknown field"),
+            }
+        }
+        Some(Object { reader: self.clone(), members })
+    }
+}
+
+/// An object whose fields are known.
+#[derive(Clone, Debug)]
+pub(super) struct Object<'a> {
+    reader: Reader<'a>,
+    members: &'a Map<String, Value>,
+}
+
+impl<'a> Object<'a> {
+    /// A field, if it is given.
+    pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
+        let value = self.members.get(name)?;
+        Some(Reader { path: join(&self.reader.path, name), value, sink: self.reader.sink })
+    }
+
+    /// A field that must be given.
+    pub(super) fn required(&self, name: &'static str) -> Option<Reader<'a>> {
+        let field = self.get(name);
+        if field.is_none() {
+            self.problem(name, "missing");
+        }
+        field
+    }
+
+    /// Notes a problem with a field, given or not; `a.b` is the field `b` of the field `a`.
+    pub(super) fn problem(&self, fields: &'static str, message: impl fmt::Display) {
+        self.reader.sink.problem(&dotted(&self.reader.path, fields), message);
+    }
+
+    /// Notes a warning about a field, given or not.
+    pub(super) fn warn(&self, fields: &'static str, message: impl fmt::Display) {
+        self.reader.sink.warn(&dotted(&self.reader.path, fields), message);
+    }
+
+    /// A field, or the default where it is absent.
+    pub(super) fn field<T>(&self, name: &str, default: T, read: impl FnOnce(&Reader<'a>) -> Option<T>) -> Option<T> {
+        self.get(name).map_or(Some(default), |field| read(&field))
+    }
+
+    /// A field that may be absent: `Some(None)`.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether it could be read, the inner one whether it is given"
+    )]
+    pub(super) fn maybe<T>(&self, name: &str, read: impl FnOnce(&Reader<'a>) -> Option<T>) -> Option<Option<T>> {
+        self.get(name).map_or(Some(None), |field| read(&field).map(Some))
+    }
+
+    /// A flag, off by default.
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        self.field(name, false, Reader::boolean)
+    }
+
+    /// The one field of several alternatives that is given.
+    pub(super) fn one_of(&self, names: &'static [&'static str]) -> Option<(&'static str, Reader<'a>)> {
+        let mut given: Vec<_> = names.iter().filter_map(|name| Some((*name, self.get(name)?))).collect();
+        match (given.len(), given.pop()) {
+            (1, Some(only)) => Some(only),
+            (count, _) => {
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                self.reader.problem(format_args!("expected exactly one of {}, got {count}", names.join(", ")));
+                None
+            }
+        }
+    }
+}
+
+fn dotted(path: &str, fields: &str) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    format!("{path}{dot}{fields}")
+}
+
+/// The path of a member whose name may be anything.
+fn join(path: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !name.is_empty() && name.len() <= NAME_SHOWN_MAX && name.chars().all(plain) {
+        return dotted(path, name);
+    }
+    let shown: String = name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_default).collect();
+    format!("{path}[\"{shown}\"]")
+}
+
+/// The known name that a typing error may have meant.
+fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if name.len() > NAME_SHOWN_MAX {
+        return None;
+    }
+    let near = |candidate: &&'static str| {
+        let distance = strsim::osa_distance(name, candidate);
+        (distance <= 2 && distance < candidate.len().min(name.len())).then_some((distance, *candidate))
+    };
+    known.iter().filter_map(near).min().map(|(_, candidate)| candidate)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

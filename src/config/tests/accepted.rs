@@ -1,0 +1,278 @@
+//! Changes of the sample that load: defaults, bounds reached exactly, and warnings.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::{Dialect, KeySource, ListFormat, RateLimitHeaders};
+use super::*;
+use crate::cost::Factor;
+use crate::limits::{Period, Unit, Window};
+use crate::route::HostMatch;
+use crate::scope::{Missing, Place};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn some(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+/// The least that loads.
+fn least() -> Value {
+    json!({
+        "issuers": [{"issuer": "a", "default_tier": "t", "secrets": [{"alg": "HS256", "text": SECRET}]}],
+        "tiers": {"t": {"limits": []}},
+        "routes": [{"match": {"path": "/"}}]
+    })
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let config = load(&least()).unwrap();
+    assert_eq!(config.realm, "api");
+    assert_eq!(config.errors, Dialect::ProblemJson);
+    assert_eq!(config.problem_base, super::super::PROBLEM_BASE_DEFAULT);
+    assert!(!config.dry_run);
+    assert_eq!(config.rate_limit_headers, RateLimitHeaders::Draft11);
+    assert_eq!(config.settlement_header, None);
+    assert_eq!(config.forward.schools, "x-claim-schools");
+    assert_eq!(config.forward.tier, "x-claim-tier");
+    assert_eq!(config.forward.client, "x-claim-client-id");
+    assert_eq!(config.forward.schools_format, ListFormat::Comma);
+    assert_eq!(config.forward.schools_bytes_max, 8192);
+    assert!(config.forward.authorization);
+    assert_eq!(config.bounds.token_bytes_max, 16_384);
+    assert_eq!(config.bounds.cached_tokens_max, 10_000);
+    assert_eq!(config.bounds.cached_bytes_max, 16 << 20);
+    assert_eq!(config.bounds.waiters_max, 1_000);
+    assert_eq!(config.bounds.retry_after_max, Duration::from_hours(1));
+    let failed = &config.failed_credentials[0];
+    assert_eq!((failed.name.as_str(), failed.unit), ("failed-credentials", Unit::Requests));
+    let window = Window::Bucket { amount: some(600), per: Duration::from_mins(1), burst: some(600) };
+    assert_eq!(failed.window, window);
+}
+
+#[test]
+fn defaults_of_issuers_and_routes_are_as_documented() {
+    let config = load(&least()).unwrap();
+    let issuer = &config.issuers[0];
+    assert_eq!(issuer.rules.clock_skew, Duration::from_secs(30));
+    assert_eq!(issuer.rules.lifetime_max, None);
+    assert_eq!(issuer.rules.names.client.0, "client_id");
+    assert_eq!((issuer.tiers.as_slice(), issuer.default_tier), (&[0][..], Some(0)));
+    let route = &config.routes[0];
+    assert_eq!(route.host, HostMatch::Any);
+    // A route is guarded unless it says otherwise.
+    assert_eq!((route.require.len(), route.issuers.as_slice()), (1, &[0][..]));
+    assert_eq!((route.cost.weight, &route.cost.factor), (NonZeroU32::MIN, &Factor::One));
+    assert!(!route.cors_preflight && !route.upgrades);
+}
+
+#[test]
+fn defaults_of_remote_keys_are_as_documented() {
+    let remote = json!({"remote": {"uri": "http://idp:8080", "cluster": "outbound|443||idp.ns.svc.cluster.local"}});
+    let config = accepted(&[("/issuers/0/jwks", remote)]);
+    let KeySource::Remote(remote) = &config.issuers[0].keys else { panic!("not remote") };
+    assert_eq!((remote.scheme.as_str(), remote.authority.as_str(), remote.path.as_str()), ("http", "idp:8080", "/"));
+    assert_eq!(remote.timeout, Duration::from_secs(2));
+    assert_eq!(remote.refresh, Duration::from_mins(10));
+    assert_eq!(remote.max_stale, Duration::from_hours(24));
+    assert_eq!(remote.cooldown, Duration::from_secs(2));
+    let warning = "issuers[0].jwks.remote.uri: keys travel without TLS, as far as the URI tells";
+    assert_eq!(config.warnings, [warning]);
+}
+
+#[test]
+fn uri_is_split() {
+    let config = accepted(&[("/issuers/0/jwks/remote/uri", json!("https://[::1]:8443/a/b?c=d&e"))]);
+    let KeySource::Remote(remote) = &config.issuers[0].keys else { panic!("not remote") };
+    assert_eq!((remote.authority.as_str(), remote.path.as_str()), ("[::1]:8443", "/a/b?c=d&e"));
+}
+
+#[test]
+fn limits_are_read() {
+    let config = accepted(&[]);
+    let windows: Vec<_> = config.tiers[0].limits.iter().map(|limit| (limit.unit, limit.window)).collect();
+    let minute = Duration::from_mins(1);
+    assert_eq!(
+        windows,
+        [
+            (Unit::Requests, Window::Bucket { amount: some(60), per: minute, burst: some(10) }),
+            (Unit::Requests, Window::Calendar { quota: some(1000), period: Period::Day }),
+            // Without a burst, a bucket holds its amount.
+            (Unit::Cost, Window::Bucket { amount: some(300), per: minute, burst: some(300) }),
+        ]
+    );
+    assert_eq!(config.tiers[0].max_cost, Some(some(20)));
+}
+
+#[test]
+fn bounds_are_inclusive() {
+    let remote = "/issuers/0/jwks/remote";
+    // Every duration at its lower bound, refresh and staleness as short as the cooldown.
+    accepted(&[
+        (&format!("{remote}/timeout"), json!("1ms")),
+        (&format!("{remote}/cooldown"), json!("100ms")),
+        (&format!("{remote}/refresh"), json!("100ms")),
+        (&format!("{remote}/max_stale"), json!("100ms")),
+        ("/issuers/0/clock_skew", json!("0s")),
+    ]);
+    accepted(&[(&format!("{remote}/timeout"), json!("60s")), ("/issuers/0/clock_skew", json!("5m"))]);
+    // The slowest bucket: 366 days to refill.
+    accepted(&[("/tiers/free/limits/0", json!({"name": "minute", "requests": 1, "per": "1s", "burst": 31_622_400}))]);
+    accepted(&[("/tiers/free/limits/0", json!({"name": "minute", "requests": 1_000_000_000, "per": "366d"}))]);
+    // 32 characters, 16 limits.
+    let limit = |n: u32| json!({"name": format!("a{n:031}"), "requests": 1, "per": "1ms"});
+    let limits: Vec<Value> = (0..16).map(limit).collect();
+    accepted(&[("/tiers/free/limits", json!(limits)), ("/tiers/free/max_cost", json!(null))]);
+    accepted(&[("/bounds", json!({"max_token_bytes": 60_000, "max_cached_tokens": 0, "max_retry_after": "1s"}))]);
+    // A whole number that is written as a fraction, as a Struct would.
+    accepted(&[("/bounds", json!({"max_waiters": 5.0}))]);
+}
+
+#[test]
+fn secrets_are_read_in_every_form() {
+    let base64 = [
+        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY",
+        "-_-_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY",
+    ];
+    let mut secrets: Vec<Value> = base64
+        .iter()
+        .enumerate()
+        .map(|(n, text)| json!({"kid": n.to_string(), "alg": "HS256", "base64": text}))
+        .collect();
+    secrets.push(json!({"kid": "text", "alg": "HS512", "text": SECRET.repeat(2)}));
+    let config = accepted(&[("/issuers/0/jwks", json!(null)), ("/issuers/0/secrets", json!(secrets))]);
+    let KeySource::Inline(keys) = &config.issuers[0].keys else { panic!("not inline") };
+    assert_eq!(keys.keys().len(), 4);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let debug = format!("{:?}", load(&least()).unwrap());
+    assert!(!debug.contains(SECRET) && !debug.contains("48, 49, 50, 51"), "{debug}");
+}
+
+#[test]
+fn inline_jwks_is_read_as_object_and_as_string() {
+    let jwks = json!({"keys": [{"kty": "oct", "kid": "a", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]});
+    for inline in [jwks.clone(), json!(jwks.to_string())] {
+        let config = accepted(&[("/issuers/0/jwks", json!({"inline": inline}))]);
+        let KeySource::Inline(keys) = &config.issuers[0].keys else { panic!("not inline") };
+        assert_eq!(keys.keys()[0].kid(), Some("a"));
+    }
+}
+
+#[test]
+fn key_for_encryption_is_left_out_with_a_warning() {
+    let k = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+    let jwks = json!({"keys": [{"kty": "oct", "kid": "a", "k": k}, {"kty": "oct", "use": "enc", "kid": "b", "k": k}]});
+    let config = accepted(&[("/issuers/0/jwks", json!({"inline": jwks}))]);
+    assert_eq!(config.warnings, ["issuers[0].jwks.inline: unused key 1: not meant for verifying"]);
+}
+
+#[test]
+fn routes_are_read() {
+    let schools = "/routes/0/scope/schools";
+    let route = accepted(&[
+        ("/routes/0/match/path", json!("/schools/{school}/")),
+        ("/routes/0/match/host", json!("*.Example.com")),
+        (schools, json!({"path": "school", "separator": ","})),
+        ("/routes/0/cost", json!({"weight": 2, "times": "schools"})),
+        ("/routes/0/issuers", json!(["https://auth.example.com/"])),
+    ]);
+    let route = &route.routes[0];
+    assert_eq!(route.host, HostMatch::Suffix(".example.com".to_owned()));
+    let scope = route.scope.as_ref().unwrap();
+    assert_eq!(
+        (&scope.place, scope.missing, scope.separator),
+        (&Place::Path("school".to_owned()), Missing::Refuse, Some(','))
+    );
+    assert_eq!((route.cost.weight, &route.cost.factor), (some(2), &Factor::Schools));
+
+    let route = accepted(&[
+        (schools, json!({"header": "X-School", "missing": "allow"})),
+        ("/routes/0/cost", json!({"weight": 5, "times": {"query": "limit", "default": 25}})),
+        ("/routes/0/match/methods", json!(["GET", "POST", "M-SEARCH"])),
+        ("/routes/0/upgrades", json!(true)),
+        ("/routes/0/cors_preflight", json!(true)),
+    ]);
+    let route = &route.routes[0];
+    let scope = route.scope.as_ref().unwrap();
+    assert_eq!((&scope.place, scope.missing), (&Place::Header("x-school".to_owned()), Missing::Allow));
+    assert_eq!(route.cost.factor, Factor::Query { name: "limit".to_owned(), default: some(25) });
+    assert!(route.upgrades && route.cors_preflight);
+    for host in ["[::1]", "10.0.0.1", "localhost"] {
+        accepted(&[("/routes/0/match/host", json!(host))]);
+    }
+}
+
+#[test]
+fn open_route_needs_no_issuers_and_no_tiers() {
+    let limits = json!([{"name": "login", "requests": 10, "per": "1m"}]);
+    let open = json!({"routes": [{"match": {"path": "/oauth/token"}, "require": [], "address_limits": limits}]});
+    let config = load(&open).unwrap();
+    assert!(config.routes[0].issuers.is_empty());
+    assert_eq!(config.routes[0].address_limits[0].name, "login");
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn tier_may_come_from_a_default() {
+    let config = accepted(&[("/issuers/0/claims/tier", json!(null)), ("/issuers/0/default_tier", json!("premium"))]);
+    assert_eq!(config.issuers[0].rules.names.tier, None);
+    assert_eq!(config.tiers[config.issuers[0].default_tier.unwrap()].name, "premium");
+}
+
+#[test]
+fn bound_on_schools_is_read() {
+    let config = accepted(&[("/issuers/0/schools", json!(["a", "b"]))]);
+    assert_eq!(config.issuers[0].schools, Some(vec!["a".to_owned(), "b".to_owned()]));
+}
+
+#[test]
+fn header_names_are_lowered() {
+    let config = accepted(&[("/forward/tier", json!("X-Tier")), ("/settlement_header", json!("X-Actual-Cost"))]);
+    assert_eq!(config.forward.tier, "x-tier");
+    assert_eq!(config.settlement_header.as_deref(), Some("x-actual-cost"));
+}
+
+#[test]
+fn failed_credentials_are_read() {
+    let window = |setting: Value| accepted(&[("/failed_credentials", setting)]).failed_credentials[0].window;
+    let minute = Duration::from_mins(1);
+    let (ten, twenty) = (some(10), some(20));
+    assert_eq!(window(json!({"requests": 10})), Window::Bucket { amount: ten, per: minute, burst: ten });
+    assert_eq!(
+        window(json!({"requests": 10, "burst": 20})),
+        Window::Bucket { amount: ten, per: minute, burst: twenty }
+    );
+    assert_eq!(window(json!({"requests": 10, "per": "hour"})), Window::Calendar { quota: ten, period: Period::Hour });
+    assert!(accepted(&[("/failed_credentials", json!("off"))]).failed_credentials.is_empty());
+}
+
+#[test]
+fn unwise_settings_are_warned_of() {
+    let rows = [
+        (
+            ("/issuers/0/audiences", json!(null)),
+            "issuers[0].audiences: tokens that this issuer made for other services are accepted",
+        ),
+        (("/dry_run", json!(true)), "dry_run: limits, cost and early scope are not enforced"),
+        (("/tiers/free/dry_run", json!(true)), "tiers.free.dry_run: limits and cost of this tier are not enforced"),
+        (("/tiers/free/limits", json!([])), "tiers.free.limits: the tier has no limits"),
+        (("/tiers/free/max_cost", json!(301)), "tiers.free.max_cost: more than the limit `cost` ever admits at once"),
+        (("/failed_credentials", json!("off")), "failed_credentials: nothing slows down who guesses credentials"),
+        (
+            ("/routes/-", json!({"match": {"path": "/docs/"}, "require": [], "open_subtree": true})),
+            "routes[1].open_subtree: everything below this path is open",
+        ),
+        (
+            ("/routes/0", json!({"match": {"path": "/docs"}, "require": []})),
+            "issuers[0]: no route accepts tokens of this issuer",
+        ),
+    ];
+    for (change, warning) in rows {
+        assert_eq!(accepted(&[change]).warnings, [warning]);
+    }
+}
