@@ -9,7 +9,7 @@
 
 mod types;
 
-use std::ptr::{null, null_mut, slice_from_raw_parts_mut};
+use std::ptr::{null_mut, slice_from_raw_parts_mut};
 
 pub use self::types::{
     BufferType, CAS_CREATE, HttpCall, Level, LocalResponse, MapType, MetricId, MetricType, Shared,

@@ -56,10 +56,10 @@ impl<T> TokenCache<T> {
         &mut self,
         token: &[u8],
         now: Now,
-        generation_of: impl Fn(usize) -> u64,
+        generation_of: impl Fn(usize) -> Option<u64>,
     ) -> Option<Rc<T>> {
         let entry = self.entries.get(token)?;
-        let is_current = entry.generation == generation_of(entry.issuer);
+        let is_current = Some(entry.generation) == generation_of(entry.issuer);
         if is_current && entry.not_before <= now && now < entry.not_after {
             return Some(Rc::clone(&entry.value));
         }
@@ -103,11 +103,11 @@ impl BadSignatures {
     }
 
     /// Whether this token was found bad, and the keys are still the same; forgets it otherwise.
-    pub fn contains(&mut self, token: &[u8], generation_of: impl Fn(usize) -> u64) -> bool {
+    pub fn contains(&mut self, token: &[u8], generation_of: impl Fn(usize) -> Option<u64>) -> bool {
         let Some(&(issuer, generation)) = self.entries.get(token) else {
             return false;
         };
-        if generation == generation_of(issuer) {
+        if Some(generation) == generation_of(issuer) {
             return true;
         }
         self.entries.remove(token);

@@ -105,7 +105,8 @@ impl Schools {
         &self.header
     }
 
-    fn weight(&self) -> usize {
+    /// About how much memory it takes, bytes.
+    pub fn weight(&self) -> usize {
         let per_school = size_of::<Box<str>>().saturating_mul(self.sorted.len());
         // Each school stands once in the set and once in the header.
         per_school.saturating_add(self.header.len().saturating_mul(2))

@@ -23,7 +23,7 @@ fn cache(count_max: usize, bytes_max: usize) -> TokenCache<u32> {
 }
 
 fn get(cache: &mut TokenCache<u32>, token: &[u8]) -> Option<u32> {
-    cache.get(token, NOW, |_| 1).map(|value| *value)
+    cache.get(token, NOW, |_| Some(1)).map(|value| *value)
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn hit_is_checked_against_the_time() {
         let mut cache = cache(10, 10_000);
         cache.insert(b"token", entry(1), 0);
         let hit = cache
-            .get(b"token", Now::from_secs(secs), |_| 1)
+            .get(b"token", Now::from_secs(secs), |_| Some(1))
             .map(|value| *value);
         assert_eq!(hit, expected, "{secs}");
         assert_eq!(cache.is_empty(), expected.is_none(), "{secs}");
@@ -73,12 +73,12 @@ fn hit_is_checked_against_the_keys_of_its_issuer() {
     // Another issuer's keys do not matter.
     assert!(
         cache
-            .get(b"token", NOW, |issuer| u64::from(issuer == 3))
+            .get(b"token", NOW, |issuer| Some(u64::from(issuer == 3)))
             .is_some()
     );
     assert!(
         cache
-            .get(b"token", NOW, |issuer| if issuer == 3 { 2 } else { 1 })
+            .get(b"token", NOW, |issuer| Some(if issuer == 3 { 2 } else { 1 }))
             .is_none()
     );
     // It is gone, also if the generation came back.
@@ -139,15 +139,15 @@ fn cache_of_size_zero_keeps_nothing() {
 fn bad_signature_is_forgotten_with_the_keys() {
     let mut bad = BadSignatures::new(SEED, 2, 10_000);
     bad.insert(b"a", 0, 1);
-    assert!(bad.contains(b"a", |_| 1));
-    assert!(!bad.contains(b"b", |_| 1));
-    assert!(!bad.contains(b"a", |_| 2));
+    assert!(bad.contains(b"a", |_| Some(1)));
+    assert!(!bad.contains(b"b", |_| Some(1)));
+    assert!(!bad.contains(b"a", |_| Some(2)));
     assert!(bad.is_empty());
     for token in [b"a", b"b", b"c"] {
         bad.insert(token, 0, 1);
     }
     assert_eq!(bad.len(), 2);
-    assert!(!bad.contains(b"a", |_| 1) && bad.contains(b"c", |_| 1));
+    assert!(!bad.contains(b"a", |_| Some(1)) && bad.contains(b"c", |_| Some(1)));
 }
 
 #[test]
