@@ -8,12 +8,12 @@
 //!              |  events in, steps out
 //!              v
 //!            filter       one request as an explicit state machine
-//!            worker       all that one worker keeps between requests
+//!            worker caller   all that one worker keeps between requests
 //!              |
 //!     problem  rate_fields  metrics  fetch  denial               answers, counts, when to fetch
 //!     config                                                     what the operator wants, validated once
 //!     route  scope  cost  strip                                  rules on requests
-//!     token (jose, keyset, signature, claims, identity, cache)   who is calling
+//!     token (jose, keyset, signature, claims, schools, cache)    who is calling
 //!     limits (bucket, calendar, slot, ledger, owner)             what is used up
 //!     head  path  query  request_id  time                        strict reading
 //! ```
@@ -23,6 +23,7 @@
 //! - A request ends in exactly one `Pass` or `Deny`, and is charged at most once per budget.
 //! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
 
+pub mod caller;
 pub mod config;
 pub mod cost;
 pub mod denial;

@@ -1,11 +1,11 @@
 //! Bearer tokens: compact JWS (RFC 7515) that carry a JWT (RFC 7519), read strictly.
 //!
 //! The order is fixed: [`jose`] reads the untrusted token, [`keyset`] picks the key, [`signature`] checks the
-//! signature, [`claims`] judges what the token says. Only then is there an [`identity::Identity`], and only that is cached.
+//! signature, [`claims`] judges what the token says. Only then is there a [`crate::caller::Caller`], and only that is cached.
 
 pub mod cache;
 pub mod claims;
-pub mod identity;
+pub mod schools;
 pub mod jose;
 pub mod json;
 pub mod keyset;

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use crate::caller::Caller;
 use crate::config::{Config, Issuer, KeySource, Remote};
 use crate::denial::Denial;
 use crate::fetch::{Outlook, Record};
@@ -14,7 +15,7 @@ use crate::strip::StripSet;
 use crate::time::Now;
 use crate::token::cache::{BadSignatures, Entry, TokenCache};
 use crate::token::claims::{ClaimError, Claims};
-use crate::token::identity::Schools;
+use crate::token::schools::Schools;
 use crate::token::jose;
 use crate::token::keyset::{KeySet, KeySetError, Origin, SelectError};
 use crate::token::signature::Job;
@@ -23,41 +24,6 @@ use crate::token::signature::Job;
 const BAD_SIGNATURES_MAX: usize = 1_000;
 /// And their bytes.
 const BAD_SIGNATURES_BYTES_MAX: usize = 1024 * 1024;
-
-/// A verified caller, as the upstream and the limits see it. Immutable; shared by all requests with its token.
-#[derive(Debug)]
-pub struct Caller {
-    /// The issuer, by index.
-    pub issuer: usize,
-    /// The client's id; safe in a header.
-    pub client: String,
-    /// The tier, by index; meaningless when `refused` is `TierUnknown`.
-    pub tier: usize,
-    /// The approved schools; `None`: tokens of this issuer carry none.
-    pub schools: Option<Schools>,
-    /// Whose budgets its requests draw on.
-    pub owner: Owner,
-    /// Why every request with this token is refused, though it is valid.
-    pub refused: Option<Denial>,
-}
-
-impl Caller {
-    /// Whether the caller's list approves `school`.
-    pub fn may_see(&self, school: &str) -> bool {
-        self.schools.as_ref().is_some_and(|schools| schools.contains(school))
-    }
-
-    /// About how much memory it takes, bytes.
-    fn weight(&self) -> usize {
-        let schools = self.schools.as_ref().map_or(0, Schools::weight);
-        size_of::<Self>().saturating_add(self.client.len()).saturating_add(schools)
-    }
-
-    /// The tier, unless it is unknown.
-    pub fn known_tier(&self) -> Option<usize> {
-        (self.refused != Some(Denial::TierUnknown)).then_some(self.tier)
-    }
-}
 
 /// What a token says while its signature is being checked.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use crate::caller::Caller;
 use crate::denial::Denial;
-use crate::worker::{Caller, Untrusted, Wait};
+use crate::worker::{Untrusted, Wait};
 
 /// Where a request stands.
 #[derive(Debug, Default)]
@@ -27,7 +28,9 @@ pub(super) enum Stage {
     Planned,
     /// The request went to the upstream.
     Passed,
-    /// It is over.
+    /// The upstream's response has begun; the request's body may still be on its way.
+    Replied,
+    /// It was refused, or its stream is gone.
     Closed,
 }
 

@@ -276,7 +276,7 @@ fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status>
 
 /// Tells the access log what was decided. A log that misses it is no reason to refuse.
 fn publish(request: &Request, worker: &Worker) {
-    let tier = request.caller().and_then(crate::worker::Caller::known_tier);
+    let tier = request.caller().and_then(crate::caller::Caller::known_tier);
     let tier = tier.and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
     let client = request.caller().map(|caller| caller.client.as_str());
     let facts: [(&[u8], Option<&str>); 4] = [

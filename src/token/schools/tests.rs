@@ -1,7 +1,5 @@
-use super::{Identity, Schools};
+use super::Schools;
 use crate::config::ListFormat;
-use crate::time::Now;
-use crate::token::claims::Claims;
 
 fn schools(list: &[&str], format: ListFormat) -> Schools {
     Schools::new(
@@ -43,34 +41,4 @@ fn membership_is_exact() {
         assert!(!set.contains(school), "{school}");
     }
     assert!(!schools(&[], ListFormat::Comma).contains(""));
-}
-
-#[test]
-fn identity_is_valid_within_its_window_only() {
-    let claims = Claims {
-        client: "c".to_owned(),
-        tier: Some("free".to_owned()),
-        schools: Some(vec!["s".to_owned()]),
-        not_before: Now::from_secs(10),
-        not_after: Now::from_secs(20),
-    };
-    let identity = Identity::new(1, 2, claims, ListFormat::Comma, 3);
-    assert_eq!(
-        (
-            identity.issuer,
-            &*identity.client,
-            identity.tier,
-            identity.generation
-        ),
-        (1, "c", 2, 3)
-    );
-    assert!(identity.schools.as_ref().unwrap().contains("s"));
-    assert!(identity.weight() > size_of::<Identity>());
-    for (secs, expected) in [(9, false), (10, true), (19, true), (20, false)] {
-        assert_eq!(
-            identity.is_valid_at(Now::from_secs(secs)),
-            expected,
-            "{secs}"
-        );
-    }
 }

@@ -1,0 +1,168 @@
+//! Admission and credentials: the budgets of the source address, the token, and waiting for its keys.
+
+use std::rc::Rc;
+
+use super::stage::{AddressFor, After, Stage};
+use super::{Request, Step, limit_denial};
+use crate::denial::Denial;
+use crate::fetch::Outlook;
+use crate::head::{Bearer, Head};
+use crate::limits::ledger::{Charge, Outcome, StoreError};
+use crate::limits::owner::Owner;
+use crate::metrics::{CacheResult, Count};
+use crate::time::Now;
+use crate::worker::{Judged, Worker};
+
+impl Request {
+    /// Charges a budget of the source address, once the address is known.
+    pub(super) fn charge_address<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        purpose: AddressFor,
+    ) -> Step<'h> {
+        let Some(address) = self.address else {
+            self.stage = Stage::Address(purpose);
+            return Step::NeedAddress;
+        };
+        let (owner, limits) = match purpose {
+            AddressFor::Limits => {
+                let Some(route) = self.route_of(worker) else {
+                    return self.deny(worker, Denial::Unavailable);
+                };
+                (Owner::address(&route.path.template, address), Rc::clone(&route.address_limits))
+            }
+            AddressFor::Guard => {
+                (Owner::address("failed-credentials", address), Rc::clone(&worker.config.failed_credentials))
+            }
+        };
+        if limits.is_empty() {
+            return self.judge(worker, head, now);
+        }
+        self.stage = match purpose {
+            AddressFor::Limits => Stage::AddressLimits,
+            AddressFor::Guard => Stage::Guard,
+        };
+        Step::Charge(vec![Charge { owner, limits, requests: 1, cost: 0 }])
+    }
+
+    pub(super) fn on_address_limits<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        let Ok(outcome) = outcome else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        self.note_overflow(worker, &outcome);
+        if let Some(denial) = limit_denial(&outcome)
+            && !self.only_report(worker, worker.config.dry_run, &denial)
+        {
+            return self.deny(worker, denial);
+        }
+        self.standings = outcome.standings;
+        self.credentials(worker, head, now)
+    }
+
+    /// Cached callers need no crypto and so no guard; everyone else is charged before any work.
+    pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        if self.route_of(worker).is_none_or(|route| route.require.is_empty()) {
+            return self.pass(worker);
+        }
+        match head.bearer() {
+            Bearer::Absent => self.deny(worker, Denial::TokenMissing),
+            Bearer::Token(token) => {
+                let Some(caller) = worker.cached(token, now) else {
+                    worker.metrics.count(Count::Cache(CacheResult::Miss));
+                    return self.guard(worker, head, now);
+                };
+                worker.metrics.count(Count::Cache(CacheResult::Hit));
+                if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
+                    return self.guard(worker, head, now);
+                }
+                self.bind(worker, head, caller)
+            }
+            Bearer::Malformed => self.guard(worker, head, now),
+        }
+    }
+
+    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        self.charge_address(worker, head, now, AddressFor::Guard)
+    }
+
+    pub(super) fn on_guard<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        let Ok(outcome) = outcome else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        self.note_overflow(worker, &outcome);
+        if let Some(denial) = limit_denial(&outcome)
+            && !self.only_report(worker, worker.config.dry_run, &denial)
+        {
+            return self.deny(worker, denial);
+        }
+        self.guard = outcome.receipt;
+        self.judge(worker, head, now)
+    }
+
+    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        let Bearer::Token(token) = head.bearer() else {
+            return self.deny(worker, Denial::TokenInvalid);
+        };
+        let issuers = match self.route_of(worker) {
+            Some(route) => route.issuers.clone(),
+            None => return self.deny(worker, Denial::Unavailable),
+        };
+        let judged = worker.judge(token, &issuers, self.arrival, now);
+        self.on_judged(worker, head, judged)
+    }
+
+    /// A failed credential keeps the charge of the guard; everything else gives it back.
+    pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
+        let after = match judged {
+            Judged::Invalid => return self.deny(worker, Denial::TokenInvalid),
+            Judged::Expired => return self.deny(worker, Denial::TokenExpired),
+            Judged::Verify(job, untrusted) => {
+                self.stage = Stage::Verifying(untrusted);
+                return Step::Verify(job);
+            }
+            Judged::Caller(caller) => After::Bind(caller),
+            Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
+            Judged::Keys(Outlook::Fail { retry_after }, _) => {
+                After::Deny(Denial::KeysUnavailable { retry_after })
+            }
+            Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
+        };
+        match self.guard.take() {
+            Some(receipt) => {
+                self.stage = Stage::Refunding(after);
+                Step::Refund(receipt)
+            }
+            None => self.proceed(worker, head, after),
+        }
+    }
+
+    pub(super) fn proceed<'h>(&mut self, worker: &mut Worker, head: &'h Head, after: After) -> Step<'h> {
+        match after {
+            After::Bind(caller) => self.bind(worker, head, caller),
+            After::Deny(denial) => self.deny(worker, denial),
+            After::Wait(wait) => {
+                if worker.waiting >= worker.config.bounds.waiters_max {
+                    let retry_after = wait.deadline.since(self.arrival);
+                    return self.deny(worker, Denial::KeysUnavailable { retry_after });
+                }
+                worker.waiting = worker.waiting.saturating_add(1);
+                self.stage = Stage::Waiting(wait);
+                Step::AwaitKeys
+            }
+        }
+    }
+}
