@@ -3,13 +3,32 @@
 //! A bucket limit is the leaky bucket as a meter (the same admissions as GCRA): it holds `burst` and
 //! drains `amount` per `per`. What is stored is what was *used*, never what is left and never a time that
 //! depends on the rate, so that tokens of an old and a new tier of one client draw on one budget.
-//! State lives in slots of a fixed table ([`slot`]); [`ledger`] charges several budgets as one.
+//! State lives in slots of a fixed table ([`owner`] says which, [`slot`] how); [`ledger`] charges several
+//! budgets as one, through whatever keeps the slots ([`store`]).
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
+use crate::limits::slot::Record;
+use crate::time::{Now, micros};
+
+mod bucket;
+mod calendar;
+pub mod charge;
 pub mod ledger;
+pub mod outcome;
+pub mod owner;
+mod settle;
 pub mod slot;
+pub mod store;
+
+/// Micro-units in a unit: levels are kept in these, so that rounding down what drained never admits too much.
+const UNIT: u64 = 1_000_000;
+
+/// Most limits that one [`charge::Charge`] may name: an entry with so many fits a slot beside an overflow entry.
+pub const LIMITS_MAX: usize = 16;
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,10 +75,167 @@ pub enum Window {
 /// One named limit of a tier or of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The name: identifies the budget across tiers, and is advertised in RateLimit fields.
+    /// The name: identifies the budget across tiers, and is advertised in `RateLimit` fields.
     pub name: String,
     /// What it counts.
     pub unit: Unit,
     /// How it refills.
     pub window: Window,
+    /// See [`Limit::id`]; computed once, as every charge needs it.
+    id: u32,
 }
+
+impl Limit {
+    /// A limit of this name.
+    pub fn new(name: impl Into<String>, unit: Unit, window: Window) -> Self {
+        let name = name.into();
+        let id = budget_id(&name, unit, window);
+        Self {
+            name,
+            unit,
+            window,
+            id,
+        }
+    }
+
+    /// Which usage of an owner it judges: a hash of name, unit and kind of window. Parameters are not part
+    /// of it, so that usage is kept when they change and shared by the tiers that use the same name.
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Most units that it admits at once: the burst, or the quota.
+    pub fn capacity(&self) -> u64 {
+        match self.window {
+            Window::Bucket { burst, .. } => u64::from(burst.get()),
+            Window::Calendar { quota, .. } => u64::from(quota.get()),
+        }
+    }
+
+    /// What a request counts under this limit.
+    pub const fn amount(&self, requests: u32, cost: u32) -> u32 {
+        match self.unit {
+            Unit::Requests => requests,
+            Unit::Cost => cost,
+        }
+    }
+
+    /// How long the limit takes from empty to full: the time to refill the burst, or the length of the period
+    /// that `now` is in.
+    pub fn refill_time(&self, now: Now) -> Duration {
+        match self.window {
+            Window::Bucket { amount, per, .. } => {
+                let rate = bucket::Rate::new(amount, per);
+                Duration::from_micros(rate.time_to_drain(self.level_max()))
+            }
+            Window::Calendar { period, .. } => {
+                let span = calendar::span(period, now.micros());
+                Duration::from_micros(span.end.saturating_sub(span.start))
+            }
+        }
+    }
+
+    /// The capacity as a level, in micro-units.
+    fn level_max(&self) -> u64 {
+        self.capacity().saturating_mul(UNIT)
+    }
+
+    /// Judges stored usage at `now`.
+    fn judge(&self, stored: Record, now: Now) -> Judged {
+        match self.window {
+            Window::Bucket { amount, per, .. } => {
+                bucket::judge(bucket::Rate::new(amount, per), stored, now)
+            }
+            Window::Calendar { period, .. } => calendar::judge(period, stored, now),
+        }
+    }
+
+    /// `current` with `level` more micro-units used.
+    fn add(&self, current: Record, level: u64) -> Record {
+        let level = current.level.saturating_add(level);
+        match self.window {
+            Window::Bucket { amount, per, .. } => {
+                let drained = current
+                    .stamp
+                    .saturating_add(bucket::Rate::new(amount, per).time_to_drain(level));
+                Record {
+                    level,
+                    clear_at: current.clear_at.max(drained),
+                    ..current
+                }
+            }
+            Window::Calendar { .. } => Record { level, ..current },
+        }
+    }
+
+    /// The time until `current` drains by `level` micro-units, in microseconds from `now`.
+    fn time_to_drain(&self, current: Record, level: u64, now: Now) -> u64 {
+        let skew = current.stamp.saturating_sub(now.micros());
+        match self.window {
+            Window::Bucket { amount, per, .. } => bucket::Rate::new(amount, per)
+                .time_to_drain(level)
+                .saturating_add(skew),
+            Window::Calendar { .. } => current.clear_at.saturating_sub(now.micros()),
+        }
+    }
+
+    /// How many micro-units drain in `elapsed` microseconds; a calendar quota never drains.
+    fn drained_in(&self, elapsed: u64) -> u64 {
+        match self.window {
+            Window::Bucket { amount, per, .. } => {
+                bucket::Rate::new(amount, per).drained_in(elapsed)
+            }
+            Window::Calendar { .. } => 0,
+        }
+    }
+}
+
+/// Stored usage, seen from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Judged {
+    /// As stored, but with impossible times clamped and a later time of clearance noted: what must be written
+    /// even when the request is denied.
+    kept: Record,
+    /// Drained up to now: what an admission adds to. Its stamp is the effective now of a bucket, or the start of
+    /// the period that counts.
+    current: Record,
+}
+
+/// The first four bytes of SHA-256 over the name and the kinds, so that any change of either is another budget.
+fn budget_id(name: &str, unit: Unit, window: Window) -> u32 {
+    let unit = match unit {
+        Unit::Requests => b'r',
+        Unit::Cost => b'c',
+    };
+    let kind = match window {
+        Window::Bucket { .. } => b'b',
+        Window::Calendar {
+            period: Period::Hour,
+            ..
+        } => b'h',
+        Window::Calendar {
+            period: Period::Day,
+            ..
+        } => b'd',
+        Window::Calendar {
+            period: Period::Month,
+            ..
+        } => b'm',
+    };
+    let digest = Sha256::new()
+        .chain_update(b"hallpass limit")
+        .chain_update([unit, kind])
+        .chain_update(name);
+    digest
+        .finalize()
+        .first_chunk()
+        .map_or(0, |head| u32::from_le_bytes(*head))
+}
+
+/// A duration in microseconds that is safe to divide by.
+fn divisor(duration: Duration) -> u64 {
+    micros(duration).max(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The leaky bucket as a meter (ITU-T I.371, annex A: the same admissions as GCRA, but what is stored is usage).
+//!
+//! The level drains by `amount` per `per` and rises by what is admitted. Admissions keep it at or below the
+//! burst, so any window of length `per` admits at most `burst + amount`. All divisions round against the client.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::slot::Record;
+use super::{Judged, UNIT, divisor};
+use crate::time::Now;
+
+/// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
+pub(super) const SKEW_MICROS: u64 = 2_000_000;
+
+/// How fast a bucket drains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    amount: u64,
+    per_micros: u64,
+}
+
+impl Rate {
+    /// `amount` units per `per`.
+    pub(super) fn new(amount: NonZeroU32, per: Duration) -> Self {
+        Self { amount: u64::from(amount.get()), per_micros: divisor(per) }
+    }
+
+    /// Micro-units per `per`: below 2^52.
+    const fn level_per(self) -> u64 {
+        self.amount.saturating_mul(UNIT)
+    }
+
+    /// How many micro-units drain in `elapsed` microseconds, rounded down.
+    pub(super) fn drained_in(self, elapsed: u64) -> u64 {
+        // 128-bit division is slow in wasm; a busy client's numbers are small.
+        if let Some(product) = elapsed.checked_mul(self.level_per()) {
+            return product.checked_div(self.per_micros).unwrap_or(u64::MAX);
+        }
+        let product = u128::from(elapsed).saturating_mul(u128::from(self.level_per()));
+        let drained = product.checked_div(u128::from(self.per_micros)).unwrap_or(u128::MAX);
+        u64::try_from(drained).unwrap_or(u64::MAX)
+    }
+
+    /// The least number of microseconds in which `level` micro-units drain.
+    pub(super) fn time_to_drain(self, level: u64) -> u64 {
+        if let Some(product) = level.checked_mul(self.per_micros) {
+            return product.div_ceil(self.level_per());
+        }
+        let product = u128::from(level).saturating_mul(u128::from(self.per_micros));
+        u64::try_from(product.div_ceil(u128::from(self.level_per()))).unwrap_or(u64::MAX)
+    }
+}
+
+/// Judges a bucket's stored level at `now`.
+pub(super) fn judge(rate: Rate, stored: Record, now: Now) -> Judged {
+    let mut kept = if stored.stamp.saturating_sub(now.micros()) > SKEW_MICROS { stored.moved_to(now) } else { stored };
+    // A stamp that is a little ahead serves as now: time that another worker has drained is not drained again.
+    let at = kept.stamp.max(now.micros());
+    let drained = rate.drained_in(at.saturating_sub(kept.stamp)).min(kept.level);
+    let level = kept.level.saturating_sub(drained);
+    if level == 0 {
+        let current = Record { level, stamp: at, clear_at: at, ..kept.with_outflow(drained) };
+        return Judged { kept, current };
+    }
+    // Another tier may drain faster; whoever drains slowest decides when the entry is as good as none.
+    kept.clear_at = kept.clear_at.max(kept.stamp.saturating_add(rate.time_to_drain(kept.level)));
+    let current = Record { level, stamp: at, ..kept.with_outflow(drained) };
+    Judged { kept, current }
+}

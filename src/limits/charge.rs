@@ -1,0 +1,35 @@
+//! What a request asks of budgets.
+
+use std::rc::Rc;
+
+use super::Limit;
+use super::owner::Owner;
+
+/// What a request asks of one owner's budgets.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    /// Whose budgets.
+    pub owner: Owner,
+    /// All of them must admit; at most [`super::LIMITS_MAX`], with distinct names.
+    pub limits: Rc<[Limit]>,
+    /// Amount under limits that count requests.
+    pub requests: u32,
+    /// Amount under limits that count cost.
+    pub cost: u32,
+}
+
+/// Amounts by unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Requests.
+    pub requests: u32,
+    /// Cost.
+    pub cost: u32,
+}
+
+impl Charge {
+    /// What it counts under a limit.
+    pub(super) fn amount(&self, limit: &Limit) -> u32 {
+        limit.amount(self.requests, self.cost)
+    }
+}

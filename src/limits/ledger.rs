@@ -1,0 +1,199 @@
+//! Charges several budgets as one, all or nothing, exactly, with any number of workers racing.
+//!
+//! Each slot is one compare-and-swap: read, judge, swap, and again if another worker was faster. Charges that reach
+//! into several slots take them in one fixed order and give back what they took when a later one refuses. A worker
+//! that dies in between leaves its charge: the budget is then short until it drains, never over.
+
+use std::rc::Rc;
+
+use super::outcome::{Mark, Posted, Posting, Wait};
+use super::owner::{Owner, SlotId};
+use super::settle::adjust;
+use super::slot::{Record, Seat, Slot};
+use super::store::edit;
+use super::{Limit, UNIT};
+use crate::time::Now;
+
+pub use super::charge::{Amounts, Charge};
+pub use super::outcome::{Outcome, Receipt, Standing};
+pub use super::settle::{cancel, refund, settle};
+pub use super::store::{Slots, StoreError, Swap, Version};
+
+/// Charges everything, or nothing if any limit refuses. A denial writes nothing but corrections of times: a dry run
+/// calls this as well and passes the request on. Charges of one owner are added up.
+///
+/// # Errors
+/// [`StoreError`]: the caller fails closed. What was charged until then stays.
+pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<Outcome, StoreError> {
+    let posting =
+        |charge: &Charge| Posting { charge: charge.clone(), marks: vec![Mark::default(); charge.limits.len()] };
+    let mut postings: Vec<Posting> = charges.iter().map(posting).collect();
+    let mut order: Vec<&mut Posting> = postings.iter_mut().filter(|posting| !posting.marks.is_empty()).collect();
+    order.sort_by_key(|posting| (posting.charge.owner.slot(), posting.charge.owner));
+    let mut admitted = true;
+    let mut taken = 0_usize;
+    for group in order.chunk_by_mut(same_slot) {
+        admitted = visit_group(slots, group, admitted, now)?;
+        taken = if admitted { taken.saturating_add(group.len()) } else { taken };
+    }
+    if !admitted {
+        for group in order.get_mut(..taken).unwrap_or_default().chunk_by_mut(same_slot) {
+            roll_back(slots, group, now)?;
+        }
+    }
+    Ok(Outcome::new(postings, admitted, now))
+}
+
+/// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.
+/// Returns whether all is admitted.
+fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool, now: Now) -> Result<bool, StoreError> {
+    let Some(id) = slot_of(group) else {
+        return Ok(commit);
+    };
+    let mut admitted = false;
+    edit(slots, id, |slot, before| {
+        admitted = charge_group(slot, group, now) && commit;
+        if !admitted {
+            slot.clone_from(before);
+        }
+        // A lone charge already knows how it stands; of several, a later one may have raised an earlier one's level.
+        if !admitted || group.len() > 1 {
+            view_group(slot, group, now, !admitted);
+        }
+    })?;
+    Ok(admitted)
+}
+
+/// Takes back what was charged to one slot.
+fn roll_back(slots: &mut impl Slots, group: &mut [&mut Posting], now: Now) -> Result<(), StoreError> {
+    let Some(id) = slot_of(group) else {
+        return Ok(());
+    };
+    edit(slots, id, |slot, _| {
+        for posting in group.iter() {
+            for (limit, mark) in posting.charge.limits.iter().zip(&posting.marks) {
+                adjust(slot, &posting.charge.owner, limit, mark, posting.charge.amount(limit), 0, now);
+            }
+        }
+        view_group(slot, group, now, false);
+    })
+}
+
+fn same_slot(a: &&mut Posting, b: &&mut Posting) -> bool {
+    a.charge.owner.slot() == b.charge.owner.slot()
+}
+
+fn slot_of(group: &[&mut Posting]) -> Option<SlotId> {
+    group.first().map(|posting| posting.charge.owner.slot())
+}
+
+/// Charges every limit of every charge, as far as each admits; returns whether all do.
+fn charge_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) -> bool {
+    let mut admitted = true;
+    for nth in 0..group.len() {
+        let Some(limits) = group.get(nth).map(|posting| Rc::clone(&posting.charge.limits)) else {
+            break;
+        };
+        for (place, limit) in limits.iter().enumerate() {
+            let asked = asked_from(group, nth, place, limit.id());
+            let Some(posting) = group.get_mut(nth) else {
+                break;
+            };
+            let amount = posting.charge.amount(limit);
+            let mark = charge_one(slot, &posting.charge.owner, limit, amount, asked, now);
+            admitted &= mark.wait == Wait::None;
+            if let Some(slot) = posting.marks.get_mut(place) {
+                *slot = mark;
+            }
+        }
+    }
+    admitted
+}
+
+/// What this limit of the charge and all after it ask of the same budget, in units.
+fn asked_from(group: &[&mut Posting], nth: usize, place: usize, id: u32) -> u64 {
+    let owner = group.get(nth).map(|posting| posting.charge.owner);
+    let mut asked = 0_u64;
+    let mut skip = place;
+    for posting in group.iter().skip(nth).take_while(|posting| Some(posting.charge.owner) == owner) {
+        let same = posting.charge.limits.iter().skip(skip).filter(|limit| limit.id() == id);
+        asked = same.fold(asked, |sum, limit| sum.saturating_add(posting.charge.amount(limit).into()));
+        skip = 0;
+    }
+    asked
+}
+
+/// Charges `amount` to one limit if `asked`, which includes it, fits.
+fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked: u64, now: Now) -> Mark {
+    let tag = owner.tag();
+    let seat = if amount == 0 { slot.find(tag, limit.id(), now) } else { slot.claim(tag, limit.id(), now) };
+    let (at, overflow) = match seat {
+        Seat::Own(at) => (Some(at), false),
+        Seat::Overflow(at) => (Some(at), true),
+        Seat::Vacant => (None, false),
+        Seat::Full(free_at) => {
+            let free = Wait::Micros(free_at.saturating_sub(now.micros()).max(1));
+            let wait = if asked > limit.capacity() { Wait::Never } else { free };
+            return Mark { level: limit.level_max(), wait, overflow: true, ..Mark::default() };
+        }
+    };
+    let current = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now).current;
+    let wait = wait(limit, current, amount, asked, now);
+    let mut mark = mark(limit, current, now);
+    if let (Wait::None, Some(at), 1..) = (wait, at, amount) {
+        let after = limit.add(current, u64::from(amount).saturating_mul(UNIT));
+        slot.put(at, after);
+        mark = self::mark(limit, after, now);
+        mark.posted = Some(Posted { level: after.level, stamp: after.stamp, outflow: after.outflow });
+    }
+    Mark { wait, overflow, ..mark }
+}
+
+/// How long `asked` units must wait; a request that asks for none never waits.
+fn wait(limit: &Limit, current: Record, amount: u32, asked: u64, now: Now) -> Wait {
+    if amount == 0 {
+        return Wait::None;
+    }
+    if asked > limit.capacity() {
+        return Wait::Never;
+    }
+    let level = current.level.saturating_add(asked.saturating_mul(UNIT));
+    match level.saturating_sub(limit.level_max()) {
+        0 => Wait::None,
+        excess => Wait::Micros(limit.time_to_drain(current, excess, now).max(1)),
+    }
+}
+
+fn mark(limit: &Limit, current: Record, now: Now) -> Mark {
+    let reset = if current.level == 0 { 0 } else { limit.time_to_drain(current, current.level, now) };
+    Mark { level: current.level, reset, ..Mark::default() }
+}
+
+/// Notes how every limit stands in the slot as it is; with `correct`, writes what even a denial must write.
+fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now, correct: bool) {
+    for posting in group {
+        let Posting { charge, marks } = &mut **posting;
+        for (limit, noted) in charge.limits.iter().zip(marks) {
+            let at = match slot.find(charge.owner.tag(), limit.id(), now) {
+                Seat::Own(at) | Seat::Overflow(at) => at,
+                Seat::Vacant | Seat::Full(_) => {
+                    // What a full slot refuses keeps the mark of the refusal.
+                    if noted.wait == Wait::None || noted.wait == Wait::Never {
+                        *noted = Mark { level: 0, reset: 0, ..*noted };
+                    }
+                    continue;
+                }
+            };
+            let stored = slot.get(at);
+            let judged = limit.judge(stored, now);
+            if correct && judged.kept != stored {
+                slot.put(at, judged.kept);
+            }
+            let Mark { level, reset, .. } = mark(limit, judged.current, now);
+            *noted = Mark { level, reset, ..*noted };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What came of a charge: for the answer's `RateLimit` fields, for the refusal, and for settling later.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::charge::Charge;
+use super::{Limit, UNIT, Unit};
+use crate::time::Now;
+
+/// How one charge stands. The marks are in the order of the charge's limits.
+#[derive(Clone, Debug)]
+pub(super) struct Posting {
+    pub(super) charge: Charge,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// How one limit of a charge stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// Micro-units in use as the request leaves them.
+    pub(super) level: u64,
+    /// Microseconds until nothing is in use.
+    pub(super) reset: u64,
+    pub(super) wait: Wait,
+    /// Whether it was judged by the overflow entry.
+    pub(super) overflow: bool,
+    pub(super) posted: Option<Posted>,
+}
+
+/// What a refund must know of an admission.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Posted {
+    /// Micro-units in use right after.
+    pub(super) level: u64,
+    pub(super) stamp: u64,
+    pub(super) outflow: u64,
+}
+
+/// Whether a request must wait for a limit; ordered by how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wait {
+    /// No.
+    #[default]
+    None,
+    /// So many microseconds: then it is admitted, if nothing else is charged meanwhile.
+    Micros(u64),
+    /// The request asks for more than the limit ever holds.
+    Never,
+}
+
+/// What came of a call of [`super::ledger::reserve`].
+#[derive(Debug)]
+#[must_use = "a denied charge has taken nothing"]
+pub struct Outcome {
+    /// Whether everything was charged; else nothing was.
+    pub admitted: bool,
+    /// The request asks for more than one of the limits ever holds: waiting never helps.
+    pub never: bool,
+    /// Until the limit that binds longest admits the request; zero if it was admitted or `never` is set.
+    pub retry_after: Duration,
+    /// Whether any limit was judged by a budget that the newcomers of a full slot share.
+    pub overflow: bool,
+    /// How every limit of every charge stands, in the caller's order.
+    pub standings: Vec<Standing>,
+    /// Proof of the charge, if everything was charged.
+    pub receipt: Option<Receipt>,
+}
+
+/// Proof of a charge that was taken. It is used up by what settles it, so nothing is given back twice.
+#[derive(Debug)]
+pub struct Receipt {
+    pub(super) postings: Vec<Posting>,
+}
+
+/// One limit as the caller may be told about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which charge, in the caller's order.
+    pub charge: usize,
+    /// Units that the limit holds when nothing is used.
+    pub capacity: u64,
+    /// Whole units that are left after this request, rounded down.
+    pub remaining: u64,
+    /// Until everything is left again.
+    pub reset_after: Duration,
+    /// The advertised window: the time from empty to full.
+    pub window: Duration,
+    wait: Wait,
+    limit: usize,
+    limits: Rc<[Limit]>,
+}
+
+impl Standing {
+    /// The limit's name.
+    pub fn name(&self) -> &str {
+        self.limits.get(self.limit).map_or("", |limit| &limit.name)
+    }
+
+    /// What the limit counts.
+    pub fn unit(&self) -> Unit {
+        self.limits.get(self.limit).map_or(Unit::Requests, |limit| limit.unit)
+    }
+
+    /// Whether this limit refused.
+    pub const fn refuses(&self) -> bool {
+        !matches!(self.wait, Wait::None)
+    }
+}
+
+impl Outcome {
+    pub(super) fn new(postings: Vec<Posting>, admitted: bool, now: Now) -> Self {
+        let marks = || postings.iter().flat_map(|posting| &posting.marks);
+        let wait = marks().map(|mark| mark.wait).max().unwrap_or_default();
+        let retry_after = match wait {
+            Wait::Micros(micros) => Duration::from_micros(micros),
+            Wait::None | Wait::Never => Duration::ZERO,
+        };
+        let mut standings = Vec::with_capacity(marks().count());
+        for (charge, posting) in postings.iter().enumerate() {
+            standings.extend(posting.standings(charge, now));
+        }
+        Self {
+            admitted,
+            never: wait == Wait::Never,
+            retry_after,
+            overflow: marks().any(|mark| mark.overflow),
+            standings,
+            receipt: admitted.then_some(Receipt { postings }),
+        }
+    }
+
+    /// Names of the limits that refused, the one that binds longest first.
+    pub fn violated(&self) -> impl Iterator<Item = &str> {
+        let mut refusing: Vec<_> = self.standings.iter().filter(|standing| standing.refuses()).collect();
+        refusing.sort_by_key(|standing| std::cmp::Reverse(standing.wait));
+        refusing.into_iter().map(Standing::name)
+    }
+}
+
+impl Posting {
+    fn standings(&self, charge: usize, now: Now) -> impl Iterator<Item = Standing> {
+        let limits = self.charge.limits.iter().zip(&self.marks).enumerate();
+        limits.map(move |(nth, (limit, mark))| Standing {
+            charge,
+            capacity: limit.capacity(),
+            remaining: limit.level_max().saturating_sub(mark.level) / UNIT,
+            reset_after: Duration::from_micros(mark.reset),
+            window: limit.refill_time(now),
+            wait: mark.wait,
+            limit: nth,
+            limits: Rc::clone(&self.charge.limits),
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Whose budget a charge draws on, and in which slot it stands.
+//!
+//! Two configurations may share one `vm_id` and with it the shared data, so the sizes of the tables and the way
+//! from an owner to a slot are fixed for good; a change needs another key prefix.
+
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+
+/// A table of slots. Each slot holds at most [`super::slot::SLOT_BYTES_MAX`] bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Budgets of clients: 32 MiB at most.
+    Clients,
+    /// Budgets of source addresses: 8 MiB at most. Apart, so that a flood of addresses never touches a client.
+    Addresses,
+}
+
+impl Table {
+    /// How many slots the table has, a power of two.
+    pub const fn slots(self) -> u32 {
+        match self {
+            Self::Clients => 32_768,
+            Self::Addresses => 8_192,
+        }
+    }
+}
+
+/// The owner of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    table: Table,
+    tag: [u8; 16],
+}
+
+impl Owner {
+    /// A client of an issuer. Issuers are strangers: the same client id of two issuers is two owners.
+    pub fn client(issuer: &str, client: &str) -> Self {
+        Self { table: Table::Clients, tag: tag("client", &[issuer.as_bytes(), client.as_bytes()]) }
+    }
+
+    /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its
+    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address.
+    pub fn address(purpose: &str, address: IpAddr) -> Self {
+        let tag = match address.to_canonical() {
+            IpAddr::V4(v4) => tag("ipv4", &[purpose.as_bytes(), &v4.octets()]),
+            IpAddr::V6(v6) => {
+                let prefix = u128::from(v6) >> 64;
+                tag("ipv6/64", &[purpose.as_bytes(), &prefix.to_be_bytes()])
+            }
+        };
+        Self { table: Table::Addresses, tag }
+    }
+
+    /// An owner of the first slot of clients, told apart by `nth`.
+    #[cfg(test)]
+    pub(super) fn in_first_slot(nth: u8) -> Self {
+        let mut tag = [0; 16];
+        tag[15] = nth;
+        Self { table: Table::Clients, tag }
+    }
+
+    /// The slot that holds the owner's entry.
+    pub fn slot(&self) -> SlotId {
+        let head = self.tag.first_chunk().map_or(0, |head| u32::from_le_bytes(*head));
+        SlotId { table: self.table, index: head & self.table.slots().saturating_sub(1) }
+    }
+
+    /// What tells the owner's entry from others in its slot.
+    pub(super) const fn tag(&self) -> &[u8; 16] {
+        &self.tag
+    }
+}
+
+/// One slot of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId {
+    table: Table,
+    index: u32,
+}
+
+impl SlotId {
+    /// The key of the slot in shared data.
+    pub fn key(self) -> SlotKey {
+        let mut text = match self.table {
+            Table::Clients => *b"hallpass1/c/00000000",
+            Table::Addresses => *b"hallpass1/a/00000000",
+        };
+        let mut rest = self.index;
+        for digit in text.iter_mut().rev().take(8) {
+            *digit = char::from_digit(rest & 0xf, 16).and_then(|c| u8::try_from(c).ok()).unwrap_or(b'0');
+            rest >>= 4;
+        }
+        SlotKey(text)
+    }
+}
+
+/// A key such as `hallpass1/c/000012ab`: the version of the layout, the table, the index in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotKey([u8; 20]);
+
+impl AsRef<[u8]> for SlotKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl SlotKey {
+    /// The key as text; always ASCII.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The first 16 bytes of SHA-256 over a kind and parts, each with its length, so that no two lists of parts
+/// are written alike.
+fn tag(kind: &str, parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Sha256::new_with_prefix(b"hallpass owner");
+    for part in std::iter::once(&kind.as_bytes()).chain(parts) {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Owner {
+        Owner::address("failed", text.parse().unwrap())
+    }
+
+    #[test]
+    fn issuers_and_clients_are_told_apart() {
+        assert_eq!(Owner::client("a", "b"), Owner::client("a", "b"));
+        for other in
+            [Owner::client("a", "c"), Owner::client("c", "b"), Owner::client("ab", ""), Owner::client("", "ab")]
+        {
+            assert_ne!(Owner::client("a", "b"), other);
+        }
+    }
+
+    #[test]
+    fn addresses_count_per_subscriber() {
+        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:0:0:2"), "one /64");
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"), "the next /64");
+        assert_eq!(address("192.0.2.1"), address("::ffff:192.0.2.1"), "mapped");
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"), "two IPv4 addresses");
+        assert_ne!(address("192.0.2.1"), Owner::address("login", "192.0.2.1".parse().unwrap()), "two purposes");
+    }
+
+    #[test]
+    fn keys_are_short_and_distinct() {
+        let id = |table, index| SlotId { table, index };
+        assert_eq!(id(Table::Clients, 0x12ab).key().as_str(), "hallpass1/c/000012ab");
+        assert_eq!(id(Table::Addresses, 8_191).key().as_str(), "hallpass1/a/00001fff");
+    }
+
+    #[test]
+    fn slots_stay_inside_their_table() {
+        let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot().index).max();
+        assert!((30_000..32_768).contains(&far.unwrap()));
+        let far = (0..5_000u32).map(|n| Owner::address("p", IpAddr::V4(n.into())).slot().index).max();
+        assert!((8_000..8_192).contains(&far.unwrap()));
+    }
+}

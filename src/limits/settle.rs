@@ -1,0 +1,107 @@
+//! Gives back what a request did not need after all, and charges what it cost beyond the estimate.
+//!
+//! Net of all refunds, any window still admits no more than its limit: what of a charge may have drained already is
+//! not given back.
+
+use super::charge::Amounts;
+use super::outcome::{Mark, Posted, Posting, Receipt};
+use super::owner::Owner;
+use super::slot::{Record, Seat, Slot};
+use super::store::{Slots, StoreError, edit};
+use super::{Limit, UNIT, Window};
+use crate::time::Now;
+
+/// Gives back the whole charge, as far as it can still be in use; see [`refund`].
+///
+/// # Errors
+/// [`StoreError`]: what was not given back stays charged.
+pub fn cancel(slots: &mut impl Slots, receipt: Receipt, now: Now) -> Result<(), StoreError> {
+    settle_each(slots, receipt, now, |_, _| 0)
+}
+
+/// Gives back part of a charge: never more than was charged, nor what of it must have drained since; of a calendar
+/// quota only within the period that was charged.
+///
+/// # Errors
+/// [`StoreError`]: what was not given back stays charged.
+pub fn refund(slots: &mut impl Slots, receipt: Receipt, what: Amounts, now: Now) -> Result<(), StoreError> {
+    settle_each(slots, receipt, now, |limit, charged| charged.saturating_sub(limit.amount(what.requests, what.cost)))
+}
+
+/// Replaces the cost that was charged by the actual one. Less is given back as by [`refund`]; more is charged as far
+/// as the limit has room, since the request has been served. A limit that was charged nothing stays as it is.
+///
+/// # Errors
+/// [`StoreError`]: what was not settled stays as charged.
+pub fn settle(slots: &mut impl Slots, receipt: Receipt, cost: u32, now: Now) -> Result<(), StoreError> {
+    settle_each(slots, receipt, now, |limit, charged| limit.amount(charged, cost))
+}
+
+/// Settles every limit on what `actual` makes of the amount charged.
+#[expect(clippy::needless_pass_by_value, reason = "a receipt is used up")]
+fn settle_each(
+    slots: &mut impl Slots,
+    receipt: Receipt,
+    now: Now,
+    actual: impl Fn(&Limit, u32) -> u32,
+) -> Result<(), StoreError> {
+    for Posting { charge, marks } in &receipt.postings {
+        let change = |limit: &Limit| {
+            let charged = charge.amount(limit);
+            (charged, actual(limit, charged))
+        };
+        if charge.limits.iter().map(change).all(|(charged, actual)| charged == 0 || charged == actual) {
+            continue;
+        }
+        edit(slots, charge.owner.slot(), |slot, _| {
+            for (limit, mark) in charge.limits.iter().zip(marks) {
+                let (charged, actual) = change(limit);
+                adjust(slot, &charge.owner, limit, mark, charged, actual, now);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Changes what was charged to one limit from `charged` units to `actual`.
+pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark, charged: u32, actual: u32, now: Now) {
+    let Some(posted) = mark.posted else { return };
+    let at = match slot.find(owner.tag(), limit.id(), now) {
+        Seat::Own(at) if !mark.overflow => at,
+        Seat::Overflow(at) if mark.overflow => at,
+        _ => return,
+    };
+    let stored = slot.get(at);
+    if actual > charged {
+        let current = limit.judge(stored, now).current;
+        let room = limit.level_max().saturating_sub(current.level);
+        let more = u64::from(actual.saturating_sub(charged)).saturating_mul(UNIT).min(room);
+        slot.put(at, limit.add(current, more));
+        return;
+    }
+    let back = u64::from(charged.saturating_sub(actual)).saturating_mul(UNIT);
+    let back = back.min(refundable(limit, stored, posted, now)).min(stored.level);
+    // Nothing was charged since: an undoing, which concerns no older receipt.
+    let is_last = stored.level.saturating_add(stored.outflow_since(posted.outflow)) == posted.level;
+    let left = if is_last { stored } else { stored.with_outflow(back) };
+    slot.put(at, Record { level: stored.level.saturating_sub(back), ..left });
+}
+
+/// What of a charge can still be in use, in micro-units.
+fn refundable(limit: &Limit, stored: Record, posted: Posted, now: Now) -> u64 {
+    match limit.window {
+        Window::Calendar { .. } if stored.stamp == posted.stamp => posted.level,
+        Window::Calendar { .. } => 0,
+        // The clock was set back since.
+        Window::Bucket { .. } if stored.stamp < posted.stamp => 0,
+        Window::Bucket { .. } => {
+            let at = stored.stamp.max(now.micros());
+            // By the clock, in case the entry was dropped and begun anew; by the outflow, which also knows the other
+            // refunds and the other tiers' faster draining, and in addition what no one has drained yet.
+            let by_clock = limit.drained_in(at.saturating_sub(posted.stamp));
+            let pending = limit.drained_in(at.saturating_sub(stored.stamp));
+            let by_flow = stored.outflow_since(posted.outflow).saturating_add(pending);
+            posted.level.saturating_sub(by_clock.max(by_flow))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+#![allow(clippy::arithmetic_side_effects)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Now = Now::from_secs(1_000);
+
+fn live(level: u64) -> Record {
+    Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3 }
+}
+
+/// Claims and fills `count` records of an owner.
+fn fill(slot: &mut Slot, tag: [u8; 16], count: u32) -> Vec<Seat> {
+    let claim = |id| {
+        let seat = slot.claim(&tag, id, NOW);
+        if let Seat::Own(at) | Seat::Overflow(at) = seat {
+            slot.put(at, live(id.into()));
+        }
+        seat
+    };
+    (0..count).map(claim).collect()
+}
+
+#[test]
+fn what_is_put_is_found() {
+    let mut slot = Slot::parse(Vec::new());
+    fill(&mut slot, [1; 16], 3);
+    fill(&mut slot, [2; 16], 2);
+    fill(&mut slot, [1; 16], 5);
+    let slot = Slot::parse(slot.into_bytes());
+    for (tag, count) in [([1; 16], 5), ([2; 16], 2)] {
+        for id in 0..count {
+            let Seat::Own(at) = slot.find(&tag, id, NOW) else { panic!("{id} of {tag:?}") };
+            assert_eq!(slot.get(at), live(id.into()));
+        }
+        assert_eq!(slot.find(&tag, count, NOW), Seat::Vacant);
+    }
+}
+
+#[test]
+fn sixteen_limits_of_a_newcomer_fit_the_overflow_of_a_full_slot() {
+    let mut slot = Slot::parse(Vec::new());
+    assert!(fill(&mut slot, [1; 16], 16).iter().all(|seat| matches!(seat, Seat::Own(_))));
+    assert!(fill(&mut slot, [2; 16], 16).iter().all(|seat| matches!(seat, Seat::Overflow(_))));
+    assert_eq!(slot.claim(&[3; 16], 16, NOW), Seat::Full(2_000_000_000), "a seventeenth waits for the first clearance");
+    assert!(slot.as_bytes().len() <= SLOT_BYTES_MAX);
+}
+
+#[test]
+fn an_entry_is_dropped_only_when_all_of_it_is_cleared() {
+    let mut slot = Slot::parse(Vec::new());
+    fill(&mut slot, [1; 16], 14);
+    let Seat::Own(at) = slot.find(&[1; 16], 3, NOW) else { panic!() };
+    let later = Now::from_secs(2_000);
+    slot.put(at, Record { clear_at: later.micros() + 1, ..live(0) });
+    let Seat::Own(at) = slot.claim(&[2; 16], 0, later) else { panic!("there is room for one more") };
+    slot.put(at, Record { clear_at: later.micros() + 1, ..live(0) });
+    assert!(matches!(slot.claim(&[3; 16], 0, later), Seat::Overflow(_)), "one record is live");
+    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(2_001)), Seat::Own(_)), "all cleared");
+    assert_eq!(slot.find(&[1; 16], 3, later), Seat::Vacant);
+}
+
+#[test]
+fn a_newcomer_with_a_seat_takes_the_overflow_usage_along() {
+    let mut slot = Slot::parse(Vec::new());
+    fill(&mut slot, [1; 16], 16);
+    fill(&mut slot, [2; 16], 2);
+    let cleared = slot.clone().bytes.len();
+    for id in 0..16 {
+        let Seat::Own(at) = slot.find(&[1; 16], id, NOW) else { panic!() };
+        slot.put(at, Record { clear_at: 0, ..live(1) });
+    }
+    let Seat::Own(at) = slot.claim(&[2; 16], 1, NOW) else { panic!() };
+    assert_eq!(slot.get(at).level, 1);
+    assert!(slot.bytes.len() < cleared);
+}
+
+#[test]
+fn times_of_a_clock_set_back_do_not_hold_a_slot_for_good() {
+    let mut slot = Slot::parse(Vec::new());
+    fill(&mut slot, [1; 16], 16);
+    for id in 0..16 {
+        let Seat::Own(at) = slot.find(&[1; 16], id, NOW) else { panic!() };
+        slot.put(at, Record { stamp: 900_000_000_000, clear_at: 900_010_000_000, ..live(1) });
+    }
+    assert!(matches!(slot.claim(&[2; 16], 0, NOW), Seat::Overflow(_)));
+    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_009)), Seat::Overflow(_)));
+    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_011)), Seat::Own(_)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_slot(bytes in prop::collection::vec(any::<u8>(), 0..1_200), version in any::<bool>()) {
+        let mut bytes = bytes;
+        if version && let Some(first) = bytes.first_mut() {
+            *first = VERSION;
+        }
+        let mut slot = Slot::parse(bytes);
+        fill(&mut slot, [1; 16], 20);
+        prop_assert!(slot.as_bytes().len() <= SLOT_BYTES_MAX);
+        prop_assert_eq!(Slot::parse(slot.bytes.clone()), slot);
+    }
+
+    #[test]
+    fn broken_slots_stay_slots(at in 0_usize..600, byte in any::<u8>(), cut in 0_usize..600, count in 1_u32..17) {
+        let mut slot = Slot::parse(Vec::new());
+        fill(&mut slot, [1; 16], count);
+        let mut bytes = slot.into_bytes();
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        let whole = bytes.len();
+        bytes.truncate(whole.saturating_sub(cut.saturating_sub(500)));
+        let mut slot = Slot::parse(bytes);
+        fill(&mut slot, [2; 16], 16);
+        prop_assert!(slot.as_bytes().len() <= SLOT_BYTES_MAX);
+        prop_assert_eq!(Slot::parse(slot.bytes.clone()), slot);
+    }
+}
