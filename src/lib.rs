@@ -34,6 +34,7 @@ pub mod host;
 pub mod limits;
 pub mod metrics;
 pub mod path;
+mod percent;
 pub mod problem;
 pub mod query;
 pub mod rate_fields;

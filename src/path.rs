@@ -1,21 +1,168 @@
 //! Paths: strict reading of `:path`, and the patterns that routes match with.
+//!
+//! The path is judged as Envoy routes it and never changed. What two servers could read as different paths is refused
+//! on every route: dot segments in any encoding (also cut at `;`), encoded separators, backslashes, empty segments,
+//! bad escapes (RFC 3986 sections 3.3 and 6.2.2).
 
-/// One segment of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// These bytes.
-    Literal(String),
-    /// Any one non-empty segment, under this name.
-    Variable(String),
+use std::fmt;
+
+use crate::percent;
+
+pub use self::pattern::{Fit, Pattern, PatternError, Segment};
+
+mod pattern;
+
+/// `:path`, found harmless, split at the first `?`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RawPath<'a> {
+    /// The path, without the query, as it was sent.
+    pub path: &'a str,
+    /// What follows the first `?`, as it was sent.
+    pub query: Option<&'a str>,
+    /// Whether the path holds neither `%` nor `;`, so that every server reads the same segments.
+    plain: bool,
 }
 
-/// A path pattern: `/a/b` is exact, `/a/` is everything below, `/a/{x}/b` and `/a/{x}/` are templates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    /// As written; what logs and access logs show.
-    pub template: String,
-    /// Segments.
-    pub segments: Vec<Segment>,
-    /// Whether any further segments may follow (the pattern ends in `/`).
-    pub subtree: bool,
+/// Why a path is refused: 400, whatever the route. Holds no part of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// It does not begin with `/`.
+    NotAbsolute,
+    /// A control character, a space, `#`, or a byte that is not ASCII.
+    Byte,
+    /// A backslash, as it is or encoded.
+    Backslash,
+    /// A `/` that is encoded.
+    EncodedSlash,
+    /// A control character that is encoded.
+    EncodedControl,
+    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
+    Escape,
+    /// Encoded three times or more.
+    Nested,
+    /// An empty segment before the last, or one that is empty when cut at `;`.
+    EmptySegment,
+    /// A segment that is `.` or `..` once decoded and cut at `;`.
+    DotSegment,
+    /// A segment that serves as a value and may be read in two ways: it holds `;`, or `%` or `+` once decoded.
+    Ambiguous,
 }
+
+impl<'a> RawPath<'a> {
+    /// Reads `:path`.
+    ///
+    /// # Errors
+    /// The path could be read in two ways, or is none.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
+        if raw.first() != Some(&b'/') {
+            return Err(PathError::NotAbsolute);
+        }
+        if raw.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
+            return Err(PathError::Byte);
+        }
+        let raw = str::from_utf8(raw).map_err(|_| PathError::Byte)?;
+        let (path, query) = match raw.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (raw, None),
+        };
+        let path = Self { path, query, plain: !path.contains(['%', ';']) };
+        path.check()?;
+        Ok(path)
+    }
+
+    /// The segments; the last one is empty when the path ends in `/`.
+    fn segments(&self) -> std::str::Split<'a, char> {
+        self.path.strip_prefix('/').unwrap_or(self.path).split('/')
+    }
+
+    fn check(&self) -> Result<(), PathError> {
+        if self.path.contains('\\') {
+            return Err(PathError::Backslash);
+        }
+        let mut segments = self.segments();
+        if segments.next_back().is_some_and(|it| !it.is_empty()) {
+            segments = self.segments();
+        }
+        // An empty last segment is taken off: it only says that the path ends in `/`.
+        for segment in segments {
+            check_plain(segment)?;
+            if !self.plain {
+                check_encoded(segment)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RawPath<'_> {
+    /// Tells nothing: paths hold ids of students and schools.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawPath(..)")
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAbsolute => "path does not begin with `/`",
+            Self::Byte => "path holds a byte that must be encoded",
+            Self::Backslash => "path holds a backslash",
+            Self::EncodedSlash => "path holds an encoded `/`",
+            Self::EncodedControl => "path holds an encoded control character",
+            Self::Escape => "path holds a bad escape",
+            Self::Nested => "path is encoded more than twice",
+            Self::EmptySegment => "path holds an empty segment",
+            Self::DotSegment => "path holds a dot segment",
+            Self::Ambiguous => "path segment can be read in two ways",
+        })
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// Judges a segment that a server may have cut at `;`.
+fn check_plain(segment: &str) -> Result<(), PathError> {
+    match cut(segment) {
+        "" => Err(PathError::EmptySegment),
+        "." | ".." => Err(PathError::DotSegment),
+        _ => Ok(()),
+    }
+}
+
+/// Judges a segment as a server reads it that decodes once, and as one that does so twice.
+fn check_encoded(segment: &str) -> Result<(), PathError> {
+    if !segment.contains('%') {
+        return Ok(());
+    }
+    let once = percent::decode(segment).ok_or(PathError::Escape)?;
+    check_decoded(&once)?;
+    if !percent::has_escape(&once) {
+        return Ok(());
+    }
+    let twice = percent::decode_lossy(&once);
+    check_decoded(&twice)?;
+    if percent::has_escape(&twice) {
+        return Err(PathError::Nested);
+    }
+    Ok(())
+}
+
+fn check_decoded(segment: &str) -> Result<(), PathError> {
+    for character in segment.chars() {
+        match character {
+            '/' => return Err(PathError::EncodedSlash),
+            '\\' => return Err(PathError::Backslash),
+            _ if character.is_control() => return Err(PathError::EncodedControl),
+            _ => {}
+        }
+    }
+    check_plain(segment)
+}
+
+/// The segment without its parameters.
+fn cut(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or(segment)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,14 @@
 //! Routes: which rule a request falls under, by host, path and method; the first match wins.
 //!
-//! Paths are judged as Envoy routes them (see [`crate::path`]); nothing is normalised here.
+//! Paths are judged as Envoy routes them (see [`crate::path`]); nothing is normalised here. Where a more lenient server
+//! would read the path as one of an earlier route, the request is refused: it could fall under a weaker rule.
 
 use std::rc::Rc;
 
 use crate::cost;
+use crate::head::{Head, Known};
 use crate::limits::Limit;
-use crate::path::Pattern;
+use crate::path::{Fit, Pattern, RawPath};
 use crate::scope;
 
 /// Which hosts a route serves.
@@ -51,3 +53,194 @@ pub struct Route {
     /// Whether upgrades (WebSocket) pass.
     pub upgrades: bool,
 }
+
+/// Which route a request falls under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The route of this index.
+    Route(usize),
+    /// A CORS preflight that the route of this index lets pass.
+    Preflight(usize),
+    /// Routes serve the host and path, but not the method: 405 with this `Allow`.
+    WrongMethod(String),
+    /// A server may read the path as one of an earlier route than the one it matches: 400.
+    Ambiguous,
+    /// No route: 404.
+    None,
+}
+
+/// Whether this is a CORS preflight: OPTIONS with `Origin` and `Access-Control-Request-Method`, once each.
+pub fn is_preflight(head: &Head) -> bool {
+    let is_there = |known| matches!(head.known(known), Ok(Some(value)) if !value.is_empty());
+    head.method() == Some(b"OPTIONS") && is_there(Known::Origin) && is_there(Known::PreflightMethod)
+}
+
+/// The first route that serves the host (an authority, with or without port), path and method.
+pub fn find(routes: &[Route], authority: &[u8], path: &RawPath<'_>, method: &[u8], is_preflight: bool) -> Found {
+    let Some(host) = host_name(authority) else {
+        return Found::None;
+    };
+    let request = Request { host, path, method, is_preflight };
+    let mut may_be_earlier = false;
+    let mut serves_path = false;
+    for (index, route) in routes.iter().enumerate() {
+        match (request.fit(route), request.is_served_by(route)) {
+            (Fit::Exact, true) if may_be_earlier && request.is_ambiguous(routes, index) => {
+                return Found::Ambiguous;
+            }
+            (Fit::Exact, true) if request.passes_preflight(route) => {
+                return Found::Preflight(index);
+            }
+            (Fit::Exact, true) => return Found::Route(index),
+            (Fit::Exact, false) => serves_path = true,
+            (Fit::Loose, true) => may_be_earlier = true,
+            (Fit::Loose, false) | (Fit::No, _) => {}
+        }
+    }
+    if serves_path { Found::WrongMethod(request.allow(routes)) } else { Found::None }
+}
+
+/// Routes that no request reaches: pairs of a later route and the earlier one that takes all of its requests.
+pub fn unreachable(routes: &[Route]) -> Vec<(usize, usize)> {
+    routes
+        .iter()
+        .enumerate()
+        .filter_map(|(later, route)| {
+            let earlier = routes.iter().take(later).position(|it| it.covers(route))?;
+            Some((later, earlier))
+        })
+        .collect()
+}
+
+/// What a request is routed by.
+struct Request<'a> {
+    host: &'a [u8],
+    path: &'a RawPath<'a>,
+    method: &'a [u8],
+    is_preflight: bool,
+}
+
+impl Request<'_> {
+    fn fit(&self, route: &Route) -> Fit {
+        if route.host.matches(self.host) { route.path.fit(self.path) } else { Fit::No }
+    }
+
+    fn is_served_by(&self, route: &Route) -> bool {
+        allows(&route.methods, self.method) || self.passes_preflight(route)
+    }
+
+    fn passes_preflight(&self, route: &Route) -> bool {
+        self.is_preflight && route.cors_preflight
+    }
+
+    /// Whether a lenient server takes the request for one of a route before `index`. Where two routes differ in the
+    /// final slash only, the operator has told them apart.
+    fn is_ambiguous(&self, routes: &[Route], index: usize) -> bool {
+        let Some(route) = routes.get(index) else {
+            return true;
+        };
+        routes.iter().take(index).any(|earlier| {
+            self.fit(earlier) == Fit::Loose && self.is_served_by(earlier) && !earlier.path.is_sibling(&route.path)
+        })
+    }
+
+    /// The methods of every route that serves the host and path, joined for `Allow`.
+    fn allow(&self, routes: &[Route]) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for route in routes.iter().filter(|it| self.fit(it) == Fit::Exact) {
+            let listed = route.methods.iter().flat_map(|it| {
+                let head = (it == "GET").then_some("HEAD");
+                [Some(it.as_str()), head].into_iter().flatten()
+            });
+            let usual = route.methods.is_empty().then_some(USUAL_METHODS);
+            for name in listed.chain(usual.into_iter().flatten()) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names.join(", ")
+    }
+}
+
+impl Route {
+    /// Whether this route, standing earlier, takes every request of `later`.
+    fn covers(&self, later: &Self) -> bool {
+        let covers_methods = if later.methods.is_empty() {
+            self.methods.is_empty()
+        } else {
+            later.methods.iter().all(|method| allows(&self.methods, method.as_bytes()))
+        };
+        let covers_preflights = !later.cors_preflight || self.cors_preflight || allows(&self.methods, b"OPTIONS");
+        covers_methods && covers_preflights && self.host.covers(&later.host) && self.path.covers(&later.path)
+    }
+}
+
+impl HostMatch {
+    /// Whether the host (without port, in any case) is one of these.
+    fn matches(&self, host: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(it) => host.eq_ignore_ascii_case(it.as_bytes()),
+            Self::Suffix(suffix) => host
+                .len()
+                .checked_sub(suffix.len())
+                .filter(|label_len| *label_len > 0)
+                .and_then(|label_len| host.get(label_len..))
+                .is_some_and(|tail| tail.eq_ignore_ascii_case(suffix.as_bytes())),
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Any) | (Self::Exact(_), Self::Suffix(_)) => false,
+            (_, Self::Exact(host)) => self.matches(host.as_bytes()),
+            (Self::Suffix(mine), Self::Suffix(its)) => its.ends_with(mine.as_str()),
+        }
+    }
+}
+
+/// The host of an authority, without its port. `None`: it is none, or could be read in two ways.
+fn host_name(authority: &[u8]) -> Option<&[u8]> {
+    let (host, port) = if authority.first() == Some(&b'[') {
+        let end = authority.iter().position(|byte| *byte == b']')?;
+        let (host, port) = authority.split_at_checked(end.saturating_add(1))?;
+        let inner = host.strip_prefix(b"[")?.strip_suffix(b"]")?;
+        let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        (host, (inner.len() > 1 && inner.iter().all(is_address)).then_some(port)?)
+    } else {
+        let end = authority.iter().position(|byte| *byte == b':');
+        let (host, port) = authority.split_at_checked(end.unwrap_or(authority.len()))?;
+        (host, is_name(host).then_some(port)?)
+    };
+    match port {
+        [] => Some(host),
+        [b':', digits @ ..] if (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) => Some(host),
+        _ => None,
+    }
+}
+
+/// Names and IPv4 addresses. A dot at either end or twice in a row is refused: `a.example.` is `a.example` for some.
+fn is_name(host: &[u8]) -> bool {
+    let is_label = |label: &[u8]| {
+        !label.is_empty() && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    host.split(|byte| *byte == b'.').all(is_label)
+}
+
+/// Whether the method is one of these. `GET` brings `HEAD`; none listed means every method but CONNECT.
+fn allows(methods: &[String], method: &[u8]) -> bool {
+    if methods.is_empty() {
+        // In lower case a method is another one for Envoy, and the same for some servers.
+        let is_proper = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+        return !method.is_empty() && method.iter().all(is_proper) && method != b"CONNECT";
+    }
+    methods.iter().any(|it| it.as_bytes() == method || (it == "GET" && method == b"HEAD"))
+}
+
+/// What an `Allow` names for a route that serves every method.
+const USUAL_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,15 @@
 //! Scope: which schools a request asks for, and whether the caller may see them.
+//!
+//! [`requested`] finds the ids, or refuses a request that servers could read in two ways; [`judge`] compares them with
+//! what the caller was granted, byte by byte. All of them must be granted.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::head::{Doubled, Head, Known};
+use crate::path::{PathError, Pattern, RawPath};
+use crate::query::{self, QueryError, VALUES_MAX};
+use crate::strip;
 
 /// Where the school ids of a request stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,3 +41,184 @@ pub struct Rule {
     /// A character that separates several ids in one value; `None`: a value is one id.
     pub separator: Option<char>,
 }
+
+/// Why the scope of a request cannot be told. Holds no part of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeError {
+    /// Servers could read different ids: 400.
+    Ambiguous,
+    /// An empty id, a bad escape, or bytes that no id has: 400.
+    Malformed,
+    /// More ids or parameters than are judged: 400.
+    TooMany,
+    /// A form, or a body of unknown type, whose fields may override the query: 415.
+    FormBody,
+}
+
+/// What the caller's grant says about the ids asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every id is granted, or there is none and the rule allows that.
+    Granted,
+    /// At least one id is not granted.
+    OutOfScope,
+    /// There is no id, and the rule refuses that.
+    Missing,
+}
+
+/// The ids that a request asks for, in order; none if it names none.
+///
+/// # Errors
+/// The ids cannot be told for sure.
+pub fn requested<'a>(
+    rule: &Rule,
+    head: &'a Head,
+    path: &RawPath<'a>,
+    pattern: &Pattern,
+) -> Result<Vec<Cow<'a, str>>, ScopeError> {
+    let query = path.query.unwrap_or_default();
+    if head.method() == Some(b"POST") && query::overrides_method(query)? {
+        return Err(ScopeError::Ambiguous);
+    }
+    let values = match &rule.place {
+        Place::Query(_) if has_body(head) && may_be_form(head) => return Err(ScopeError::FormBody),
+        Place::Query(_) if query.is_empty() => Vec::new(),
+        Place::Query(name) => query::values(query, name)?,
+        Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
+        Place::Header(name) => header_values(head, name, rule.separator)?,
+    };
+    let Some(separator) = rule.separator else {
+        return Ok(values);
+    };
+    // In a header list (`a, b`) spaces around an id are no part of it.
+    let margin = match rule.place {
+        Place::Header(_) => &[' '][..],
+        Place::Query(_) | Place::Path(_) => &[],
+    };
+    split_all(&values, separator, margin)
+}
+
+/// Judges the ids of [`requested`] by what the caller was granted.
+pub fn judge(rule: &Rule, requested: &[Cow<'_, str>], is_granted: impl Fn(&str) -> bool) -> Verdict {
+    match (requested.is_empty(), rule.missing) {
+        (true, Missing::Allow) => Verdict::Granted,
+        (true, Missing::Refuse) => Verdict::Missing,
+        (false, _) if requested.iter().all(|id| is_granted(id)) => Verdict::Granted,
+        (false, _) => Verdict::OutOfScope,
+    }
+}
+
+impl From<QueryError> for ScopeError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Ambiguous => Self::Ambiguous,
+            QueryError::Malformed => Self::Malformed,
+            QueryError::TooManyParameters | QueryError::TooManyValues => Self::TooMany,
+        }
+    }
+}
+
+impl From<PathError> for ScopeError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Ambiguous => Self::Ambiguous,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+impl fmt::Display for ScopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ambiguous => "scope can be read in two ways",
+            Self::Malformed => "scope is malformed",
+            Self::TooMany => "scope has too many values or parameters",
+            Self::FormBody => "body may be a form whose fields override the query",
+        })
+    }
+}
+
+impl std::error::Error for ScopeError {}
+
+/// Every id of every value, without the `margin`.
+fn split_all<'a>(values: &[Cow<'a, str>], separator: char, margin: &[char]) -> Result<Vec<Cow<'a, str>>, ScopeError> {
+    let mut ids = Vec::new();
+    for value in values {
+        // One more than allowed is enough to tell.
+        let room = VALUES_MAX.saturating_add(1);
+        match value {
+            Cow::Borrowed(text) => {
+                let parts = text.split(separator).take(room);
+                ids.extend(parts.map(|id| Cow::Borrowed(id.trim_matches(margin))));
+            }
+            Cow::Owned(text) => {
+                let parts = text.split(separator).take(room);
+                ids.extend(parts.map(|id| Cow::Owned(id.trim_matches(margin).to_owned())));
+            }
+        }
+        if ids.len() > VALUES_MAX {
+            return Err(ScopeError::TooMany);
+        }
+    }
+    if ids.iter().any(|id| id.is_empty()) {
+        return Err(ScopeError::Malformed);
+    }
+    Ok(ids)
+}
+
+/// Every value of the header; refuses other spellings that a server may fold to its name.
+fn header_values<'a>(head: &'a Head, name: &str, separator: Option<char>) -> Result<Vec<Cow<'a, str>>, ScopeError> {
+    let mut values = Vec::new();
+    for (it, value) in head.pairs() {
+        if it.eq_ignore_ascii_case(name.as_bytes()) {
+            if values.len() >= VALUES_MAX {
+                return Err(ScopeError::TooMany);
+            }
+            values.push(Cow::Borrowed(header_value(value, separator)?));
+        } else if it.len() == name.len() && name.bytes().map(strip::fold).eq(it.iter().map(|byte| strip::fold(*byte))) {
+            return Err(ScopeError::Ambiguous);
+        }
+    }
+    Ok(values)
+}
+
+fn header_value(value: &[u8], separator: Option<char>) -> Result<&str, ScopeError> {
+    let text = str::from_utf8(value).map_err(|_| ScopeError::Malformed)?;
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err(ScopeError::Malformed);
+    }
+    // A comma joins two headers for some.
+    if text.contains(',') && separator != Some(',') {
+        return Err(ScopeError::Ambiguous);
+    }
+    Ok(text)
+}
+
+fn has_body(head: &Head) -> bool {
+    !head.end_of_stream
+        || head.has(Known::TransferEncoding)
+        || !matches!(head.known(Known::ContentLength), Ok(None | Some(b"0")))
+}
+
+/// Whether some server may read the body as form fields: a form type, none, two, or one that cannot be read.
+fn may_be_form(head: &Head) -> bool {
+    let value = match head.known(Known::ContentType) {
+        Ok(Some(value)) => value,
+        Ok(None) | Err(Doubled) => return true,
+    };
+    let media = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+    let mut parts = media.split(|byte| *byte == b'/');
+    let (Some(kind), Some(subtype), None) = (parts.next(), parts.next(), parts.next()) else {
+        return true;
+    };
+    let is_token =
+        |part: &[u8]| !part.is_empty() && part.iter().all(|it| it.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(it));
+    !is_token(kind)
+        || !is_token(subtype)
+        || value.contains(&b',')
+        || kind.eq_ignore_ascii_case(b"multipart")
+        || media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+#[cfg(test)]
+mod tests;

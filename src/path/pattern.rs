@@ -1,0 +1,237 @@
+//! Patterns of paths: `/a/b` is exact, `/a/` is everything below, `/a/{x}/b` and `/a/{x}/` are templates.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+use super::{PathError, RawPath, cut};
+use crate::percent;
+
+/// One segment of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// These bytes.
+    Literal(String),
+    /// Any one non-empty segment, under this name.
+    Variable(String),
+}
+
+/// A path pattern: `/a/b` is exact, `/a/` is everything below, `/a/{x}/b` and `/a/{x}/` are templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// As written; what logs and access logs show.
+    pub template: String,
+    /// Segments.
+    pub segments: Vec<Segment>,
+    /// Whether any further segments may follow (the pattern ends in `/`).
+    pub subtree: bool,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// It does not begin with `/`.
+    NotAbsolute,
+    /// It holds `//`.
+    EmptySegment,
+    /// It holds a segment that is `.` or `..`.
+    DotSegment,
+    /// A literal holds this character, which it may not (`%` and `;` are read differently by servers).
+    Literal(char),
+    /// A `*`, which is no wildcard here.
+    Wildcard,
+    /// A variable that is not `{name}` with a name of `a-z`, `0-9`, `_` that begins with no digit.
+    Variable(String),
+    /// Two variables of one name.
+    Doubled(String),
+}
+
+/// How a path fits a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Not at all, however it is read.
+    No,
+    /// Only as some servers read it: in any case, decoded, cut at `;`, or without the last `/`.
+    Loose,
+    /// As it was sent.
+    Exact,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// The text is no pattern.
+    pub fn parse(template: &str) -> Result<Self, PatternError> {
+        let rest = template.strip_prefix('/').ok_or(PatternError::NotAbsolute)?;
+        let (inner, subtree) = match rest.strip_suffix('/') {
+            Some(inner) => (Some(inner), true),
+            None if rest.is_empty() => (None, true),
+            None => (Some(rest), false),
+        };
+        let mut segments = Vec::new();
+        for text in inner.into_iter().flat_map(|it| it.split('/')) {
+            let segment = Segment::parse(text)?;
+            if let Segment::Variable(name) = &segment
+                && segments.contains(&segment)
+            {
+                return Err(PatternError::Doubled(name.clone()));
+            }
+            segments.push(segment);
+        }
+        Ok(Self { template: template.to_owned(), segments, subtree })
+    }
+
+    /// Whether the path, as it was sent, is one of this pattern.
+    pub fn matches(&self, path: &RawPath<'_>) -> bool {
+        self.fit(path) == Fit::Exact
+    }
+
+    /// How the path fits, also as servers read it that are more lenient than Envoy.
+    pub fn fit(&self, path: &RawPath<'_>) -> Fit {
+        let mut fit = Fit::Exact;
+        let mut parts = path.segments();
+        for segment in &self.segments {
+            let Some(part) = parts.next() else {
+                return Fit::No;
+            };
+            fit = fit.min(segment.fit(part, path.plain));
+            if fit == Fit::No {
+                return Fit::No;
+            }
+        }
+        match (self.subtree, parts.next(), parts.next()) {
+            (true, Some(_), _) | (false, None, _) => fit,
+            (false, Some(""), None) => Fit::Loose,
+            _ => Fit::No,
+        }
+    }
+
+    /// The value of a variable in a path that [matches](Self::matches), decoded once. `None`: no such variable.
+    pub fn variable<'a>(&self, path: &RawPath<'a>, name: &str) -> Option<Result<Cow<'a, str>, PathError>> {
+        let is_it = |segment: &Segment| matches!(segment, Segment::Variable(it) if it == name);
+        let part = path.segments().nth(self.segments.iter().position(is_it)?)?;
+        Some(decode_value(part))
+    }
+
+    /// Whether the pattern has a variable of this name.
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.segments.iter().any(|it| matches!(it, Segment::Variable(it) if it == name))
+    }
+
+    /// Whether the two differ at most in names of variables and in the final slash.
+    pub(crate) fn is_sibling(&self, other: &Self) -> bool {
+        let is_same = |(mine, its): (&Segment, &Segment)| match (mine, its) {
+            (Segment::Variable(_), Segment::Variable(_)) => true,
+            _ => mine == its,
+        };
+        self.segments.len() == other.segments.len() && self.segments.iter().zip(&other.segments).all(is_same)
+    }
+
+    /// Whether every path of `other` is one of this pattern too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let depth_fits = match (self.subtree, other.subtree) {
+            (true, true) => other.segments.len() >= self.segments.len(),
+            (true, false) => other.segments.len() > self.segments.len(),
+            (false, false) => other.segments.len() == self.segments.len(),
+            (false, true) => false,
+        };
+        depth_fits
+            && self
+                .segments
+                .iter()
+                .zip(&other.segments)
+                .all(|(mine, its)| matches!(mine, Segment::Variable(_)) || mine == its)
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, PatternError> {
+        if text.contains(['{', '}']) {
+            let name = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+            return match name {
+                Some(name) if is_name(name) => Ok(Self::Variable(name.to_owned())),
+                _ => Err(PatternError::Variable(text.to_owned())),
+            };
+        }
+        if text.starts_with(':') {
+            return Err(PatternError::Variable(text.to_owned()));
+        }
+        match text {
+            "" => return Err(PatternError::EmptySegment),
+            "." | ".." => return Err(PatternError::DotSegment),
+            _ => {}
+        }
+        match text.chars().find(|it| !is_literal(*it)) {
+            Some('*') => Err(PatternError::Wildcard),
+            Some(character) => Err(PatternError::Literal(character)),
+            None => Ok(Self::Literal(text.to_owned())),
+        }
+    }
+
+    fn fit(&self, part: &str, plain: bool) -> Fit {
+        match self {
+            Self::Variable(_) if part.is_empty() => Fit::No,
+            Self::Variable(_) => Fit::Exact,
+            Self::Literal(literal) if literal == part => Fit::Exact,
+            Self::Literal(literal) if is_loosely(literal, part, plain) => Fit::Loose,
+            Self::Literal(_) => Fit::No,
+        }
+    }
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAbsolute => f.write_str("does not begin with `/`"),
+            Self::EmptySegment => f.write_str("holds an empty segment"),
+            Self::DotSegment => f.write_str("holds a dot segment"),
+            Self::Literal(it) => write!(f, "holds `{}`, which no path literal may", it.escape_debug()),
+            Self::Wildcard => {
+                f.write_str("holds `*` (expected `{name}` for one segment, or a final `/` for everything below)")
+            }
+            Self::Variable(it) => {
+                write!(f, "holds `{}` (expected a whole segment `{{name}}` of a-z, 0-9 and _)", it.escape_debug())
+            }
+            Self::Doubled(name) => write!(f, "holds `{{{name}}}` twice"),
+        }
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// Decodes a segment that serves as a value, where every server reads the same.
+fn decode_value(part: &str) -> Result<Cow<'_, str>, PathError> {
+    let value = percent::decode(part).ok_or(PathError::Escape)?;
+    // `;` begins a parameter for some; `%` is decoded again by some; a raw `+` is a space to some.
+    if part.contains('+') || value.contains([';', '%']) {
+        return Err(PathError::Ambiguous);
+    }
+    Ok(value)
+}
+
+/// Whether a server that ignores case, decodes once or twice, or cuts at `;` may read `part` as `literal`.
+fn is_loosely(literal: &str, part: &str, plain: bool) -> bool {
+    if plain || !part.contains(['%', ';']) {
+        return literal.eq_ignore_ascii_case(part);
+    }
+    let once = percent_decode_str(part).take_while(|byte| *byte != b';').map(|byte| byte.to_ascii_lowercase());
+    if literal.bytes().map(|it| it.to_ascii_lowercase()).eq(once) {
+        return true;
+    }
+    let once = percent::decode_lossy(part);
+    let twice = percent::decode_lossy(&once);
+    literal.eq_ignore_ascii_case(cut(&twice)) || literal.eq_ignore_ascii_case(&once)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.starts_with(|it: char| it.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+}
+
+/// `pchar` of RFC 3986 without escapes, `;` (parameters) and `*` (which looks like a wildcard).
+fn is_literal(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~!$&'()+,=:@".contains(character)
+}

@@ -1,0 +1,178 @@
+//! Query strings: the values of one protected parameter, or a refusal where two servers could read different ones.
+//!
+//! Servers differ in what they split at (`&`, `;`), how often they decode, which names they take for the same
+//! (`School_ID`, `school.id`, `school_id[]`), and which of several values they use. So a protected parameter must be
+//! spelled byte for byte as configured, every value of it counts, and whatever could be taken for it is refused.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::percent;
+
+/// More parameters than this in a query with a protected one are refused: each is compared by name.
+pub const PARAMETERS_MAX: usize = 1_000;
+
+/// More values than this for one protected parameter are refused: each is looked up.
+pub const VALUES_MAX: usize = 100;
+
+/// Why a query is refused: 400. Holds no part of the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryError {
+    /// A parameter that some servers take for the protected one, or a value that they read differently.
+    Ambiguous,
+    /// A bad escape, a control character, bytes that are not UTF-8, or an empty value.
+    Malformed,
+    /// More than [`PARAMETERS_MAX`] parameters.
+    TooManyParameters,
+    /// More than [`VALUES_MAX`] values.
+    TooManyValues,
+}
+
+/// Every value of the parameter `name`, decoded once, in order.
+///
+/// # Errors
+/// Some server could read another value than these.
+pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, QueryError> {
+    let mut values = Vec::new();
+    for (index, parameter) in query.split('&').enumerate() {
+        if index >= PARAMETERS_MAX {
+            return Err(QueryError::TooManyParameters);
+        }
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if key == name {
+            if values.len() >= VALUES_MAX {
+                return Err(QueryError::TooManyValues);
+            }
+            values.push(decode_value(value)?);
+        } else if resembles(key, name)? || hides(parameter, name)? {
+            return Err(QueryError::Ambiguous);
+        }
+    }
+    Ok(values)
+}
+
+/// Whether a parameter may turn the request into another method (`_method`, as Rails, Laravel and Symfony read it).
+///
+/// # Errors
+/// A name is malformed.
+pub fn overrides_method(query: &str) -> Result<bool, QueryError> {
+    for key in query.split(['&', ';']).map(key_of) {
+        let is_spelled_with_mark = !key.starts_with(['m', 'M']);
+        if is_spelled_with_mark && resembles(key, "method")? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ambiguous => "query can be read in two ways",
+            Self::Malformed => "query is malformed",
+            Self::TooManyParameters => "query has too many parameters",
+            Self::TooManyValues => "query parameter has too many values",
+        })
+    }
+}
+
+impl std::error::Error for QueryError {}
+
+const BRACKETS: [char; 2] = ['[', ']'];
+
+fn key_of(parameter: &str) -> &str {
+    parameter.split('=').next().unwrap_or(parameter)
+}
+
+fn decode_value(raw: &str) -> Result<Cow<'_, str>, QueryError> {
+    if raw.is_empty() {
+        return Err(QueryError::Malformed);
+    }
+    // A space or a plus; the end of the value for those who split at it.
+    if raw.contains(['+', ';', '=']) {
+        return Err(QueryError::Ambiguous);
+    }
+    let value = percent::decode(raw).ok_or(QueryError::Malformed)?;
+    if value.contains(char::is_control) {
+        return Err(QueryError::Malformed);
+    }
+    // Decoded again by some.
+    if value.contains('%') {
+        return Err(QueryError::Ambiguous);
+    }
+    Ok(value)
+}
+
+/// Whether a server that splits at `;` finds the protected parameter in this one.
+fn hides(parameter: &str, name: &str) -> Result<bool, QueryError> {
+    if !parameter.contains(';') {
+        return Ok(false);
+    }
+    for piece in parameter.split(';') {
+        if resembles(key_of(piece), name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a server may take the parameter `key` for the one called `name`.
+fn resembles(key: &str, name: &str) -> Result<bool, QueryError> {
+    let needs_decoding = |byte: u8| !byte.is_ascii() || b"%+[].;".contains(&byte);
+    if !key.bytes().any(needs_decoding) {
+        return Ok(alphanumerics(key).eq(alphanumerics(name)));
+    }
+    let once = percent::decode(key).ok_or(QueryError::Malformed)?;
+    let twice = percent::decode_lossy(&once);
+    let protected = fold(name);
+    Ok(folds_to(&once, &protected) || folds_to(&twice, &protected))
+}
+
+fn alphanumerics(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase())
+}
+
+/// Whether a decoded name folds to `protected`, with its array marks, without them, or up to the first of them.
+fn folds_to(name: &str, protected: &str) -> bool {
+    // C libraries end a text at NUL.
+    let name = name.split('\0').next().unwrap_or(name);
+    let base = name.trim_start_matches(BRACKETS).split(BRACKETS).next().unwrap_or(name);
+    fold(name) == protected || fold(base) == protected || fold(&without_indexes(name)) == protected
+}
+
+/// Letters and digits only, in one case; full-width forms as their ASCII twins.
+fn fold(name: &str) -> String {
+    name.chars()
+        .map(half_width)
+        // Upper case first: `ſ` has no lower case, but its upper case is `S`.
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .filter(|it| it.is_alphanumeric())
+        .collect()
+}
+
+fn half_width(character: char) -> char {
+    match u32::from(character) {
+        code @ 0xFF01..=0xFF5E => char::from_u32(code.saturating_sub(0xFEE0)).unwrap_or(character),
+        _ => character,
+    }
+}
+
+/// The name without `[]`, `[7]` and `.7`.
+fn without_indexes(name: &str) -> String {
+    let is_index = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b' ');
+    let mut kept = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once('[') {
+        kept.push_str(before);
+        rest = match after.split_once(']') {
+            Some((inside, tail)) if is_index(inside) => tail,
+            _ => after,
+        };
+    }
+    kept.push_str(rest);
+    kept.split('.').filter(|it| !is_index(it)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use proptest::prelude::*;
+
+use super::{PARAMETERS_MAX, QueryError, VALUES_MAX, overrides_method, values};
+
+#[track_caller]
+fn check(query: &str, expected: &[&str]) {
+    assert_eq!(values(query, "school_id").unwrap(), expected, "{query}");
+}
+
+#[track_caller]
+fn check_refused(query: &str, expected: QueryError) {
+    assert_eq!(values(query, "school_id"), Err(expected), "{query}");
+}
+
+#[test]
+fn values_are_decoded_once_and_keep_their_order() {
+    check("school_id=a", &["a"]);
+    check("x=1&school_id=a&y", &["a"]);
+    check("school_id=b&school_id=a", &["b", "a"]);
+    check("school_id=%61", &["a"]);
+    check("school_id=a%20b", &["a b"]);
+    check("school_id=a%2Bb%3B%3D", &["a+b;="]);
+    check("school_id=%c3%a9", &["é"]);
+    check("school_id=a,b", &["a,b"]);
+    check("", &[]);
+    check("&&", &[]);
+}
+
+#[test]
+fn other_parameters_may_hold_anything() {
+    for query in [
+        "x=%zz",
+        "x=a+b;c",
+        "x=%00",
+        "school=school_id",
+        "school_ids=a",
+        "my_school_id=a",
+        "sort=school_id",
+        "filter[name]=a",
+        "filter%5Bname%5D=a",
+        "a.b=c",
+        "gr%C3%B6%C3%9Fe=1",
+        "x=1;y=2",
+    ] {
+        check(query, &[]);
+    }
+}
+
+#[test]
+fn names_that_servers_fold_to_the_protected_one_are_ambiguous() {
+    for name in [
+        // Encoded, twice too.
+        "%73chool_id",
+        "school%5Fid",
+        "%2573chool_id",
+        // Case, also beyond ASCII: long s, full width.
+        "SCHOOL_ID",
+        "School_Id",
+        "%c5%bfchool_id",
+        "%ef%bd%93chool_id",
+        // What PHP turns into `_`, and what others drop.
+        "school.id",
+        "school+id",
+        "school%20id",
+        "school-id",
+        "schoolId",
+        "+school_id",
+        "school_id%20",
+        "$school_id",
+        // Arrays and objects.
+        "school_id[]",
+        "school_id%5B%5D",
+        "school_id[0]",
+        "school_id[x]",
+        "school[]_id",
+        "[school_id]",
+        "school_id[",
+        "school_id]x",
+        "[school_id]x",
+        "school_id.0",
+        // A second question mark.
+        "?school_id",
+        // Cut at NUL, by a server that decodes once or twice.
+        "school_id%00x",
+        "school_id%2500x",
+        // Parameters of servers that split at `;`; an `&` that was escaped for HTML.
+        "x;school_id",
+        ";school_id",
+        "x=1;school_id",
+        "x=1;%73chool_id",
+        "amp;school_id",
+    ] {
+        check_refused(&format!("{name}=a"), QueryError::Ambiguous);
+        check_refused(&format!("school_id=a&{name}=a"), QueryError::Ambiguous);
+        check_refused(&format!("{name}&school_id=a"), QueryError::Ambiguous);
+    }
+    // The Kelvin sign.
+    assert_eq!(values("%e2%84%aaey=1", "key"), Err(QueryError::Ambiguous));
+}
+
+#[test]
+fn protected_name_may_have_marks_of_its_own() {
+    let read = values("filter[school]=a&filter[name]=b", "filter[school]");
+    assert_eq!(read.unwrap(), ["a"]);
+    let encoded = values("filter%5Bschool%5D=a", "filter[school]");
+    assert_eq!(encoded, Err(QueryError::Ambiguous));
+    assert_eq!(values("ids[]=a&ids[]=b", "ids[]").unwrap(), ["a", "b"]);
+}
+
+#[test]
+fn values_that_servers_read_differently_are_refused() {
+    for query in [
+        // A plus or a space; encoded twice; cut at `;` or `=`.
+        "school_id=a+b",
+        "school_id=%2561",
+        "school_id=100%25",
+        "school_id=a;b",
+        "school_id=a;school_id=b",
+        "school_id=a=b",
+        "school_id=a?school_id=b",
+    ] {
+        check_refused(query, QueryError::Ambiguous);
+    }
+    for query in [
+        // Empty, or without `=`.
+        "school_id=",
+        "school_id",
+        "school_id=a&school_id",
+        // Bad escapes.
+        "school_id=%zz",
+        "school_id=%",
+        "school_id=a%4",
+        // Control characters, and bytes that are not UTF-8.
+        "school_id=%00",
+        "school_id=a%0d%0ab",
+        "school_id=%7f",
+        "school_id=%c2%85",
+        "school_id=%ff",
+        // The same in names.
+        "%zz=1",
+        "%ff=1",
+    ] {
+        check_refused(query, QueryError::Malformed);
+    }
+}
+
+#[test]
+fn parameters_and_values_are_bounded() {
+    let parameters = |count: usize| vec!["x=1"; count].join("&");
+    check(&parameters(PARAMETERS_MAX), &[]);
+    check_refused(&parameters(PARAMETERS_MAX + 1), QueryError::TooManyParameters);
+    let ids = |count: usize| vec!["school_id=a"; count].join("&");
+    check(&ids(VALUES_MAX), &["a"; VALUES_MAX]);
+    check_refused(&ids(VALUES_MAX + 1), QueryError::TooManyValues);
+}
+
+#[test]
+fn method_overrides_are_seen() {
+    for query in ["_method=PUT", "a&_METHOD=PUT", "%5Fmethod=PUT", ".method", "_method[]", "a;_method"] {
+        assert_eq!(overrides_method(query), Ok(true), "{query}");
+    }
+    for query in ["", "method=cash", "a=_method", "payment_method=cash", "Method=1"] {
+        assert_eq!(overrides_method(query), Ok(false), "{query}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_query_is_read_without_a_panic(query in "\\PC{0,40}", name in "\\PC{0,8}") {
+        let _ = (values(&query, &name), overrides_method(&query));
+    }
+
+    #[test]
+    fn marks_are_read_without_a_panic(query in "([\\[\\].;&=%+a7]|%5[bBdD]|%2[5eE]|%00){0,24}") {
+        let _ = (values(&query, "a"), overrides_method(&query));
+    }
+}

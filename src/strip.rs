@@ -1,0 +1,133 @@
+//! What a client may not send on: claim headers, overrides of path or method, hop-by-hop tricks.
+//!
+//! Servers fold header names (CGI makes `X-Claim_Schools` and `x.claim.schools` the variable `HTTP_X_CLAIM_SCHOOLS`), so
+//! names are compared in any case with every character that is not alphanumeric counted as the same one.
+
+use crate::head::{Doubled, Head, Known};
+
+/// Names that are removed whatever the configuration says.
+///
+/// The default names of forwarded headers; then headers by which frameworks (Symfony, Laravel, Rails, Express, ASP.NET,
+/// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged.
+const ALWAYS: [&str; 20] = [
+    "x-claim-schools",
+    "x-claim-tier",
+    "x-claim-client-id",
+    "x-claim-districts",
+    "x-claim-permissions",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-method",
+    "x-forwarded-method",
+    "x-original-url",
+    "x-original-uri",
+    "x-original-path",
+    "x-rewrite-url",
+    "x-rewrite-uri",
+    "x-override-url",
+    "x-forwarded-uri",
+    "x-forwarded-url",
+    "x-forwarded-path",
+    "x-script-name",
+];
+
+/// The names that are removed from requests and their trailers.
+#[derive(Clone, Debug)]
+pub struct StripSet {
+    /// Folded.
+    names: Vec<Box<[u8]>>,
+    /// Bit `n` is set when a name of `n` bytes is among them; bit 63 stands for every length from 63.
+    lengths: u64,
+}
+
+/// How a request wants to use the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// An ordinary request.
+    Plain,
+    /// An upgrade (RFC 9110 section 7.8) or an extended CONNECT (RFC 8441): only where the route allows it.
+    Upgrade {
+        /// `Connection` names more than `upgrade` and must be rewritten to `Upgrade`: the next hop would delete what it
+        /// nominates, also the claim headers.
+        rewrite: bool,
+    },
+    /// CONNECT, two `Upgrade` headers, or a `Connection` that nominates headers: always refused.
+    Hostile,
+}
+
+impl StripSet {
+    /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut set = Self { names: Vec::new(), lengths: 0 };
+        for name in ALWAYS.into_iter().chain(names) {
+            let folded: Box<[u8]> = name.bytes().map(fold).collect();
+            if !folded.is_empty() && !set.names.contains(&folded) {
+                set.lengths |= length_bit(&folded);
+                set.names.push(folded);
+            }
+        }
+        set
+    }
+
+    /// Whether a header of this name is removed.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name) != 0 && self.names.iter().any(|it| is_folded_from(it, name))
+    }
+
+    /// The names to remove, as they are spelled; a name that stands twice comes twice. For trailers too.
+    pub fn names_to_remove<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a [u8]> {
+        head.pairs().map(|(name, _)| name).filter(|name| self.contains(name))
+    }
+}
+
+/// Judges `Connection`, `Upgrade`, `:protocol` and CONNECT.
+pub fn connection(head: &Head) -> Connection {
+    let (Ok(upgrade), Ok(protocol)) = (head.known(Known::Upgrade), head.known(Known::Protocol)) else {
+        return Connection::Hostile;
+    };
+    let is_connect = head.method().is_some_and(|it| it.eq_ignore_ascii_case(b"CONNECT"));
+    if is_connect != protocol.is_some() {
+        return Connection::Hostile;
+    }
+    if upgrade.is_some() || is_connect {
+        let rewrite = lists_more_than(head, &["upgrade"]);
+        return Connection::Upgrade { rewrite };
+    }
+    // Envoy deletes `Connection` with what it nominates; if one is still there, do not let it travel on.
+    if lists_more_than(head, &["keep-alive", "close", "upgrade", ""]) {
+        return Connection::Hostile;
+    }
+    Connection::Plain
+}
+
+/// Whether `name` folds to `folded`.
+pub(crate) fn is_folded_from(folded: &[u8], name: &[u8]) -> bool {
+    folded.len() == name.len() && folded.iter().zip(name).all(|(it, byte)| *it == fold(*byte))
+}
+
+/// One byte of a name, as the most lenient server reads it.
+pub(crate) fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// Whether `Connection` lists anything but these options.
+fn lists_more_than(head: &Head, options: &[&str]) -> bool {
+    let is_option = |token: &[u8]| {
+        let token = token.trim_ascii();
+        options.iter().any(|it| token.eq_ignore_ascii_case(it.as_bytes()))
+    };
+    match head.known(Known::Connection) {
+        Ok(None) => false,
+        Ok(Some(value)) => !value.split(|byte| *byte == b',').all(is_option),
+        Err(Doubled) => true,
+    }
+}
+
+fn length_bit(name: &[u8]) -> u64 {
+    let bit = u32::try_from(name.len()).unwrap_or(u32::MAX).min(63);
+    1_u64.checked_shl(bit).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;
