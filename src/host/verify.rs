@@ -55,23 +55,14 @@ pub struct Host;
 
 #[cfg(target_arch = "wasm32")]
 impl HostCrypto for Host {
-    fn verify(
-        &self,
-        hash: Hash,
-        spki_der: &[u8],
-        signature: &[u8],
-        message: &[u8],
-    ) -> Option<bool> {
+    fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool> {
         let arguments = Arguments {
             hash_function: hash_name(hash).to_owned(),
             public_key: spki_der.to_vec(),
             signature: signature.to_vec(),
             text: message.to_vec(),
         };
-        verdict(crate::host::abi::call_foreign_function(
-            FUNCTION,
-            &arguments.encode_to_vec(),
-        ))
+        verdict(crate::host::abi::call_foreign_function(FUNCTION, &arguments.encode_to_vec()))
     }
 }
 
@@ -126,9 +117,6 @@ mod tests {
             signature: b"s".to_vec(),
             text: b"t".to_vec(),
         };
-        assert_eq!(
-            arguments.encode_to_vec(),
-            b"\x0a\x06sha256\x12\x01k\x1a\x01s\x22\x01t"
-        );
+        assert_eq!(arguments.encode_to_vec(), b"\x0a\x06sha256\x12\x01k\x1a\x01s\x22\x01t");
     }
 }

@@ -3,11 +3,7 @@
 //!
 //! Tests are plain functions; the servers and the clients run on one runtime of the process. Every wait is a poll with a
 //! deadline. When a test fails, the gateway prints its configuration and the tail of Envoy's log.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "a harness offers more than each state of the tests uses"
-)]
+#![allow(dead_code, unused_imports, reason = "a harness offers more than each state of the tests uses")]
 
 pub mod admin;
 pub mod bootstrap;
@@ -33,11 +29,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Where the servers and the clients of all tests run.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime starts")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts")
 });
 
 /// Polls `look` until it gives a value; panics with `what` after `deadline`.

@@ -36,8 +36,7 @@ impl Admin {
 
     /// Whether Envoy says that it serves.
     pub fn is_ready(self) -> bool {
-        self.get("/ready")
-            .is_ok_and(|response| response.status == 200)
+        self.get("/ready").is_ok_and(|response| response.status == 200)
     }
 
     /// Names and addresses of the listeners.
@@ -46,18 +45,13 @@ impl Admin {
             return Vec::new();
         };
         let list = response.json();
-        let entries = list["listener_statuses"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let entries = list["listener_statuses"].as_array().cloned().unwrap_or_default();
         entries.iter().filter_map(listener).collect()
     }
 
     /// All metrics that match `filter`, a regular expression over Envoy's own names.
     pub fn samples(self, filter: &str) -> Vec<Sample> {
-        let response = self
-            .get(&format!("/stats/prometheus?filter={filter}"))
-            .expect("the admin interface answers");
+        let response = self.get(&format!("/stats/prometheus?filter={filter}")).expect("the admin interface answers");
         response.text().lines().filter_map(sample).collect()
     }
 
@@ -70,15 +64,9 @@ impl Admin {
 
 fn listener(entry: &Value) -> Option<(String, SocketAddr)> {
     let address = &entry["local_address"]["socket_address"];
-    let (ip, port) = (
-        address["address"].as_str()?,
-        address["port_value"].as_u64()?,
-    );
+    let (ip, port) = (address["address"].as_str()?, address["port_value"].as_u64()?);
     let ip = if ip == "0.0.0.0" { "127.0.0.1" } else { ip };
-    Some((
-        entry["name"].as_str()?.to_owned(),
-        format!("{ip}:{port}").parse().ok()?,
-    ))
+    Some((entry["name"].as_str()?.to_owned(), format!("{ip}:{port}").parse().ok()?))
 }
 
 /// A line `name{a="b",c="d"} 1`; label values with escapes are taken as they stand.
@@ -88,16 +76,9 @@ fn sample(line: &str) -> Option<Sample> {
     }
     let (head, value) = line.rsplit_once(' ')?;
     let (name, labels) = head.split_once('{').unwrap_or((head, ""));
-    let labels = labels
-        .trim_end_matches('}')
-        .split("\",")
-        .filter_map(|label| {
-            let (name, value) = label.split_once("=\"")?;
-            Some((name.to_owned(), value.trim_end_matches('"').to_owned()))
-        });
-    Some(Sample {
-        name: name.to_owned(),
-        labels: labels.collect(),
-        value: value.parse().ok()?,
-    })
+    let labels = labels.trim_end_matches('}').split("\",").filter_map(|label| {
+        let (name, value) = label.split_once("=\"")?;
+        Some((name.to_owned(), value.trim_end_matches('"').to_owned()))
+    });
+    Some(Sample { name: name.to_owned(), labels: labels.collect(), value: value.parse().ok()? })
 }

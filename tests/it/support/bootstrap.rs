@@ -183,60 +183,33 @@ fn address(port: u16) -> Value {
 
 /// A bootstrap of `envoy/`: the ports in `ports` (from, to) are replaced, and the texts in `texts`; every other port
 /// becomes one that the system chooses, and every path of the filter becomes the one under test.
-pub fn from_file(
-    text: &str,
-    wasm: &Path,
-    ports: &[(u16, u16)],
-    texts: &[(String, String)],
-) -> String {
+pub fn from_file(text: &str, wasm: &Path, ports: &[(u16, u16)], texts: &[(String, String)]) -> String {
     for (from, _) in ports {
-        assert!(
-            text.contains(&format!("port_value: {from}")),
-            "the bootstrap has no `port_value: {from}`"
-        );
+        assert!(text.contains(&format!("port_value: {from}")), "the bootstrap has no `port_value: {from}`");
     }
     let mut text = text.to_owned();
     for (from, to) in texts {
-        assert!(
-            text.contains(from.as_str()),
-            "the bootstrap has no `{from}`"
-        );
+        assert!(text.contains(from.as_str()), "the bootstrap has no `{from}`");
         text = text.replace(from, to);
     }
-    text.lines()
-        .map(|line| from_line(line, ports, wasm) + "\n")
-        .collect()
+    text.lines().map(|line| from_line(line, ports, wasm) + "\n").collect()
 }
 
 fn from_line(line: &str, ports: &[(u16, u16)], wasm: &Path) -> String {
     let (mut line, mut rest) = (line.to_owned(), String::new());
     if let Some(at) = line.find("port_value:") {
         let head = at + "port_value:".len();
-        let digits = line[head..]
-            .trim_start()
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect::<String>();
+        let digits = line[head..].trim_start().chars().take_while(char::is_ascii_digit).collect::<String>();
         let space = line[head..].len() - line[head..].trim_start().len();
         let from: u16 = digits.parse().expect("a port is a number");
-        let to = ports
-            .iter()
-            .find(|(port, _)| *port == from)
-            .map_or(0, |(_, to)| *to);
+        let to = ports.iter().find(|(port, _)| *port == from).map_or(0, |(_, to)| *to);
         let (before, after) = (&line[..head], &line[head + space + digits.len()..]);
         (line, rest) = (format!("{before} {to}"), after.to_owned());
     }
-    if let Some(at) = line
-        .find("filename:")
-        .filter(|_| line.contains("hallpass.wasm"))
-    {
+    if let Some(at) = line.find("filename:").filter(|_| line.contains("hallpass.wasm")) {
         let end = line.find("hallpass.wasm").unwrap() + "hallpass.wasm".len();
         let tail = line[end..].trim_start_matches(['"', '\'']).to_owned();
-        line = format!(
-            "{} \"{}\"{tail}",
-            &line[..at + "filename:".len()],
-            wasm.display()
-        );
+        line = format!("{} \"{}\"{tail}", &line[..at + "filename:".len()], wasm.display());
     }
     line + &rest
 }

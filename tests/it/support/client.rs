@@ -55,19 +55,13 @@ pub struct Response {
 impl Client {
     /// A client that speaks HTTP/1.1.
     pub const fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            protocol: Protocol::Http1,
-        }
+        Self { address, protocol: Protocol::Http1 }
     }
 
     /// A client that speaks HTTP/2 without asking first.
     #[must_use]
     pub const fn http2(self) -> Self {
-        Self {
-            protocol: Protocol::Http2,
-            ..self
-        }
+        Self { protocol: Protocol::Http2, ..self }
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -79,15 +73,8 @@ impl Client {
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let mut request = Request::new(Empty::new().boxed());
         *request.method_mut() = Method::from_bytes(method.as_bytes()).expect("a method");
-        *request.uri_mut() = path
-            .parse()
-            .unwrap_or_else(|error| panic!("`{path}` is no request target: {error}"));
-        RequestBuilder {
-            client: *self,
-            request,
-            timeout: REQUEST_TIMEOUT,
-        }
-        .authority("api.example.com")
+        *request.uri_mut() = path.parse().unwrap_or_else(|error| panic!("`{path}` is no request target: {error}"));
+        RequestBuilder { client: *self, request, timeout: REQUEST_TIMEOUT }.authority("api.example.com")
     }
 }
 
@@ -100,15 +87,8 @@ impl RequestBuilder {
             self.request.headers_mut().insert(http::header::HOST, value);
             return self;
         }
-        let path = self
-            .request
-            .uri()
-            .path_and_query()
-            .map_or("/", |path| path.as_str());
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(authority)
-            .path_and_query(path);
+        let path = self.request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let uri = Uri::builder().scheme("http").authority(authority).path_and_query(path);
         *self.request.uri_mut() = uri.build().expect("an authority");
         self
     }
@@ -136,8 +116,7 @@ impl RequestBuilder {
 
     /// A JSON body with its content type.
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .body(body.to_string())
+        self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// A body without a length, in these pieces, then these trailers if there are any. HTTP/1.1 sends only trailers that the
@@ -145,18 +124,14 @@ impl RequestBuilder {
     pub fn pieces(mut self, pieces: Vec<Bytes>, trailers: &[(&str, &str)]) -> Self {
         let (sender, body) = channel(pieces.len() + 1);
         for piece in pieces {
-            sender
-                .try_send(Frame::data(piece))
-                .expect("the channel has room");
+            sender.try_send(Frame::data(piece)).expect("the channel has room");
         }
         if !trailers.is_empty() {
             let names: Vec<&str> = trailers.iter().map(|(name, _)| *name).collect();
             if self.client.protocol == Protocol::Http1 {
                 self = self.header("trailer", names.join(", "));
             }
-            sender
-                .try_send(Frame::trailers(header_map(trailers)))
-                .expect("the channel has room");
+            sender.try_send(Frame::trailers(header_map(trailers))).expect("the channel has room");
         }
         *self.request.body_mut() = body.boxed();
         self
@@ -179,8 +154,7 @@ impl RequestBuilder {
     #[track_caller]
     pub fn send(self) -> Response {
         let what = format!("{} {}", self.request.method(), self.request.uri());
-        self.try_send()
-            .unwrap_or_else(|error| panic!("{what}: {error}"))
+        self.try_send().unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
     /// Sends the request; a broken or late exchange is an error.
@@ -201,26 +175,20 @@ impl RequestBuilder {
     }
 
     async fn exchange(self) -> Result<Response, String> {
-        let stream = TcpStream::connect(self.client.address)
-            .await
-            .map_err(|error| format!("connect: {error}"))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect(self.client.address).await.map_err(|error| format!("connect: {error}"))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let io = TokioIo::new(stream);
         let response = match self.client.protocol {
             Protocol::Http1 => {
-                let (mut sender, connection) = hyper::client::conn::http1::handshake(io)
-                    .await
-                    .map_err(|error| error.to_string())?;
+                let (mut sender, connection) =
+                    hyper::client::conn::http1::handshake(io).await.map_err(|error| error.to_string())?;
                 let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
                 collected(sender.send_request(self.request).await, driver).await
             }
             Protocol::Http2 => {
-                let (mut sender, connection) =
-                    hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
-                        .await
-                        .map_err(|error| error.to_string())?;
+                let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
                 collected(sender.send_request(self.request).await, driver).await
             }
@@ -245,12 +213,7 @@ async fn collected(
     let (head, body) = response?.into_parts();
     let body = body.collect().await?;
     let trailers = body.trailers().cloned();
-    Ok(Response {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body: body.to_bytes(),
-        trailers,
-    })
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes(), trailers })
 }
 
 /// A body that is fed frame by frame.
@@ -285,11 +248,7 @@ pub fn header_map(fields: &[(&str, &str)]) -> HeaderMap {
 
 /// All values of a header, lossy where they are not UTF-8.
 pub fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect()
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
 impl Response {
@@ -297,11 +256,7 @@ impl Response {
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<String> {
         let mut all = values(&self.headers, name);
-        assert!(
-            all.len() < 2,
-            "`{name}` stands {} times in {self:?}",
-            all.len()
-        );
+        assert!(all.len() < 2, "`{name}` stands {} times in {self:?}", all.len());
         all.pop()
     }
 
@@ -316,8 +271,7 @@ impl Response {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 
     /// Panics with the whole response where the status is another one.
@@ -335,8 +289,6 @@ impl fmt::Debug for Response {
             writeln!(f, "{name}: {}", value.as_bytes().escape_ascii())?;
         }
         write!(f, "\n{}", self.body.escape_ascii())?;
-        self.trailers
-            .iter()
-            .try_for_each(|trailers| write!(f, "\n{trailers:?}"))
+        self.trailers.iter().try_for_each(|trailers| write!(f, "\n{trailers:?}"))
     }
 }

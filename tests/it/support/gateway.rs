@@ -43,9 +43,7 @@ impl Gateway {
     #[track_caller]
     pub fn address_of(&self, name: &str) -> SocketAddr {
         let found = self.listeners.iter().find(|(other, _)| other == name);
-        found
-            .unwrap_or_else(|| panic!("no listener `{name}` among {:?}", self.listeners))
-            .1
+        found.unwrap_or_else(|| panic!("no listener `{name}` among {:?}", self.listeners)).1
     }
 
     /// A client of the first listener, HTTP/1.1.
@@ -70,19 +68,10 @@ impl Gateway {
     /// Sum of the samples of the Prometheus metric `name` that carry all `labels`.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let carries = |sample: &Sample| {
-            labels.iter().all(|(label, value)| {
-                sample
-                    .labels
-                    .get(*label)
-                    .is_some_and(|found| found == value)
-            })
+            labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|found| found == value))
         };
         let samples = self.admin.samples("");
-        samples
-            .iter()
-            .filter(|sample| sample.name == name && carries(sample))
-            .map(|sample| sample.value)
-            .sum()
+        samples.iter().filter(|sample| sample.name == name && carries(sample)).map(|sample| sample.value).sum()
     }
 
     /// Everything that Envoy logged.
@@ -109,10 +98,7 @@ impl Gateway {
         const REFUSED: &str = "extension_config_discovery.http_filter.hallpass.update_rejected";
         let stat = |name| self.admin.stat(name).unwrap_or_default();
         let before = (stat(TAKEN), stat(REFUSED));
-        let plan = Plan {
-            config,
-            ..self.plan.clone()
-        };
+        let plan = Plan { config, ..self.plan.clone() };
         builder::write_extension(&plan, self.dir.path());
         let taken = wait_for("the answer to a new configuration", DEADLINE, || {
             let now = (stat(TAKEN), stat(REFUSED));
@@ -151,9 +137,6 @@ impl Drop for Gateway {
         let log = self.process.log();
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(60)..].join("\n");
-        eprintln!(
-            "--- bootstrap\n{}\n--- tail of Envoy's log\n{tail}\n---",
-            self.bootstrap
-        );
+        eprintln!("--- bootstrap\n{}\n--- tail of Envoy's log\n{tail}\n---", self.bootstrap);
     }
 }

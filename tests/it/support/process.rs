@@ -14,26 +14,16 @@ pub fn root() -> &'static Path {
 
 /// The filter: `HALLPASS_WASM`, else what `scripts/build` made.
 pub fn wasm() -> PathBuf {
-    let path = std::env::var_os("HALLPASS_WASM")
-        .map_or_else(|| root().join("target/hallpass.wasm"), PathBuf::from);
-    assert!(
-        path.is_file(),
-        "there is no filter at {}: run scripts/build",
-        path.display()
-    );
+    let path = std::env::var_os("HALLPASS_WASM").map_or_else(|| root().join("target/hallpass.wasm"), PathBuf::from);
+    assert!(path.is_file(), "there is no filter at {}: run scripts/build", path.display());
     path
 }
 
 /// Envoy: `HALLPASS_ENVOY`, else the newest that `scripts/get-envoy` got.
 pub fn envoy() -> PathBuf {
-    let path = std::env::var_os("HALLPASS_ENVOY")
-        .map_or_else(newest_envoy, |path| Some(PathBuf::from(path)));
+    let path = std::env::var_os("HALLPASS_ENVOY").map_or_else(newest_envoy, |path| Some(PathBuf::from(path)));
     let path = path.expect("there is no Envoy in .tools: run scripts/get-envoy");
-    assert!(
-        path.is_file(),
-        "there is no Envoy at {}: run scripts/get-envoy",
-        path.display()
-    );
+    assert!(path.is_file(), "there is no Envoy at {}: run scripts/get-envoy", path.display());
     path
 }
 

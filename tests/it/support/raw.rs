@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 /// Sends `bytes`, closes the sending side if `close`, and reads until the peer closes or nothing comes for `quiet`.
 pub fn exchange(address: SocketAddr, bytes: &[u8], close: bool, quiet: Duration) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("Envoy accepts a connection");
-    stream
-        .set_read_timeout(Some(quiet))
-        .expect("a read timeout");
+    stream.set_read_timeout(Some(quiet)).expect("a read timeout");
     // Envoy may answer and close before it has read all: what it said counts, not the error.
     let _ = stream.write_all(bytes);
     if close {
@@ -23,10 +21,7 @@ pub fn exchange(address: SocketAddr, bytes: &[u8], close: bool, quiet: Duration)
 pub fn request(address: SocketAddr, bytes: &[u8]) -> (Option<u16>, String) {
     let answer = exchange(address, bytes, false, Duration::from_secs(20));
     let text = String::from_utf8_lossy(&answer).into_owned();
-    let status = text
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-        .and_then(|digits| digits.parse().ok());
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
     (status, text)
 }
 

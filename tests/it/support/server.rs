@@ -79,19 +79,10 @@ impl Upstream {
             heads: Mutex::new(0),
             seen: Mutex::new(Vec::new()),
         });
-        let listener = RUNTIME
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .expect("a port is free");
-        let port = listener
-            .local_addr()
-            .expect("a bound socket has an address")
-            .port();
+        let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
         let accepting = RUNTIME.spawn(accept(listener, Arc::clone(&state)));
-        Self {
-            port,
-            state,
-            accepting,
-        }
+        Self { port, state, accepting }
     }
 
     pub const fn port(&self) -> u16 {
@@ -116,21 +107,13 @@ impl Upstream {
     /// The last whole request.
     #[track_caller]
     pub fn last(&self) -> Seen {
-        self.state
-            .seen
-            .lock()
-            .unwrap()
-            .last()
-            .cloned()
-            .expect("the upstream saw a request")
+        self.state.seen.lock().unwrap().last().cloned().expect("the upstream saw a request")
     }
 
     /// Waits until `count` whole requests came.
     #[track_caller]
     pub fn wait_for(&self, count: usize) -> Vec<Seen> {
-        wait_for("requests at the upstream", DEADLINE, || {
-            Some(self.seen()).filter(|seen| seen.len() >= count)
-        })
+        wait_for("requests at the upstream", DEADLINE, || Some(self.seen()).filter(|seen| seen.len() >= count))
     }
 
     /// Forgets what it saw.
@@ -173,10 +156,7 @@ async fn serve(
     let body = body.collect().await?;
     let seen = Seen {
         method: head.method.to_string(),
-        target: head
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string),
+        target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         authority: head.uri.authority().map(ToString::to_string),
         version: head.version,
         headers: head.headers,
@@ -207,23 +187,15 @@ impl Answer {
     }
 
     pub fn json(body: &Value) -> Self {
-        Self::new(200)
-            .header("content-type", "application/json")
-            .body(body.to_string())
+        Self::new(200).header("content-type", "application/json").body(body.to_string())
     }
 
     pub fn hang() -> Self {
-        Self {
-            manner: Manner::Hangs,
-            ..Self::new(200)
-        }
+        Self { manner: Manner::Hangs, ..Self::new(200) }
     }
 
     pub fn close() -> Self {
-        Self {
-            manner: Manner::Closes,
-            ..Self::new(200)
-        }
+        Self { manner: Manner::Closes, ..Self::new(200) }
     }
 
     #[must_use]
@@ -252,31 +224,22 @@ impl Answer {
 
     fn into_response(self) -> http::Response<Frames> {
         let (sender, body) = channel(2);
-        sender
-            .try_send(Frame::data(self.body.clone()))
-            .expect("the channel has room");
+        sender.try_send(Frame::data(self.body.clone())).expect("the channel has room");
         if !self.trailers.is_empty() {
-            sender
-                .try_send(Frame::trailers(map_of(&self.trailers)))
-                .expect("the channel has room");
+            sender.try_send(Frame::trailers(map_of(&self.trailers))).expect("the channel has room");
         }
         let mut response = http::Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).expect("a status code");
         *response.headers_mut() = map_of(&self.headers);
         if self.trailers.is_empty() {
-            response
-                .headers_mut()
-                .insert(http::header::CONTENT_LENGTH, self.body.len().into());
+            response.headers_mut().insert(http::header::CONTENT_LENGTH, self.body.len().into());
         }
         response
     }
 }
 
 fn map_of(fields: &[(String, String)]) -> HeaderMap {
-    let fields: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     header_map(&fields)
 }
 
@@ -290,11 +253,7 @@ impl Seen {
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<String> {
         let mut all = values(&self.headers, name);
-        assert!(
-            all.len() < 2,
-            "`{name}` stands {} times in {self:?}",
-            all.len()
-        );
+        assert!(all.len() < 2, "`{name}` stands {} times in {self:?}", all.len());
         all.pop()
     }
 }
@@ -306,9 +265,7 @@ impl fmt::Debug for Seen {
             writeln!(f, "{name}: {}", value.as_bytes().escape_ascii())?;
         }
         write!(f, "\n{}", self.body.escape_ascii())?;
-        self.trailers
-            .iter()
-            .try_for_each(|trailers| write!(f, "\n{trailers:?}"))
+        self.trailers.iter().try_for_each(|trailers| write!(f, "\n{trailers:?}"))
     }
 }
 

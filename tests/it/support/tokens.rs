@@ -50,9 +50,7 @@ impl Key {
         match self {
             Self::Rsa1 | Self::Rsa2 => EncodingKey::from_rsa_pem(pem).expect("an RSA key"),
             Self::P256No1 | Self::P256No2 => EncodingKey::from_ec_pem(pem).expect("a P-256 key"),
-            Self::Ed25519No1 | Self::Ed25519No2 => {
-                EncodingKey::from_ed_pem(pem).expect("an Ed25519 key")
-            }
+            Self::Ed25519No1 | Self::Ed25519No2 => EncodingKey::from_ed_pem(pem).expect("an Ed25519 key"),
             Self::Secret(secret) => EncodingKey::from_secret(secret),
         }
     }
@@ -64,9 +62,7 @@ impl Key {
         }
         let jwk = Jwk::from_encoding_key(&self.encoding(), self.algorithm()).expect("a JWK");
         let mut jwk = serde_json::to_value(jwk).expect("JSON");
-        jwk.as_object_mut()
-            .expect("a JWK is an object")
-            .remove("alg");
+        jwk.as_object_mut().expect("a JWK is an object").remove("alg");
         jwk
     }
 
@@ -85,16 +81,10 @@ impl Key {
     }
 
     fn ed25519_public(self) -> [u8; 32] {
-        let text: String = self
-            .pem()
-            .lines()
-            .filter(|line| !line.starts_with(['-', '#']))
-            .collect();
+        let text: String = self.pem().lines().filter(|line| !line.starts_with(['-', '#'])).collect();
         let der = STANDARD.decode(text).expect("PEM");
         // RFC 8410: the seed is the last 32 bytes of the PKCS #8 form
-        let seed: [u8; 32] = der[der.len() - 32..]
-            .try_into()
-            .expect("a seed of 32 bytes");
+        let seed: [u8; 32] = der[der.len() - 32..].try_into().expect("a seed of 32 bytes");
         SigningKey::from_bytes(&seed).verifying_key().to_bytes()
     }
 }
@@ -106,10 +96,7 @@ pub fn jwks(keys: &[Value]) -> Value {
 
 /// Seconds since the Unix epoch.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970")
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs()
 }
 
 /// A token that is not signed yet.
@@ -140,12 +127,7 @@ impl Token {
     /// A token with these claims.
     pub fn new(key: Key, kid: &str, claims: Value) -> Self {
         let algorithm = key.algorithm();
-        Self {
-            header: json!({"alg": algorithm, "typ": "JWT", "kid": kid}),
-            claims,
-            key,
-            algorithm,
-        }
+        Self { header: json!({"alg": algorithm, "typ": "JWT", "kid": kid}), claims, key, algorithm }
     }
 
     /// Signs with another algorithm of the same key.
@@ -180,24 +162,14 @@ impl Token {
 
     /// The compact form.
     pub fn sign(&self) -> String {
-        sign(
-            self.header.to_string().as_bytes(),
-            self.claims.to_string().as_bytes(),
-            self.key,
-            self.algorithm,
-        )
+        sign(self.header.to_string().as_bytes(), self.claims.to_string().as_bytes(), self.key, self.algorithm)
     }
 }
 
 /// Signs any bytes as a compact JWS.
 pub fn sign(header: &[u8], payload: &[u8], key: Key, algorithm: Algorithm) -> String {
-    let input = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(payload)
-    );
-    let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &key.encoding(), algorithm)
-        .expect("a signature");
+    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &key.encoding(), algorithm).expect("a signature");
     format!("{input}.{signature}")
 }
 

@@ -160,8 +160,7 @@ impl Builder {
     /// Starts Envoy and waits until it serves.
     #[track_caller]
     pub fn start(self) -> Gateway {
-        self.try_start()
-            .unwrap_or_else(|refused| panic!("Envoy ended at start; its log:\n{}", refused.log))
+        self.try_start().unwrap_or_else(|refused| panic!("Envoy ended at start; its log:\n{}", refused.log))
     }
 
     /// Starts Envoy; an Envoy that refuses the configuration is an error.
@@ -193,19 +192,10 @@ impl Builder {
             return Err(Refused { log: process.log() });
         };
         let listeners = wait_for("the listeners", DEADLINE, || {
-            Some(admin.listeners())
-                .filter(|list| !list.is_empty() && list.iter().all(|(_, at)| at.port() != 0))
+            Some(admin.listeners()).filter(|list| !list.is_empty() && list.iter().all(|(_, at)| at.port() != 0))
         });
         let client = Client::new(listeners[0].1);
-        Ok(Gateway {
-            process,
-            admin,
-            listeners,
-            client,
-            plan,
-            bootstrap: bootstrap.1,
-            dir,
-        })
+        Ok(Gateway { process, admin, listeners, client, plan, bootstrap: bootstrap.1, dir })
     }
 
     /// Has Envoy check the configuration without serving; the error is its log.
@@ -213,22 +203,10 @@ impl Builder {
         let dir = tempfile::tempdir().expect("a directory for Envoy");
         let (path, _) = self.write(dir.path());
         let path = path.display().to_string();
-        let mut process = Process::start(
-            dir.path(),
-            &[
-                "--mode",
-                "validate",
-                "--config-path",
-                &path,
-                "--use-dynamic-base-id",
-            ],
-        );
+        let mut process =
+            Process::start(dir.path(), &["--mode", "validate", "--config-path", &path, "--use-dynamic-base-id"]);
         let status = process.wait(DEADLINE).expect("Envoy ends after its check");
-        if status.success() {
-            Ok(())
-        } else {
-            Err(process.log())
-        }
+        if status.success() { Ok(()) } else { Err(process.log()) }
     }
 
     fn write(self, dir: &Path) -> (PathBuf, String) {
@@ -237,25 +215,15 @@ impl Builder {
             write_extension(&self.plan, dir);
         }
         let (name, text) = if let Some(file) = &self.file {
-            assert!(
-                self.edits.is_empty(),
-                "a bootstrap file is changed by `port` and `replace`"
-            );
-            let text = std::fs::read_to_string(file)
-                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            (
-                "envoy.yaml",
-                bootstrap::from_file(&text, &wasm(), &self.ports, &self.texts),
-            )
+            assert!(self.edits.is_empty(), "a bootstrap file is changed by `port` and `replace`");
+            let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            ("envoy.yaml", bootstrap::from_file(&text, &wasm(), &self.ports, &self.texts))
         } else {
             let mut value = bootstrap::made(&self.plan, dir);
             for edit in self.edits {
                 edit(&mut value);
             }
-            (
-                "envoy.json",
-                serde_json::to_string_pretty(&value).expect("JSON can be written"),
-            )
+            ("envoy.json", serde_json::to_string_pretty(&value).expect("JSON can be written"))
         };
         let path = dir.join(name);
         std::fs::write(&path, &text).expect("the bootstrap can be written");
@@ -269,11 +237,7 @@ fn until_ready(process: &mut Process, admin_path: &Path) -> Option<Admin> {
         if process.ended().is_some() {
             return Some(None);
         }
-        let address = std::fs::read_to_string(admin_path)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()?;
+        let address = std::fs::read_to_string(admin_path).ok()?.trim().parse().ok()?;
         let admin = Admin::new(address);
         admin.is_ready().then_some(Some(admin))
     })
@@ -283,7 +247,6 @@ fn until_ready(process: &mut Process, admin_path: &Path) -> Option<Admin> {
 pub(super) fn write_extension(plan: &Plan, dir: &Path) {
     let place = bootstrap::extension_path(dir);
     let new = dir.join("filter.json.new");
-    std::fs::write(&new, bootstrap::extension(plan).to_string())
-        .expect("the configuration can be written");
+    std::fs::write(&new, bootstrap::extension(plan).to_string()).expect("the configuration can be written");
     std::fs::rename(new, place).expect("the configuration can be moved");
 }
