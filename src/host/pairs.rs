@@ -3,14 +3,8 @@
 
 /// Writes `pairs` in the form of the ABI. Envoy takes more than 1,024 pairs for none at all.
 pub fn encode<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Vec<u8> {
-    let text: usize = pairs
-        .iter()
-        .map(|(name, value)| pair_bytes(name, value))
-        .sum();
-    let mut bytes = Vec::with_capacity(
-        text.saturating_add(pairs.len().saturating_mul(8))
-            .saturating_add(4),
-    );
+    let text: usize = pairs.iter().map(|(name, value)| pair_bytes(name, value)).sum();
+    let mut bytes = Vec::with_capacity(text.saturating_add(pairs.len().saturating_mul(8)).saturating_add(4));
     bytes.extend_from_slice(&length(pairs.len()));
     for (name, value) in pairs {
         bytes.extend_from_slice(&length(name.as_ref().len()));
@@ -26,10 +20,7 @@ pub fn encode<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Vec<u8> {
 }
 
 fn pair_bytes(name: &impl AsRef<[u8]>, value: &impl AsRef<[u8]>) -> usize {
-    name.as_ref()
-        .len()
-        .saturating_add(value.as_ref().len())
-        .saturating_add(2)
+    name.as_ref().len().saturating_add(value.as_ref().len()).saturating_add(2)
 }
 
 /// A length as the ABI writes it. The address space of the VM has 32 bits, so nothing is lost there.
@@ -55,10 +46,7 @@ mod tests {
     fn lengths_stand_before_the_text() {
         check(&[("a", "bc")], b"\x01\0\0\0\x01\0\0\0\x02\0\0\0a\0bc\0");
         // an empty value and a second pair
-        check(
-            &[("a", ""), ("bc", "d")],
-            b"\x02\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\x01\0\0\0a\0\0bc\0d\0",
-        );
+        check(&[("a", ""), ("bc", "d")], b"\x02\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\x01\0\0\0a\0\0bc\0d\0");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use prost::Message;
 
 use crate::host::status::Status;
+#[cfg(target_arch = "wasm32")]
+use crate::token::signature::{Hash, HostCrypto};
 
 /// Name of the foreign function.
 pub const FUNCTION: &[u8] = b"verify_signature";
@@ -46,19 +48,32 @@ pub fn verdict(answer: Result<Vec<u8>, Status>) -> Option<bool> {
     }
 }
 
-/// Asks the host whether `signature` over `message` is good; see [`verdict`].
+/// The native crypto of the host.
 #[cfg(target_arch = "wasm32")]
-pub fn verify(hash: &str, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool> {
-    let arguments = Arguments {
-        hash_function: hash.to_owned(),
-        public_key: spki_der.to_vec(),
-        signature: signature.to_vec(),
-        text: message.to_vec(),
-    };
-    verdict(crate::host::abi::call_foreign_function(
-        FUNCTION,
-        &arguments.encode_to_vec(),
-    ))
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Host;
+
+#[cfg(target_arch = "wasm32")]
+impl HostCrypto for Host {
+    fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool> {
+        let arguments = Arguments {
+            hash_function: hash_name(hash).to_owned(),
+            public_key: spki_der.to_vec(),
+            signature: signature.to_vec(),
+            text: message.to_vec(),
+        };
+        verdict(crate::host::abi::call_foreign_function(FUNCTION, &arguments.encode_to_vec()))
+    }
+}
+
+/// The name of a hash as Envoy knows it.
+#[cfg(target_arch = "wasm32")]
+const fn hash_name(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha256 => "sha256",
+        Hash::Sha384 => "sha384",
+        Hash::Sha512 => "sha512",
+    }
 }
 
 #[cfg(test)]
@@ -102,9 +117,6 @@ mod tests {
             signature: b"s".to_vec(),
             text: b"t".to_vec(),
         };
-        assert_eq!(
-            arguments.encode_to_vec(),
-            b"\x0a\x06sha256\x12\x01k\x1a\x01s\x22\x01t"
-        );
+        assert_eq!(arguments.encode_to_vec(), b"\x0a\x06sha256\x12\x01k\x1a\x01s\x22\x01t");
     }
 }
