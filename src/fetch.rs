@@ -204,8 +204,7 @@ impl Record {
         if *version != Self::VERSION || !rest.is_empty() {
             return None;
         }
-        let [started, in_flight, next_at, document, refresh_at, stale_at, generation] =
-            words.map(u64::from_le_bytes);
+        let [started, in_flight, next_at, document, refresh_at, stale_at, generation] = words.map(u64::from_le_bytes);
         Some(Self {
             started: Now::from_micros(started),
             in_flight_until: (in_flight > 0).then(|| Now::from_micros(in_flight)),

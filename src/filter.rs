@@ -56,9 +56,7 @@ impl Request {
                 self.address = Some(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
                 self.charge_address(worker, head, now, purpose)
             }
-            (Stage::AddressLimits, Event::Charged(outcome)) => {
-                self.on_address_limits(worker, head, now, outcome)
-            }
+            (Stage::AddressLimits, Event::Charged(outcome)) => self.on_address_limits(worker, head, now, outcome),
             (Stage::Guard, Event::Charged(outcome)) => self.on_guard(worker, head, now, outcome),
             (Stage::Verifying(untrusted), Event::Verified(valid)) => {
                 let Bearer::Token(token) = head.bearer() else {
@@ -176,10 +174,7 @@ impl Request {
         worker.metrics.count(Count::Allowed(self.tier()));
         self.decision = Some("allow");
         self.stage = Stage::Passed;
-        Step::Pass(Forward {
-            caller: self.caller.clone(),
-            rewrite_connection: self.rewrite_connection,
-        })
+        Step::Pass(Forward { caller: self.caller.clone(), rewrite_connection: self.rewrite_connection })
     }
 
     fn deny<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {

@@ -66,6 +66,7 @@ struct Place {
 const KNOWN: usize = 13;
 
 /// The head of a request, or its trailers. Owns the bytes.
+#[derive(Default)]
 pub struct Head {
     buffer: Vec<u8>,
     places: [Place; KNOWN],

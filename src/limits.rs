@@ -90,12 +90,7 @@ impl Limit {
     pub fn new(name: impl Into<String>, unit: Unit, window: Window) -> Self {
         let name = name.into();
         let id = budget_id(&name, unit, window);
-        Self {
-            name,
-            unit,
-            window,
-            id,
-        }
+        Self { name, unit, window, id }
     }
 
     /// Which usage of an owner it judges: a hash of name, unit and kind of window. Parameters are not part
@@ -143,9 +138,7 @@ impl Limit {
     /// Judges stored usage at `now`.
     fn judge(&self, stored: Record, now: Now) -> Judged {
         match self.window {
-            Window::Bucket { amount, per, .. } => {
-                bucket::judge(bucket::Rate::new(amount, per), stored, now)
-            }
+            Window::Bucket { amount, per, .. } => bucket::judge(bucket::Rate::new(amount, per), stored, now),
             Window::Calendar { period, .. } => calendar::judge(period, stored, now),
         }
     }
@@ -155,14 +148,8 @@ impl Limit {
         let level = current.level.saturating_add(level);
         match self.window {
             Window::Bucket { amount, per, .. } => {
-                let drained = current
-                    .stamp
-                    .saturating_add(bucket::Rate::new(amount, per).time_to_drain(level));
-                Record {
-                    level,
-                    clear_at: current.clear_at.max(drained),
-                    ..current
-                }
+                let drained = current.stamp.saturating_add(bucket::Rate::new(amount, per).time_to_drain(level));
+                Record { level, clear_at: current.clear_at.max(drained), ..current }
             }
             Window::Calendar { .. } => Record { level, ..current },
         }
@@ -172,9 +159,9 @@ impl Limit {
     fn time_to_drain(&self, current: Record, level: u64, now: Now) -> u64 {
         let skew = current.stamp.saturating_sub(now.micros());
         match self.window {
-            Window::Bucket { amount, per, .. } => bucket::Rate::new(amount, per)
-                .time_to_drain(level)
-                .saturating_add(skew),
+            Window::Bucket { amount, per, .. } => {
+                bucket::Rate::new(amount, per).time_to_drain(level).saturating_add(skew)
+            }
             Window::Calendar { .. } => current.clear_at.saturating_sub(now.micros()),
         }
     }
@@ -182,9 +169,7 @@ impl Limit {
     /// How many micro-units drain in `elapsed` microseconds; a calendar quota never drains.
     fn drained_in(&self, elapsed: u64) -> u64 {
         match self.window {
-            Window::Bucket { amount, per, .. } => {
-                bucket::Rate::new(amount, per).drained_in(elapsed)
-            }
+            Window::Bucket { amount, per, .. } => bucket::Rate::new(amount, per).drained_in(elapsed),
             Window::Calendar { .. } => 0,
         }
     }
@@ -209,27 +194,12 @@ fn budget_id(name: &str, unit: Unit, window: Window) -> u32 {
     };
     let kind = match window {
         Window::Bucket { .. } => b'b',
-        Window::Calendar {
-            period: Period::Hour,
-            ..
-        } => b'h',
-        Window::Calendar {
-            period: Period::Day,
-            ..
-        } => b'd',
-        Window::Calendar {
-            period: Period::Month,
-            ..
-        } => b'm',
+        Window::Calendar { period: Period::Hour, .. } => b'h',
+        Window::Calendar { period: Period::Day, .. } => b'd',
+        Window::Calendar { period: Period::Month, .. } => b'm',
     };
-    let digest = Sha256::new()
-        .chain_update(b"hallpass limit")
-        .chain_update([unit, kind])
-        .chain_update(name);
-    digest
-        .finalize()
-        .first_chunk()
-        .map_or(0, |head| u32::from_le_bytes(*head))
+    let digest = Sha256::new().chain_update(b"hallpass limit").chain_update([unit, kind]).chain_update(name);
+    digest.finalize().first_chunk().map_or(0, |head| u32::from_le_bytes(*head))
 }
 
 /// A duration in microseconds that is safe to divide by.

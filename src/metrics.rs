@@ -84,8 +84,7 @@ pub struct Metrics {
 impl Metrics {
     /// Names everything that `config` can count.
     pub fn new(config: &Config) -> Self {
-        let tiers: Vec<&str> =
-            config.tiers.iter().map(|tier| tier.name.as_str()).chain(["none"]).collect();
+        let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain(["none"]).collect();
         let mut list = Vec::new();
         let counter = |list: &mut Vec<Metric>, name: String| {
             list.push(Metric { kind: Kind::Counter, name });
@@ -118,8 +117,7 @@ impl Metrics {
         let overflow_at = list.len();
         counter(&mut list, "hallpass.limit_overflow_total".to_owned());
         let fetch_at = list.len();
-        let issuers: Vec<String> =
-            config.issuers.iter().map(|issuer| label_value(&issuer.rules.issuer)).collect();
+        let issuers: Vec<String> = config.issuers.iter().map(|issuer| label_value(&issuer.rules.issuer)).collect();
         for issuer in &issuers {
             for result in ["ok", "failed"] {
                 let labels = [("issuer", issuer.as_str()), ("result", result)];

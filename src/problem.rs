@@ -35,10 +35,7 @@ struct Text {
 /// The answer to `denial`; `request_id` must be safe in a header.
 pub fn answer(denial: &Denial, config: &Config, request_id: &str) -> Answer {
     let text = text(denial);
-    let mut headers = vec![
-        ("x-request-id", request_id.to_owned()),
-        ("cache-control", "no-store".to_owned()),
-    ];
+    let mut headers = vec![("x-request-id", request_id.to_owned()), ("cache-control", "no-store".to_owned())];
     if let Some(challenge) = challenge(denial, &config.realm) {
         headers.push(("www-authenticate", challenge));
     }
@@ -83,16 +80,11 @@ fn retry_after(denial: &Denial) -> Option<Duration> {
 fn challenge(denial: &Denial, realm: &str) -> Option<String> {
     let error = match denial {
         Denial::TokenMissing => "",
-        Denial::TokenInvalid => {
-            r#", error="invalid_token", error_description="the token is not valid""#
+        Denial::TokenInvalid => r#", error="invalid_token", error_description="the token is not valid""#,
+        Denial::TokenExpired => r#", error="invalid_token", error_description="the token expired""#,
+        Denial::TierUnknown | Denial::SchoolOutOfScope | Denial::SchoolMissing | Denial::SchoolsTooLong => {
+            r#", error="insufficient_scope""#
         }
-        Denial::TokenExpired => {
-            r#", error="invalid_token", error_description="the token expired""#
-        }
-        Denial::TierUnknown
-        | Denial::SchoolOutOfScope
-        | Denial::SchoolMissing
-        | Denial::SchoolsTooLong => r#", error="insufficient_scope""#,
         _ => return None,
     };
     Some(format!(r#"Bearer realm="{realm}"{error}"#))
@@ -132,15 +124,11 @@ fn text(denial: &Denial) -> Text {
         Denial::TokenMissing => {
             (401, "Token missing", "This resource needs a bearer token in the Authorization header.")
         }
-        Denial::TokenInvalid => {
-            (401, "Token invalid", "The token is not a valid token for this resource.")
-        }
+        Denial::TokenInvalid => (401, "Token invalid", "The token is not a valid token for this resource."),
         Denial::TokenExpired => {
             (401, "Token expired", "The token expired. Get a new one from the authorization server.")
         }
-        Denial::TierUnknown => {
-            (403, "Tier unknown", "The token's tier is not one that this API offers.")
-        }
+        Denial::TierUnknown => (403, "Tier unknown", "The token's tier is not one that this API offers."),
         Denial::SchoolOutOfScope => (
             403,
             "School out of scope",
@@ -154,23 +142,15 @@ fn text(denial: &Denial) -> Text {
             "Too many schools",
             "The token approves more schools than this gateway can forward. Ask for a token with fewer.",
         ),
-        Denial::UpgradeRefused => {
-            (403, "Upgrade refused", "This resource does not allow protocol upgrades.")
-        }
+        Denial::UpgradeRefused => (403, "Upgrade refused", "This resource does not allow protocol upgrades."),
         Denial::NoRoute => (404, "Not found", "There is nothing at this address."),
-        Denial::MethodNotAllowed(_) => {
-            (405, "Method not allowed", "This resource does not allow the method.")
+        Denial::MethodNotAllowed(_) => (405, "Method not allowed", "This resource does not allow the method."),
+        Denial::BodyUnsupported => {
+            (415, "Unsupported body", "This resource does not take a form, or a body without a content type.")
         }
-        Denial::BodyUnsupported => (
-            415,
-            "Unsupported body",
-            "This resource does not take a form, or a body without a content type.",
-        ),
-        Denial::LimitReached(_) => (
-            429,
-            "Quota exceeded",
-            "A limit is used up. Try again after the time in Retry-After.",
-        ),
+        Denial::LimitReached(_) => {
+            (429, "Quota exceeded", "A limit is used up. Try again after the time in Retry-After.")
+        }
         Denial::TooCostly => (
             429,
             "Request too costly",
@@ -181,9 +161,7 @@ fn text(denial: &Denial) -> Text {
             "Keys unavailable",
             "The keys that verify tokens cannot be had at the moment. Try again after the time in Retry-After.",
         ),
-        Denial::Unavailable => {
-            (503, "Unavailable", "The gateway could not decide about this request. Try again.")
-        }
+        Denial::Unavailable => (503, "Unavailable", "The gateway could not decide about this request. Try again."),
     };
     Text { status, title, detail }
 }
@@ -193,8 +171,6 @@ const fn malformed(what: Malformed) -> &'static str {
         Malformed::Head => "The request's headers cannot be read.",
         Malformed::Path => "The path holds an encoding or a segment that could be read in two ways.",
         Malformed::Parameter => "A parameter that decides about access is ambiguous or wrongly encoded.",
-        Malformed::CostParameter => {
-            "The parameter that says how much is asked for must be one whole number from 1."
-        }
+        Malformed::CostParameter => "The parameter that says how much is asked for must be one whole number from 1.",
     }
 }

@@ -20,8 +20,7 @@ pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static s
             let (mut policy, mut state) = (String::new(), String::new());
             for standing in requests() {
                 let comma = if policy.is_empty() { "" } else { ", " };
-                let (name, quota, window) =
-                    (standing.name(), standing.capacity, seconds_up(standing.window));
+                let (name, quota, window) = (standing.name(), standing.capacity, seconds_up(standing.window));
                 let (left, reset) = (standing.remaining, seconds_up(standing.reset_after));
                 // Writing to a String cannot fail.
                 let _ = write!(policy, "{comma}\"{name}\";q={quota};w={window}");

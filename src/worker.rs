@@ -15,9 +15,9 @@ use crate::strip::StripSet;
 use crate::time::Now;
 use crate::token::cache::{BadSignatures, Entry, TokenCache};
 use crate::token::claims::{ClaimError, Claims};
-use crate::token::schools::Schools;
 use crate::token::jose;
 use crate::token::keyset::{KeySet, KeySetError, Origin, SelectError};
+use crate::token::schools::Schools;
 use crate::token::signature::Job;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
@@ -93,27 +93,18 @@ impl Worker {
     /// A fresh worker. `seed` keys the hash of the token cache and must not be guessable.
     pub fn new(config: Config, seed: u64) -> Self {
         let keys = config.issuers.iter().map(|issuer| match &issuer.keys {
-            KeySource::Inline(set) => {
-                IssuerKeys { set: Some(Rc::clone(set)), ..IssuerKeys::default() }
-            }
+            KeySource::Inline(set) => IssuerKeys { set: Some(Rc::clone(set)), ..IssuerKeys::default() },
             KeySource::Remote(_) => IssuerKeys::default(),
         });
-        let mut names = vec![
-            config.forward.schools.clone(),
-            config.forward.tier.clone(),
-            config.forward.client.clone(),
-        ];
+        let mut names =
+            vec![config.forward.schools.clone(), config.forward.tier.clone(), config.forward.client.clone()];
         names.extend(config.settlement_header.clone());
         Self {
             metrics: Metrics::new(&config),
             strip: StripSet::new(names.iter().map(String::as_str)),
             waiting: 0,
             keys: keys.collect(),
-            cache: TokenCache::new(
-                seed,
-                config.bounds.cached_tokens_max,
-                config.bounds.cached_bytes_max,
-            ),
+            cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
             bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
         }
@@ -157,12 +148,7 @@ impl Worker {
     }
 
     /// Takes over a document of this issuer that came with `record`.
-    pub fn on_document(
-        &mut self,
-        issuer: usize,
-        record: Record,
-        body: &[u8],
-    ) -> Result<(), KeySetError> {
+    pub fn on_document(&mut self, issuer: usize, record: Record, body: &[u8]) -> Result<(), KeySetError> {
         let set = KeySet::from_jwks(body, Origin::Remote)?;
         if let (Some(keys), Some(document)) = (self.keys.get_mut(issuer), record.document) {
             keys.set = Some(Rc::new(set.with_generation(document.generation)));
@@ -174,8 +160,7 @@ impl Worker {
     /// Whether a request that arrived at `arrival` and waits for this should be looked at again.
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
         self.keys.get(wait.issuer).is_none_or(|keys| {
-            keys.generation() != wait.generation
-                || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
+            keys.generation() != wait.generation || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
         })
     }
 
@@ -186,13 +171,7 @@ impl Worker {
     }
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
-    pub fn judge<'a>(
-        &mut self,
-        token: &'a [u8],
-        issuers: &[usize],
-        arrival: Now,
-        now: Now,
-    ) -> Judged<'a> {
+    pub fn judge<'a>(&mut self, token: &'a [u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'a> {
         let Ok(parsed) = jose::parse(token, self.config.bounds.token_bytes_max) else {
             return Judged::Invalid;
         };
@@ -220,13 +199,7 @@ impl Worker {
     }
 
     /// Judges the claims of a token whose signature was checked.
-    pub fn on_verified(
-        &mut self,
-        token: &[u8],
-        untrusted: Untrusted,
-        valid: bool,
-        now: Now,
-    ) -> Judged<'static> {
+    pub fn on_verified(&mut self, token: &[u8], untrusted: Untrusted, valid: bool, now: Now) -> Judged<'static> {
         if !valid {
             self.bad.insert(token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;

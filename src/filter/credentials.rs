@@ -136,9 +136,7 @@ impl Request {
             }
             Judged::Caller(caller) => After::Bind(caller),
             Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
-            Judged::Keys(Outlook::Fail { retry_after }, _) => {
-                After::Deny(Denial::KeysUnavailable { retry_after })
-            }
+            Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
             Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
         };
         match self.guard.take() {

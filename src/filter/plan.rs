@@ -59,8 +59,7 @@ impl Request {
             }
             _ => 1,
         };
-        cost::of(&route.cost, path.query, schools)
-            .map_err(|_| Denial::Malformed(Malformed::CostParameter))
+        cost::of(&route.cost, path.query, schools).map_err(|_| Denial::Malformed(Malformed::CostParameter))
     }
 
     pub(super) fn on_plan<'h>(
@@ -121,8 +120,6 @@ fn raw_path(head: &Head) -> Option<RawPath<'_>> {
 fn scope_denial(error: ScopeError) -> Denial {
     match error {
         ScopeError::FormBody => Denial::BodyUnsupported,
-        ScopeError::Ambiguous | ScopeError::Malformed | ScopeError::TooMany => {
-            Denial::Malformed(Malformed::Parameter)
-        }
+        ScopeError::Ambiguous | ScopeError::Malformed | ScopeError::TooMany => Denial::Malformed(Malformed::Parameter),
     }
 }

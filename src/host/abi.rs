@@ -12,8 +12,7 @@ mod types;
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 
 pub use self::types::{
-    BufferType, CAS_CREATE, HttpCall, Level, LocalResponse, MapType, MetricId, MetricType, Shared,
-    StreamType,
+    BufferType, CAS_CREATE, HttpCall, Level, LocalResponse, MapType, MetricId, MetricType, Shared, StreamType,
 };
 use crate::host::pairs;
 pub use crate::host::status::Status;
@@ -66,18 +65,8 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_close_stream(stream: u32) -> u32;
-    fn proxy_get_property(
-        path: *const u8,
-        path_len: usize,
-        value: *mut *mut u8,
-        value_len: *mut usize,
-    ) -> u32;
-    fn proxy_set_property(
-        path: *const u8,
-        path_len: usize,
-        value: *const u8,
-        value_len: usize,
-    ) -> u32;
+    fn proxy_get_property(path: *const u8, path_len: usize, value: *mut *mut u8, value_len: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, value_len: usize) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
         key_len: usize,
@@ -85,13 +74,7 @@ unsafe extern "C" {
         value_len: *mut usize,
         cas: *mut u32,
     ) -> u32;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_len: usize,
-        value: *const u8,
-        value_len: usize,
-        cas: u32,
-    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_len: usize, value: *const u8, value_len: usize, cas: u32) -> u32;
     fn proxy_set_tick_period_milliseconds(period_ms: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_len: usize, id: *mut u32) -> u32;
@@ -161,9 +144,7 @@ pub fn header_pairs(map: MapType) -> Result<Vec<u8>, Status> {
 /// `NotFound` where there is none; `BadArgument` where this map is not readable in this callback.
 pub fn header(map: MapType, name: &[u8]) -> Result<Vec<u8>, Status> {
     // SAFETY: the name is a slice; the host writes into the places that `returned` gives.
-    returned(|data, len| unsafe {
-        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, len)
-    })
+    returned(|data, len| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, len) })
 }
 
 /// Sets the header `name` to this one value. The value must be free of CR, LF and NUL: the host writes it raw.
@@ -173,13 +154,7 @@ pub fn header(map: MapType, name: &[u8]) -> Result<Vec<u8>, Status> {
 pub fn set_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
     // SAFETY: both are slices.
     Status::check(unsafe {
-        proxy_replace_header_map_value(
-            map as u32,
-            name.as_ptr(),
-            name.len(),
-            value.as_ptr(),
-            value.len(),
-        )
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
 }
 
@@ -190,13 +165,7 @@ pub fn set_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status>
 pub fn add_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
     // SAFETY: both are slices.
     Status::check(unsafe {
-        proxy_add_header_map_value(
-            map as u32,
-            name.as_ptr(),
-            name.len(),
-            value.as_ptr(),
-            value.len(),
-        )
+        proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
 }
 
@@ -215,9 +184,7 @@ pub fn remove_header(map: MapType, name: &[u8]) -> Result<(), Status> {
 /// `NotFound` or `BadArgument` where this buffer does not exist in this callback.
 pub fn buffer(buffer: BufferType, start: usize, bytes_max: usize) -> Result<Vec<u8>, Status> {
     // SAFETY: the host writes one pointer and one length into the places that `returned` gives.
-    returned(|data, len| unsafe {
-        proxy_get_buffer_bytes(buffer as u32, start, bytes_max, data, len)
-    })
+    returned(|data, len| unsafe { proxy_get_buffer_bytes(buffer as u32, start, bytes_max, data, len) })
 }
 
 /// Answers the request here. The host does so once the callback returns: send one at most, and never resume after it.
@@ -278,9 +245,7 @@ pub fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
 /// Whatever the host answers.
 pub fn set_property(path: &[u8], value: &[u8]) -> Result<(), Status> {
     // SAFETY: both are slices.
-    Status::check(unsafe {
-        proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len())
-    })
+    Status::check(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
 }
 
 /// Reads a value that all workers share.
@@ -291,9 +256,7 @@ pub fn shared_data(key: &[u8]) -> Result<Shared, Status> {
     let mut cas = 0_u32;
     let cas_place = &raw mut cas;
     // SAFETY: the key is a slice; the host writes into the places that `returned` gives and into the local number.
-    let value = returned(|data, len| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), data, len, cas_place)
-    })?;
+    let value = returned(|data, len| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, len, cas_place) })?;
     Ok(Shared { value, cas })
 }
 
@@ -303,9 +266,7 @@ pub fn shared_data(key: &[u8]) -> Result<Shared, Status> {
 /// `CasMismatch` where the value is not the one that was read.
 pub fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
     // SAFETY: both are slices.
-    Status::check(unsafe {
-        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)
-    })
+    Status::check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
 }
 
 /// Sends a call-out and returns its number. The answer goes to the context that is active now.
@@ -317,13 +278,7 @@ pub fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> Result<(), Status>
 /// `BadArgument` for a cluster that does not exist or a required header that is missing; `InternalFailure` else.
 pub fn http_call(call: &HttpCall<'_>) -> Result<u32, Status> {
     let headers = call.headers.to_vec();
-    let sent = proxy_wasm::hostcalls::dispatch_http_call(
-        call.cluster,
-        headers,
-        None,
-        Vec::new(),
-        call.timeout,
-    );
+    let sent = proxy_wasm::hostcalls::dispatch_http_call(call.cluster, headers, None, Vec::new(), call.timeout);
     sent.map_err(|status| match status {
         proxy_wasm::types::Status::BadArgument => Status::BadArgument,
         _ => Status::InternalFailure,
@@ -355,9 +310,7 @@ pub fn set_effective_context(context: u32) -> Result<(), Status> {
 pub fn define_metric(kind: MetricType, name: &[u8]) -> Result<MetricId, Status> {
     let mut id = 0;
     // SAFETY: the name is a slice; the host writes one number into a local one.
-    Status::check(unsafe {
-        proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id)
-    })?;
+    Status::check(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) })?;
     Ok(MetricId(id))
 }
 
@@ -386,14 +339,7 @@ pub fn record_metric(metric: MetricId, value: u64) -> Result<(), Status> {
 pub fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {
     // SAFETY: both are slices; the host writes into the places that `returned` gives.
     returned(|data, len| unsafe {
-        proxy_call_foreign_function(
-            name.as_ptr(),
-            name.len(),
-            arguments.as_ptr(),
-            arguments.len(),
-            data,
-            len,
-        )
+        proxy_call_foreign_function(name.as_ptr(), name.len(), arguments.as_ptr(), arguments.len(), data, len)
     })
 }
 

@@ -45,8 +45,7 @@ impl Source {
         if worker.on_record(self.issuer, record) {
             self.adopt(worker, record, &body);
         }
-        if let Action::Claim(claim) =
-            record.on_tick(&self.remote, worker.wanted(self.issuer), now)
+        if let Action::Claim(claim) = record.on_tick(&self.remote, worker.wanted(self.issuer), now)
             && abi::set_shared_data(&self.key, &value(&claim, &body), cas).is_ok()
         {
             worker.on_record(self.issuer, claim);
@@ -77,8 +76,7 @@ impl Source {
             (":path", remote.path.as_str()),
             ("accept", "application/jwk-set+json, application/json"),
         ];
-        let call =
-            HttpCall { cluster: &remote.cluster, headers: &headers, timeout: remote.timeout };
+        let call = HttpCall { cluster: &remote.cluster, headers: &headers, timeout: remote.timeout };
         match abi::http_call(&call) {
             Ok(token) => self.call = Some((token, now)),
             Err(status) => {
@@ -164,10 +162,7 @@ fn generation(body: &[u8]) -> u64 {
 }
 
 /// The document in the answer at hand, if it is one, and how long it may be kept.
-fn answer(
-    headers: usize,
-    body_len: usize,
-) -> Result<(Vec<u8>, Option<std::time::Duration>), String> {
+fn answer(headers: usize, body_len: usize) -> Result<(Vec<u8>, Option<std::time::Duration>), String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());
     }
@@ -178,8 +173,7 @@ fn answer(
     if body_len > KEY_SET_BYTES_MAX {
         return Err(format!("{body_len} bytes are too many"));
     }
-    let body = abi::buffer(BufferType::CallResponseBody, 0, body_len)
-        .map_err(|status| format!("no body: {status}"))?;
+    let body = abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))?;
     KeySet::from_jwks(&body, Origin::Remote).map_err(|error| error.to_string())?;
     let age = abi::header(MapType::CallResponseHeaders, b"cache-control").ok();
     Ok((body, age.as_deref().and_then(max_age)))

@@ -135,9 +135,7 @@ impl Drop for Http {
         let Some(shared) = &self.shared else {
             return;
         };
-        if let (Ok(mut worker), Ok(mut stream)) =
-            (shared.worker.try_borrow_mut(), self.stream.try_borrow_mut())
-        {
+        if let (Ok(mut worker), Ok(mut stream)) = (shared.worker.try_borrow_mut(), self.stream.try_borrow_mut()) {
             let Stream { request, head, .. } = &mut *stream;
             request.step(&mut worker, head, Now::default(), Event::Gone);
         }
@@ -192,9 +190,7 @@ impl Stream {
         loop {
             let event = match step {
                 Step::NeedAddress => Event::Address(source_address()),
-                Step::Charge(charges) => {
-                    Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now))
-                }
+                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
                     let _ = ledger::cancel(&mut SharedSlots, receipt, now);
@@ -252,9 +248,7 @@ impl Stream {
 
 /// Tells the upstream who is calling. Every value was checked when the token was.
 fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
-    let set = |name: &str, value: &[u8]| {
-        abi::set_header(MapType::RequestHeaders, name.as_bytes(), value)
-    };
+    let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
     let names = &worker.config.forward;
     if let Some(caller) = &forward.caller {
         if let Some(schools) = &caller.schools {

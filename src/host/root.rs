@@ -76,10 +76,7 @@ impl Root {
         let worker = Worker::new(config, RandomState::new().build_hasher().finish());
         self.metrics = define_metrics(&worker);
         self.sources = fetch::sources(&worker);
-        self.shared = Some(Rc::new(Shared {
-            worker: RefCell::new(worker),
-            waiters: RefCell::default(),
-        }));
+        self.shared = Some(Rc::new(Shared { worker: RefCell::new(worker), waiters: RefCell::default() }));
         self.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
         true
     }
@@ -108,8 +105,7 @@ impl Root {
 
     /// Lets every stream go on that is ready.
     fn wake(&self, shared: &Rc<Shared>, now: Now) {
-        let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list))
-        else {
+        let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
             return;
         };
         let mut waiting = Vec::with_capacity(waiters.len());

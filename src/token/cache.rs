@@ -46,18 +46,11 @@ impl<T> TokenCache<T> {
     /// At most `count_max` tokens and about `bytes_max` bytes; `seed` must be random, so that clients cannot aim at
     /// one place of the table.
     pub fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self {
-            entries: Bounded::new(seed, count_max, bytes_max),
-        }
+        Self { entries: Bounded::new(seed, count_max, bytes_max) }
     }
 
     /// The value of a token that is valid now and whose issuer still has the keys; drops it otherwise.
-    pub fn get(
-        &mut self,
-        token: &[u8],
-        now: Now,
-        generation_of: impl Fn(usize) -> Option<u64>,
-    ) -> Option<Rc<T>> {
+    pub fn get(&mut self, token: &[u8], now: Now, generation_of: impl Fn(usize) -> Option<u64>) -> Option<Rc<T>> {
         let entry = self.entries.get(token)?;
         let is_current = Some(entry.generation) == generation_of(entry.issuer);
         if is_current && entry.not_before <= now && now < entry.not_after {
@@ -97,9 +90,7 @@ pub struct BadSignatures {
 impl BadSignatures {
     /// Bounds and seed as for [`TokenCache::new`].
     pub fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self {
-            entries: Bounded::new(seed, count_max, bytes_max),
-        }
+        Self { entries: Bounded::new(seed, count_max, bytes_max) }
     }
 
     /// Whether this token was found bad, and the keys are still the same; forgets it otherwise.
@@ -145,12 +136,7 @@ struct Weighed<V> {
 
 impl<V> Bounded<V> {
     fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self {
-            map: LruCache::unbounded_with_hasher(Seeded::new(seed)),
-            count_max,
-            bytes_max,
-            bytes: 0,
-        }
+        Self { map: LruCache::unbounded_with_hasher(Seeded::new(seed)), count_max, bytes_max, bytes: 0 }
     }
 
     fn get(&mut self, token: &[u8]) -> Option<&V> {
@@ -159,15 +145,11 @@ impl<V> Bounded<V> {
 
     fn insert(&mut self, token: &[u8], value: V, value_bytes: usize) {
         self.remove(token);
-        let bytes = token
-            .len()
-            .saturating_add(value_bytes)
-            .saturating_add(ENTRY_OVERHEAD_BYTES);
+        let bytes = token.len().saturating_add(value_bytes).saturating_add(ENTRY_OVERHEAD_BYTES);
         if self.count_max == 0 || bytes > self.bytes_max {
             return;
         }
-        while self.map.len() >= self.count_max || self.bytes.saturating_add(bytes) > self.bytes_max
-        {
+        while self.map.len() >= self.count_max || self.bytes.saturating_add(bytes) > self.bytes_max {
             let Some((_, evicted)) = self.map.pop_lru() else {
                 break;
             };
@@ -187,10 +169,7 @@ impl<V> Bounded<V> {
 impl<V> fmt::Debug for Bounded<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Keys are tokens: they never show.
-        f.debug_struct("Bounded")
-            .field("len", &self.map.len())
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("Bounded").field("len", &self.map.len()).field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 

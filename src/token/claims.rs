@@ -102,10 +102,7 @@ impl fmt::Display for ClaimError {
             Self::Expired => f.write_str("token has expired"),
             Self::NotYetValid(name) => write!(f, "claim `{name}` is in the future"),
             Self::Lifetime => f.write_str("token lives longer than allowed"),
-            Self::TooManySchools => write!(
-                f,
-                "token has too many schools (expected at most {SCHOOLS_MAX})"
-            ),
+            Self::TooManySchools => write!(f, "token has too many schools (expected at most {SCHOOLS_MAX})"),
         }
     }
 }
@@ -115,17 +112,12 @@ impl std::error::Error for ClaimError {}
 impl ClaimPath {
     /// The value there; `None` if it is absent or null.
     pub fn find<'a>(&self, payload: &'a Value) -> Option<&'a Value> {
-        let value = if self.0.starts_with('/') {
-            payload.pointer(&self.0)
-        } else {
-            payload.get(&self.0)
-        };
+        let value = if self.0.starts_with('/') { payload.pointer(&self.0) } else { payload.get(&self.0) };
         value.filter(|value| !value.is_null())
     }
 
     fn require<'a>(&self, payload: &'a Value) -> Result<&'a Value, ClaimError> {
-        self.find(payload)
-            .ok_or_else(|| ClaimError::Missing(self.0.clone()))
+        self.find(payload).ok_or_else(|| ClaimError::Missing(self.0.clone()))
     }
 
     fn invalid(&self) -> ClaimError {
@@ -148,18 +140,8 @@ impl ClaimRules {
         }
         Ok(Claims {
             client: value_at(&self.names.client, payload)?,
-            tier: self
-                .names
-                .tier
-                .as_ref()
-                .map(|path| value_at(path, payload))
-                .transpose()?,
-            schools: self
-                .names
-                .schools
-                .as_ref()
-                .map(|path| schools_at(path, payload))
-                .transpose()?,
+            tier: self.names.tier.as_ref().map(|path| value_at(path, payload)).transpose()?,
+            schools: self.names.schools.as_ref().map(|path| schools_at(path, payload)).transpose()?,
             not_before,
             not_after,
         })
@@ -181,8 +163,7 @@ impl ClaimRules {
         let mut not_before = Now::default();
         for (name, moment) in [("nbf", date(payload, "nbf")?), ("iat", issued_at)] {
             let Some(moment) = moment else { continue };
-            let earliest =
-                Now::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
+            let earliest = Now::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
             if now < earliest {
                 return Err(ClaimError::NotYetValid(name));
             }
@@ -201,11 +182,7 @@ impl ClaimRules {
             return Ok(());
         };
         let issued_at = issued_at.ok_or_else(|| ClaimError::Missing("iat".to_owned()))?;
-        if exp.since(issued_at) > lifetime_max {
-            Err(ClaimError::Lifetime)
-        } else {
-            Ok(())
-        }
+        if exp.since(issued_at) > lifetime_max { Err(ClaimError::Lifetime) } else { Ok(()) }
     }
 
     /// RFC 7519 section 4.1.3.
@@ -213,8 +190,7 @@ impl ClaimRules {
         if self.audiences.is_empty() {
             return Ok(());
         }
-        let is_accepted =
-            |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
+        let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
         let invalid = || ClaimError::Invalid("aud".to_owned());
         let found = match payload.get("aud") {
             None | Some(Value::Null) => return Err(ClaimError::Missing("aud".to_owned())),
@@ -225,11 +201,7 @@ impl ClaimRules {
             }
             Some(_) => return Err(invalid()),
         };
-        if found {
-            Ok(())
-        } else {
-            Err(ClaimError::Audience)
-        }
+        if found { Ok(()) } else { Err(ClaimError::Audience) }
     }
 }
 
@@ -239,17 +211,12 @@ impl ClaimRules {
     clippy::cast_sign_loss,
     reason = "the range is checked, rounding down is meant"
 )]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the bound has fewer than 53 bits"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the bound has fewer than 53 bits")]
 pub fn numeric_date(value: &Value) -> Option<Now> {
     if let Some(secs) = value.as_u64() {
         return (secs < DATE_SECS_END).then(|| Now::from_secs(secs));
     }
-    let secs = value
-        .as_f64()
-        .filter(|secs| (0.0..DATE_SECS_END as f64).contains(secs))?;
+    let secs = value.as_f64().filter(|secs| (0.0..DATE_SECS_END as f64).contains(secs))?;
     Some(Now::from_micros((secs * 1e6) as u64))
 }
 
@@ -257,9 +224,7 @@ fn date(payload: &Value, name: &str) -> Result<Option<Now>, ClaimError> {
     let Some(value) = payload.get(name) else {
         return Ok(None);
     };
-    numeric_date(value)
-        .map(Some)
-        .ok_or_else(|| ClaimError::Invalid(name.to_owned()))
+    numeric_date(value).map(Some).ok_or_else(|| ClaimError::Invalid(name.to_owned()))
 }
 
 /// Whether a value can stand in a header and in a list of any format without changing what is around it.
@@ -281,20 +246,14 @@ fn value_at(path: &ClaimPath, payload: &Value) -> Result<String, ClaimError> {
 }
 
 fn schools_at(path: &ClaimPath, payload: &Value) -> Result<Vec<String>, ClaimError> {
-    let list = path
-        .require(payload)?
-        .as_array()
-        .ok_or_else(|| path.invalid())?;
+    let list = path.require(payload)?.as_array().ok_or_else(|| path.invalid())?;
     if list.len() > SCHOOLS_MAX {
         return Err(ClaimError::TooManySchools);
     }
     let mut seen = BTreeSet::new();
     let mut schools = Vec::with_capacity(list.len());
     for school in list {
-        let school = school
-            .as_str()
-            .filter(|school| is_school(school))
-            .ok_or_else(|| path.invalid())?;
+        let school = school.as_str().filter(|school| is_school(school)).ok_or_else(|| path.invalid())?;
         if seen.insert(school) {
             schools.push(school.to_owned());
         }

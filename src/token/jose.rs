@@ -220,19 +220,12 @@ pub fn parse(token: &[u8], bytes_max: usize) -> Result<UntrustedToken<'_>, Token
     let payload = object(Part::Payload, payload)?;
     judge_dates(&payload)?;
     let compact = jwt_compact::UntrustedToken::new(text).map_err(|_| TokenError::Header)?;
-    Ok(UntrustedToken {
-        text,
-        alg,
-        kid,
-        payload: Value::Object(payload),
-        compact,
-    })
+    Ok(UntrustedToken { text, alg, kid, payload: Value::Object(payload), compact })
 }
 
 fn segments(text: &str) -> Result<[&str; 3], TokenError> {
     let mut split = text.split('.');
-    let (Some(header), Some(payload), Some(signature), None) =
-        (split.next(), split.next(), split.next(), split.next())
+    let (Some(header), Some(payload), Some(signature), None) = (split.next(), split.next(), split.next(), split.next())
     else {
         return Err(TokenError::Segments);
     };
@@ -243,9 +236,7 @@ fn segments(text: &str) -> Result<[&str; 3], TokenError> {
 }
 
 fn decode(part: Part, segment: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD
-        .decode(segment)
-        .map_err(|_| TokenError::Base64(part))
+    URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Base64(part))
 }
 
 fn object(part: Part, segment: &str) -> Result<Map<String, Value>, TokenError> {
@@ -258,10 +249,7 @@ fn object(part: Part, segment: &str) -> Result<Map<String, Value>, TokenError> {
 }
 
 fn judge_header(header: &Map<String, Value>) -> Result<Alg, TokenError> {
-    let alg = header
-        .get("alg")
-        .and_then(Value::as_str)
-        .ok_or(TokenError::AlgMissing)?;
+    let alg = header.get("alg").and_then(Value::as_str).ok_or(TokenError::AlgMissing)?;
     let alg = Alg::from_name(alg).ok_or(TokenError::AlgUnsupported)?;
     if header.contains_key("crit") || header.contains_key("b64") {
         return Err(TokenError::Critical);
@@ -275,9 +263,7 @@ fn judge_header(header: &Map<String, Value>) -> Result<Alg, TokenError> {
 
 /// RFC 7519 section 5.1 and RFC 9068 section 4; media types ignore case.
 fn is_token_type(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"]
-        .iter()
-        .any(|known| typ.eq_ignore_ascii_case(known))
+    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
 }
 
 fn kid(header: &Map<String, Value>) -> Result<Option<String>, TokenError> {
@@ -297,10 +283,7 @@ pub fn is_kid(kid: &str) -> bool {
 /// from "bad claims", so that only the former is ever cached as bad.
 fn judge_dates(payload: &Map<String, Value>) -> Result<(), TokenError> {
     for name in ["exp", "nbf", "iat"] {
-        if payload
-            .get(name)
-            .is_some_and(|value| claims::numeric_date(value).is_none())
-        {
+        if payload.get(name).is_some_and(|value| claims::numeric_date(value).is_none()) {
             return Err(TokenError::Date(name));
         }
     }

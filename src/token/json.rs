@@ -24,15 +24,9 @@ pub struct Limits {
 
 impl Limits {
     /// Header and payload of a token: room for the longest list of schools, see [`super::claims::SCHOOLS_MAX`].
-    pub const TOKEN: Self = Self {
-        depth_max: 32,
-        values_max: 16_384,
-    };
+    pub const TOKEN: Self = Self { depth_max: 32, values_max: 16_384 };
     /// Key sets and configurations, which come from operators and may list many things.
-    pub const DOCUMENT: Self = Self {
-        depth_max: 32,
-        values_max: 1_000_000,
-    };
+    pub const DOCUMENT: Self = Self { depth_max: 32, values_max: 1_000_000 };
 }
 
 /// Why bytes are no acceptable JSON document. Never quotes the document.
@@ -87,18 +81,10 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
         return Err(JsonError::ByteOrderMark);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
-    let budget = Budget {
-        values_left: Cell::new(limits.values_max),
-        refusal: Cell::new(None),
-    };
+    let budget = Budget { values_left: Cell::new(limits.values_max), refusal: Cell::new(None) };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let seed = Strict {
-        depth_left: limits.depth_max,
-        budget: &budget,
-    };
-    let value = seed
-        .deserialize(&mut deserializer)
-        .map_err(|error| budget.error(&error))?;
+    let seed = Strict { depth_left: limits.depth_max, budget: &budget };
+    let value = seed.deserialize(&mut deserializer).map_err(|error| budget.error(&error))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
     Ok(value)
 }
@@ -111,11 +97,7 @@ struct Budget {
 
 impl Budget {
     fn take_value(&self) -> Result<(), JsonError> {
-        let left = self
-            .values_left
-            .get()
-            .checked_sub(1)
-            .ok_or(JsonError::TooManyValues)?;
+        let left = self.values_left.get().checked_sub(1).ok_or(JsonError::TooManyValues)?;
         self.values_left.set(left);
         Ok(())
     }
@@ -126,10 +108,7 @@ impl Budget {
     }
 
     fn error(&self, error: &serde_json::Error) -> JsonError {
-        self.refusal.get().unwrap_or(JsonError::Syntax {
-            line: error.line(),
-            column: error.column(),
-        })
+        self.refusal.get().unwrap_or(JsonError::Syntax { line: error.line(), column: error.column() })
     }
 }
 
@@ -141,14 +120,8 @@ struct Strict<'b> {
 
 impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth_left = self
-            .depth_left
-            .checked_sub(1)
-            .ok_or_else(|| self.budget.refuse(JsonError::TooDeep))?;
-        Ok(Self {
-            depth_left,
-            budget: self.budget,
-        })
+        let depth_left = self.depth_left.checked_sub(1).ok_or_else(|| self.budget.refuse(JsonError::TooDeep))?;
+        Ok(Self { depth_left, budget: self.budget })
     }
 }
 
@@ -184,9 +157,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not finite"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -201,9 +172,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element_seed(inner)? {
-            self.budget
-                .take_value()
-                .map_err(|refusal| self.budget.refuse(refusal))?;
+            self.budget.take_value().map_err(|refusal| self.budget.refuse(refusal))?;
             elements.push(element);
         }
         Ok(Value::Array(elements))
@@ -213,9 +182,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            self.budget
-                .take_value()
-                .map_err(|refusal| self.budget.refuse(refusal))?;
+            self.budget.take_value().map_err(|refusal| self.budget.refuse(refusal))?;
             if members.contains_key(&name) {
                 return Err(self.budget.refuse(JsonError::DuplicateMember));
             }

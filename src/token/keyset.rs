@@ -58,10 +58,7 @@ impl Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key")
-            .field("kid", &self.kid)
-            .field("alg", &self.alg)
-            .finish_non_exhaustive()
+        f.debug_struct("Key").field("kid", &self.kid).field("alg", &self.alg).finish_non_exhaustive()
     }
 }
 
@@ -136,20 +133,12 @@ impl fmt::Display for Skipped {
             SkipReason::DuplicateKid => f.write_str("`kid` of two keys"),
             SkipReason::Malformed(name) => write!(f, "unacceptable `{name}`"),
             SkipReason::RsaModulus { bits } => {
-                write!(
-                    f,
-                    "unacceptable RSA modulus (expected odd, 2048 to 4096 bits, whole bytes, got {bits} bits)"
-                )
+                write!(f, "unacceptable RSA modulus (expected odd, 2048 to 4096 bits, whole bytes, got {bits} bits)")
             }
-            SkipReason::RsaExponent => {
-                f.write_str("unacceptable RSA exponent (expected odd, at least 3, 33 bits)")
-            }
+            SkipReason::RsaExponent => f.write_str("unacceptable RSA exponent (expected odd, at least 3, 33 bits)"),
             SkipReason::Point => f.write_str("no acceptable point on the curve"),
             SkipReason::SecretTooShort { bytes, bytes_min } => {
-                write!(
-                    f,
-                    "secret is too short (expected {bytes_min} bytes, got {bytes})"
-                )
+                write!(f, "secret is too short (expected {bytes_min} bytes, got {bytes})")
             }
         }
     }
@@ -175,10 +164,7 @@ pub enum KeySetError {
 impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(
-                f,
-                "key set is too long (expected at most {KEY_SET_BYTES_MAX} bytes)"
-            ),
+            Self::TooLong => write!(f, "key set is too long (expected at most {KEY_SET_BYTES_MAX} bytes)"),
             Self::Json(error) => write!(f, "key set {error}"),
             Self::NotAKeySet => f.write_str("key set is no object with an array `keys`"),
             Self::TooManyKeys => {
@@ -248,11 +234,7 @@ impl KeySet {
         if entries.len() > KEYS_MAX {
             return Err(KeySetError::TooManyKeys);
         }
-        Self::from_results(
-            entries.iter().map(|entry| key_from_jwk(entry, origin)),
-            &names(entries),
-            origin,
-        )
+        Self::from_results(entries.iter().map(|entry| key_from_jwk(entry, origin)), &names(entries), origin)
     }
 
     /// From shared secrets.
@@ -278,16 +260,9 @@ impl KeySet {
     ) -> Result<Self, KeySetError> {
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (index, result) in results.enumerate() {
-            let is_twice = |key: &Key| {
-                key.kid()
-                    .and_then(|kid| names.get(kid))
-                    .is_some_and(|&uses| uses > 1)
-            };
+            let is_twice = |key: &Key| key.kid().and_then(|kid| names.get(kid)).is_some_and(|&uses| uses > 1);
             match result {
-                Ok(key) if is_twice(&key) => skipped.push(Skipped {
-                    index,
-                    reason: SkipReason::DuplicateKid,
-                }),
+                Ok(key) if is_twice(&key) => skipped.push(Skipped { index, reason: SkipReason::DuplicateKid }),
                 Ok(key) => keys.push(Rc::new(key)),
                 Err(reason) => skipped.push(Skipped { index, reason }),
             }
@@ -299,11 +274,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey(skipped));
         }
-        Ok(Self {
-            keys,
-            skipped,
-            generation: 0,
-        })
+        Ok(Self { keys, skipped, generation: 0 })
     }
 
     /// The same keys under another generation; caches tell key sets apart by it.
@@ -334,11 +305,7 @@ impl KeySet {
     /// There is none; only [`SelectError::UnknownKid`] may go away with a newer set.
     pub fn select(&self, token: &UntrustedToken<'_>) -> Result<Rc<Key>, SelectError> {
         let key = match token.kid() {
-            Some(kid) => self
-                .keys
-                .iter()
-                .find(|key| key.kid() == Some(kid))
-                .ok_or(SelectError::UnknownKid)?,
+            Some(kid) => self.keys.iter().find(|key| key.kid() == Some(kid)).ok_or(SelectError::UnknownKid)?,
             None => self.only_of(token.alg()).ok_or(SelectError::NoKey)?,
         };
         if key.alg != token.alg() {
@@ -369,20 +336,12 @@ fn key_from_secret(secret: &Secret<'_>) -> Result<Key, SkipReason> {
         Some(kid) if is_kid(kid) => Some(kid.to_owned()),
         Some(_) => return Err(SkipReason::Malformed("kid")),
     };
-    Ok(Key {
-        kid,
-        alg: secret.alg,
-        material: Material::secret(secret.alg, secret.bytes)?,
-    })
+    Ok(Key { kid, alg: secret.alg, material: Material::secret(secret.alg, secret.bytes)? })
 }
 
 /// How often each `kid` stands in the document, also on keys that are unusable: which one signed would be a guess.
 fn names(entries: &[Value]) -> BTreeMap<&str, usize> {
-    count(
-        entries
-            .iter()
-            .filter_map(|entry| entry.get("kid").and_then(Value::as_str)),
-    )
+    count(entries.iter().filter_map(|entry| entry.get("kid").and_then(Value::as_str)))
 }
 
 fn count<'a>(kids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {

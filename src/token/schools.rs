@@ -25,17 +25,12 @@ impl Schools {
         };
         let mut sorted: Vec<Box<str>> = schools.into_iter().map(String::into_boxed_str).collect();
         sorted.sort_unstable();
-        Self {
-            sorted: sorted.into(),
-            header: header.into_bytes().into(),
-        }
+        Self { sorted: sorted.into(), header: header.into_bytes().into() }
     }
 
     /// Whether the set has this school; compared byte by byte.
     pub fn contains(&self, school: &str) -> bool {
-        self.sorted
-            .binary_search_by(|known| known.as_ref().cmp(school))
-            .is_ok()
+        self.sorted.binary_search_by(|known| known.as_ref().cmp(school)).is_ok()
     }
 
     /// The schools, sorted by bytes.

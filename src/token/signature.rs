@@ -39,8 +39,7 @@ pub enum Hash {
 pub trait HostCrypto {
     /// Whether `signature` over `message` is that of the key: RSA PKCS#1 v1.5, or ECDSA with a DER signature, by the
     /// key's type. `None`: the host cannot tell; the check is then done here, if there is one.
-    fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8])
-    -> Option<bool>;
+    fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool>;
 }
 
 /// No native crypto.
@@ -67,14 +66,8 @@ impl<'a> Job<'a> {
 
     /// Whether the key has signed the token.
     pub fn run(&self, host: &dyn HostCrypto) -> bool {
-        let verifier = Verifier {
-            alg: self.key.alg(),
-            host,
-        };
-        verifier
-            .validator::<Empty>(&self.key)
-            .validate(&self.token)
-            .is_ok()
+        let verifier = Verifier { alg: self.key.alg(), host };
+        verifier.validator::<Empty>(&self.key).validate(&self.token).is_ok()
     }
 }
 
@@ -84,38 +77,23 @@ impl<'a> Job<'a> {
 /// # Errors
 ///
 /// The token is malformed, no key fits, or the signature is not that of the key.
-pub fn verify_compact(
-    keys: &KeySet,
-    token: &[u8],
-    host: &dyn HostCrypto,
-) -> Result<Value, TokenError> {
+pub fn verify_compact(keys: &KeySet, token: &[u8], host: &dyn HostCrypto) -> Result<Value, TokenError> {
     let token = jose::parse(token, jose::TOKEN_BYTES_MAX)?;
     let key = keys.select(&token).map_err(TokenError::Key)?;
     let (job, payload) = token.into_job(key);
-    if job.run(host) {
-        Ok(payload)
-    } else {
-        Err(TokenError::Signature)
-    }
+    if job.run(host) { Ok(payload) } else { Err(TokenError::Signature) }
 }
 
 /// Whether `signature` over `message` is that of the key, in the form that JWS has (RFC 7518 section 3).
 pub fn verify(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto) -> bool {
     match &key.material {
-        Material::Rsa {
-            public,
-            modulus,
-            spki,
-        } => {
+        Material::Rsa { public, modulus, spki } => {
             // RFC 8017 section 8.2.2 step 1 and section 5.2.2 step 1.
             if signature.len() != modulus.len() || signature >= modulus.as_slice() {
                 return false;
             }
-            let native =
-                pkcs1_hash(key.alg()).and_then(|hash| host.verify(hash, spki, signature, message));
-            native.unwrap_or_else(|| {
-                rsa(key.alg()).is_some_and(|alg| with(&alg, public, message, signature))
-            })
+            let native = pkcs1_hash(key.alg()).and_then(|hash| host.verify(hash, spki, signature, message));
+            native.unwrap_or_else(|| rsa(key.alg()).is_some_and(|alg| with(&alg, public, message, signature)))
         }
         Material::P256 { public, spki } => {
             let Some(der) = Curve::P256.signature_der(signature) else {
@@ -131,8 +109,7 @@ pub fn verify(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto
             let Some(der) = Curve::P384.signature_der(signature) else {
                 return false;
             };
-            host.verify(Hash::Sha384, spki, &der, message)
-                .unwrap_or(false)
+            host.verify(Hash::Sha384, spki, &der, message).unwrap_or(false)
         }
         // Strict: refuses points of small order, which would make one signature fit many messages.
         Material::Ed25519(public) => ed25519_dalek::Signature::from_slice(signature)
@@ -148,8 +125,7 @@ fn with<A: Algorithm>(alg: &A, key: &A::VerifyingKey, message: &[u8], signature:
     if A::Signature::LENGTH.is_some_and(|expected| expected.get() != signature.len()) {
         return false;
     }
-    A::Signature::try_from_slice(signature)
-        .is_ok_and(|signature| alg.verify_signature(&signature, key, message))
+    A::Signature::try_from_slice(signature).is_ok_and(|signature| alg.verify_signature(&signature, key, message))
 }
 
 const fn pkcs1_hash(alg: Alg) -> Option<Hash> {

@@ -15,8 +15,7 @@ use super::keyset::{KeySet, Origin};
 use super::signature::{Hash, HostCrypto};
 
 /// RFC 7515 A.1.
-pub(crate) const OCT_K: &str =
-    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+pub(crate) const OCT_K: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 /// RFC 7515 A.2.
 pub(crate) const RSA_N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
 const RSA_P: &str = "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc";
@@ -75,21 +74,13 @@ pub(crate) fn all_keys() -> KeySet {
         format!(r#"{{"kid":"{name}","alg":"{name}",{}}}"#, jwk_members(*alg))
     };
     let keys: Vec<String> = ALGS.iter().map(jwk).collect();
-    KeySet::from_jwks(
-        format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes(),
-        Origin::Inline,
-    )
-    .unwrap()
+    KeySet::from_jwks(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes(), Origin::Inline).unwrap()
 }
 
 /// A token signed with the test key, its `kid` as in [`all_keys`].
 pub(crate) fn token(alg: Alg, payload: &str) -> String {
     let name = alg.name();
-    token_with_header(
-        alg,
-        &format!(r#"{{"alg":"{name}","kid":"{name}"}}"#),
-        payload,
-    )
+    token_with_header(alg, &format!(r#"{{"alg":"{name}","kid":"{name}"}}"#), payload)
 }
 
 /// A token with this header, signed with the test key of `alg`.
@@ -102,18 +93,9 @@ pub(crate) fn token_with_header(alg: Alg, header: &str, payload: &str) -> String
 pub(crate) fn sign(alg: Alg, message: &[u8]) -> Vec<u8> {
     let secret = unb64(OCT_K);
     match alg {
-        Alg::Hs256 => Hs256
-            .sign(&secret.as_slice().into(), message)
-            .as_bytes()
-            .into_owned(),
-        Alg::Hs384 => Hs384
-            .sign(&secret.as_slice().into(), message)
-            .as_bytes()
-            .into_owned(),
-        Alg::Hs512 => Hs512
-            .sign(&secret.as_slice().into(), message)
-            .as_bytes()
-            .into_owned(),
+        Alg::Hs256 => Hs256.sign(&secret.as_slice().into(), message).as_bytes().into_owned(),
+        Alg::Hs384 => Hs384.sign(&secret.as_slice().into(), message).as_bytes().into_owned(),
+        Alg::Hs512 => Hs512.sign(&secret.as_slice().into(), message).as_bytes().into_owned(),
         Alg::Es256 => {
             let key = p256::ecdsa::SigningKey::from_slice(&unb64(P256_D)).unwrap();
             let signature: p256::ecdsa::Signature = key.sign(message);
@@ -125,14 +107,9 @@ pub(crate) fn sign(alg: Alg, message: &[u8]) -> Vec<u8> {
         }
         Alg::EdDsa => {
             let seed: [u8; 32] = unb64(ED25519_D).try_into().unwrap();
-            ed25519_dalek::SigningKey::from_bytes(&seed)
-                .sign(message)
-                .to_vec()
+            ed25519_dalek::SigningKey::from_bytes(&seed).sign(message).to_vec()
         }
-        rsa => Rsa::with_name(rsa.name())
-            .sign(&rsa_key(), message)
-            .as_bytes()
-            .into_owned(),
+        rsa => Rsa::with_name(rsa.name()).sign(&rsa_key(), message).as_bytes().into_owned(),
     }
 }
 
@@ -149,30 +126,12 @@ fn p384_key() -> p384::ecdsa::SigningKey {
 pub(crate) struct RustHost;
 
 impl HostCrypto for RustHost {
-    fn verify(
-        &self,
-        hash: Hash,
-        spki_der: &[u8],
-        signature: &[u8],
-        message: &[u8],
-    ) -> Option<bool> {
+    fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool> {
         if let Ok(key) = RsaPublicKey::from_public_key_der(spki_der) {
             let result = match hash {
-                Hash::Sha256 => key.verify(
-                    Pkcs1v15Sign::new::<Sha256>(),
-                    &Sha256::digest(message),
-                    signature,
-                ),
-                Hash::Sha384 => key.verify(
-                    Pkcs1v15Sign::new::<Sha384>(),
-                    &Sha384::digest(message),
-                    signature,
-                ),
-                Hash::Sha512 => key.verify(
-                    Pkcs1v15Sign::new::<Sha512>(),
-                    &Sha512::digest(message),
-                    signature,
-                ),
+                Hash::Sha256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature),
+                Hash::Sha384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature),
+                Hash::Sha512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature),
             };
             return Some(result.is_ok());
         }

@@ -40,19 +40,10 @@ fn whole_token_is_compared() {
 
 #[test]
 fn hit_is_checked_against_the_time() {
-    for (secs, expected) in [
-        (0, None),
-        (9, None),
-        (10, Some(1)),
-        (19, Some(1)),
-        (20, None),
-        (u64::MAX, None),
-    ] {
+    for (secs, expected) in [(0, None), (9, None), (10, Some(1)), (19, Some(1)), (20, None), (u64::MAX, None)] {
         let mut cache = cache(10, 10_000);
         cache.insert(b"token", entry(1), 0);
-        let hit = cache
-            .get(b"token", Now::from_secs(secs), |_| Some(1))
-            .map(|value| *value);
+        let hit = cache.get(b"token", Now::from_secs(secs), |_| Some(1)).map(|value| *value);
         assert_eq!(hit, expected, "{secs}");
         assert_eq!(cache.is_empty(), expected.is_none(), "{secs}");
         assert_eq!(cache.bytes() == 0, expected.is_none(), "{secs}");
@@ -62,25 +53,10 @@ fn hit_is_checked_against_the_time() {
 #[test]
 fn hit_is_checked_against_the_keys_of_its_issuer() {
     let mut cache = cache(10, 10_000);
-    cache.insert(
-        b"token",
-        Entry {
-            issuer: 3,
-            ..entry(1)
-        },
-        0,
-    );
+    cache.insert(b"token", Entry { issuer: 3, ..entry(1) }, 0);
     // Another issuer's keys do not matter.
-    assert!(
-        cache
-            .get(b"token", NOW, |issuer| Some(u64::from(issuer == 3)))
-            .is_some()
-    );
-    assert!(
-        cache
-            .get(b"token", NOW, |issuer| Some(if issuer == 3 { 2 } else { 1 }))
-            .is_none()
-    );
+    assert!(cache.get(b"token", NOW, |issuer| Some(u64::from(issuer == 3))).is_some());
+    assert!(cache.get(b"token", NOW, |issuer| Some(if issuer == 3 { 2 } else { 1 })).is_none());
     // It is gone, also if the generation came back.
     assert_eq!(get(&mut cache, b"token"), None);
 }
@@ -92,14 +68,7 @@ fn least_recently_used_goes_first() {
     cache.insert(b"b", entry(2), 0);
     assert_eq!(get(&mut cache, b"a"), Some(1));
     cache.insert(b"c", entry(3), 0);
-    assert_eq!(
-        (
-            get(&mut cache, b"a"),
-            get(&mut cache, b"b"),
-            get(&mut cache, b"c")
-        ),
-        (Some(1), None, Some(3))
-    );
+    assert_eq!((get(&mut cache, b"a"), get(&mut cache, b"b"), get(&mut cache, b"c")), (Some(1), None, Some(3)));
     assert_eq!(cache.len(), 2);
 }
 
@@ -113,10 +82,7 @@ fn bytes_are_bounded() {
     assert_eq!((cache.len(), cache.bytes()), (2, of_one * 2));
     // The same token again counts once.
     cache.insert(b"c", entry(2), 100);
-    assert_eq!(
-        (cache.len(), cache.bytes(), get(&mut cache, b"c")),
-        (2, of_one * 2, Some(2))
-    );
+    assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"c")), (2, of_one * 2, Some(2)));
     // What never fits drives nothing out.
     cache.insert(b"d", entry(1), of_one * 2);
     cache.insert(b"d", entry(1), usize::MAX);
@@ -128,10 +94,7 @@ fn cache_of_size_zero_keeps_nothing() {
     for (count_max, bytes_max) in [(0, 1000), (1000, 0)] {
         let mut cache = cache(count_max, bytes_max);
         cache.insert(b"a", entry(1), 0);
-        assert_eq!(
-            (cache.len(), cache.bytes(), get(&mut cache, b"a")),
-            (0, 0, None)
-        );
+        assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"a")), (0, 0, None));
     }
 }
 

@@ -3,10 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{
-    ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, SCHOOLS_MAX, is_plain, is_school,
-    numeric_date,
-};
+use super::{ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, SCHOOLS_MAX, is_plain, is_school, numeric_date};
 use crate::time::Now;
 
 mod dates;
@@ -29,11 +26,7 @@ fn rules() -> ClaimRules {
         clock_skew: Duration::from_secs(30),
         lifetime_max: None,
         required: vec![],
-        names: ClaimNames {
-            client: path("client_id"),
-            tier: Some(path("tier")),
-            schools: Some(path("schools")),
-        },
+        names: ClaimNames { client: path("client_id"), tier: Some(path("tier")), schools: Some(path("schools")) },
     }
 }
 
@@ -53,9 +46,7 @@ fn with(name: &str, value: &Value) -> Value {
 
 #[track_caller]
 fn accepted(rules: &ClaimRules, payload: &Value) -> Claims {
-    rules
-        .judge(payload, NOW)
-        .unwrap_or_else(|error| panic!("{payload}: {error}"))
+    rules.judge(payload, NOW).unwrap_or_else(|error| panic!("{payload}: {error}"))
 }
 
 #[track_caller]
@@ -78,10 +69,7 @@ fn example_token_is_accepted() {
         Claims {
             client: "YOUR_CLIENT_ID".to_owned(),
             tier: Some("standard".to_owned()),
-            schools: Some(vec![
-                "oakwood-primary".to_owned(),
-                "ravenscroft-high".to_owned()
-            ]),
+            schools: Some(vec!["oakwood-primary".to_owned(), "ravenscroft-high".to_owned()]),
             not_before: Now::default(),
             not_after: Now::from_secs(EXP + 30),
         }
@@ -108,37 +96,14 @@ fn issuer_is_compared_byte_by_byte() {
 
 #[test]
 fn audience_is_judged_where_configured() {
-    let strict = ClaimRules {
-        audiences: vec!["a".to_owned(), "b".to_owned()],
-        ..rules()
-    };
-    for aud in [
-        json!("a"),
-        json!(["b"]),
-        json!(["x", "a"]),
-        json!(["a", "a"]),
-    ] {
+    let strict = ClaimRules { audiences: vec!["a".to_owned(), "b".to_owned()], ..rules() };
+    for aud in [json!("a"), json!(["b"]), json!(["x", "a"]), json!(["a", "a"])] {
         accepted(&strict, &with("aud", &aud));
     }
-    for aud in [
-        json!("x"),
-        json!(""),
-        json!("A"),
-        json!("a b"),
-        json!(["x", "y"]),
-        json!([""]),
-    ] {
+    for aud in [json!("x"), json!(""), json!("A"), json!("a b"), json!(["x", "y"]), json!([""])] {
         refused(&strict, &with("aud", &aud), ClaimError::Audience);
     }
-    for aud in [
-        json!([]),
-        json!(["a", 1]),
-        json!([["a"]]),
-        json!([null]),
-        json!(1),
-        json!({"a": "a"}),
-        json!(true),
-    ] {
+    for aud in [json!([]), json!(["a", 1]), json!([["a"]]), json!([null]), json!(1), json!({"a": "a"}), json!(true)] {
         refused(&strict, &with("aud", &aud), invalid("aud"));
     }
     refused(&strict, &example(), missing("aud"));
@@ -148,10 +113,7 @@ fn audience_is_judged_where_configured() {
 
 #[test]
 fn required_claims_are_present_and_not_null() {
-    let strict = ClaimRules {
-        required: vec![path("/org/id"), path("jti")],
-        ..rules()
-    };
+    let strict = ClaimRules { required: vec![path("/org/id"), path("jti")], ..rules() };
     refused(&strict, &with("jti", &json!("j")), missing("/org/id"));
     let mut payload = with("org", &json!({"id": 0}));
     refused(&strict, &payload, missing("jti"));
@@ -176,11 +138,7 @@ fn claims_may_be_nested_and_names_may_be_urls() {
     let claims = accepted(&nested, &payload);
     assert_eq!(
         (claims.client, claims.tier, claims.schools),
-        (
-            "c".to_owned(),
-            Some("free".to_owned()),
-            Some(vec!["s".to_owned()])
-        )
+        ("c".to_owned(), Some("free".to_owned()), Some(vec!["s".to_owned()]))
     );
     refused(&nested, &example(), missing("/app/0/id"));
 }
@@ -222,35 +180,16 @@ fn client_and_tier_are_plain_strings() {
 
 #[test]
 fn unnamed_claims_are_not_asked_for() {
-    let names = ClaimNames {
-        client: path("client_id"),
-        tier: None,
-        schools: None,
-    };
-    let claims = accepted(
-        &ClaimRules { names, ..rules() },
-        &with("schools", &json!("*")),
-    );
+    let names = ClaimNames { client: path("client_id"), tier: None, schools: None };
+    let claims = accepted(&ClaimRules { names, ..rules() }, &with("schools", &json!("*")));
     assert_eq!((claims.tier, claims.schools), (None, None));
 }
 
 #[test]
 fn schools_are_a_list_of_plain_values() {
-    refused(
-        &rules(),
-        &with("schools", &json!("absent")),
-        missing("schools"),
-    );
+    refused(&rules(), &with("schools", &json!("absent")), missing("schools"));
     refused(&rules(), &with("schools", &json!(null)), missing("schools"));
-    for schools in [
-        json!(""),
-        json!("a"),
-        json!("a,b"),
-        json!({}),
-        json!({"0": "a"}),
-        json!(true),
-        json!(1),
-    ] {
+    for schools in [json!(""), json!("a"), json!("a,b"), json!({}), json!({"0": "a"}), json!(true), json!(1)] {
         refused(&rules(), &with("schools", &schools), invalid("schools"));
     }
     for school in [
@@ -275,17 +214,9 @@ fn schools_are_a_list_of_plain_values() {
         json!(["a"]),
         json!("s".repeat(257)),
     ] {
-        refused(
-            &rules(),
-            &with("schools", &json!([school])),
-            invalid("schools"),
-        );
+        refused(&rules(), &with("schools", &json!([school])), invalid("schools"));
         // One bad value refuses the list, wherever it stands: nothing is dropped.
-        refused(
-            &rules(),
-            &with("schools", &json!(["a", school, "b"])),
-            invalid("schools"),
-        );
+        refused(&rules(), &with("schools", &json!(["a", school, "b"])), invalid("schools"));
     }
     for (schools, expected) in [
         (json!([]), vec![]),
@@ -304,30 +235,10 @@ fn schools_are_a_list_of_plain_values() {
 
 #[test]
 fn number_of_schools_is_bounded() {
-    let list = |count: usize| {
-        json!(
-            (0..count)
-                .map(|n| format!("school-{n}"))
-                .collect::<Vec<_>>()
-        )
-    };
-    assert_eq!(
-        accepted(&rules(), &with("schools", &list(SCHOOLS_MAX)))
-            .schools
-            .unwrap()
-            .len(),
-        SCHOOLS_MAX
-    );
-    refused(
-        &rules(),
-        &with("schools", &list(SCHOOLS_MAX + 1)),
-        ClaimError::TooManySchools,
-    );
-    refused(
-        &rules(),
-        &with("schools", &list(100_000)),
-        ClaimError::TooManySchools,
-    );
+    let list = |count: usize| json!((0..count).map(|n| format!("school-{n}")).collect::<Vec<_>>());
+    assert_eq!(accepted(&rules(), &with("schools", &list(SCHOOLS_MAX))).schools.unwrap().len(), SCHOOLS_MAX);
+    refused(&rules(), &with("schools", &list(SCHOOLS_MAX + 1)), ClaimError::TooManySchools);
+    refused(&rules(), &with("schools", &list(100_000)), ClaimError::TooManySchools);
 }
 
 #[test]
@@ -340,9 +251,7 @@ fn payload_of_another_shape_is_refused() {
 #[test]
 fn errors_do_not_quote_values() {
     for name in ["client_id", "tier", "schools", "iss"] {
-        let error = rules()
-            .judge(&with(name, &json!("canary,7781")), NOW)
-            .unwrap_err();
+        let error = rules().judge(&with(name, &json!("canary,7781")), NOW).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
 }

@@ -14,12 +14,7 @@ fn token(header: &str, payload: &str) -> String {
 #[track_caller]
 fn refused(token: impl AsRef<[u8]>, expected: TokenError) {
     let token = token.as_ref();
-    assert_eq!(
-        parse(token, TOKEN_BYTES_MAX).unwrap_err(),
-        expected,
-        "{}",
-        String::from_utf8_lossy(token)
-    );
+    assert_eq!(parse(token, TOKEN_BYTES_MAX).unwrap_err(), expected, "{}", String::from_utf8_lossy(token));
 }
 
 #[track_caller]
@@ -30,11 +25,7 @@ fn header_refused(header: &str, expected: TokenError) {
 #[track_caller]
 fn header_accepted(header: &str) {
     let token = token(header, PAYLOAD);
-    assert_eq!(
-        parse(token.as_bytes(), TOKEN_BYTES_MAX).map(|_| ()),
-        Ok(()),
-        "{header}"
-    );
+    assert_eq!(parse(token.as_bytes(), TOKEN_BYTES_MAX).map(|_| ()), Ok(()), "{header}");
 }
 
 #[test]
@@ -52,10 +43,7 @@ fn good_token_is_read() {
 fn size_is_capped_before_anything_else() {
     let text = token(HEADER, PAYLOAD);
     assert!(parse(text.as_bytes(), text.len()).is_ok());
-    assert_eq!(
-        parse(text.as_bytes(), text.len() - 1).unwrap_err(),
-        TokenError::TooLong
-    );
+    assert_eq!(parse(text.as_bytes(), text.len() - 1).unwrap_err(), TokenError::TooLong);
     // 60 KiB of something that is no token.
     refused(vec![b' '; 60 * 1024], TokenError::TooLong);
 }
@@ -118,20 +106,14 @@ fn base64url_must_be_canonical() {
 
 #[test]
 fn alg_is_one_of_the_known_names() {
-    for alg in [
-        "none", "None", "NONE", "nOnE", "", "rs256", "RS256 ", "RS1", "HS1", "ES512", "ES256K",
-        "RSA-OAEP", "dir",
-    ] {
+    for alg in
+        ["none", "None", "NONE", "nOnE", "", "rs256", "RS256 ", "RS1", "HS1", "ES512", "ES256K", "RSA-OAEP", "dir"]
+    {
         header_refused(&format!(r#"{{"alg":"{alg}"}}"#), TokenError::AlgUnsupported);
     }
-    for header in [
-        r"{}",
-        r#"{"alg":null}"#,
-        r#"{"alg":256}"#,
-        r#"{"alg":["RS256"]}"#,
-        r#"{"alg":{}}"#,
-        r#"{"ALG":"RS256"}"#,
-    ] {
+    for header in
+        [r"{}", r#"{"alg":null}"#, r#"{"alg":256}"#, r#"{"alg":["RS256"]}"#, r#"{"alg":{}}"#, r#"{"ALG":"RS256"}"#]
+    {
         header_refused(header, TokenError::AlgMissing);
     }
     for alg in crate::token::testing::ALGS {
@@ -141,81 +123,30 @@ fn alg_is_one_of_the_known_names() {
 
 #[test]
 fn typ_is_that_of_a_jwt() {
-    for typ in [
-        "JWT",
-        "jwt",
-        "at+jwt",
-        "AT+JWT",
-        "application/at+jwt",
-        "Application/AT+JWT",
-    ] {
+    for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+JWT"] {
         header_accepted(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#));
     }
-    for typ in [
-        r#""""#,
-        r#""JWE""#,
-        r#""dpop+jwt""#,
-        r#""application/jwt2""#,
-        "null",
-        "1",
-        r#"["JWT"]"#,
-    ] {
-        header_refused(
-            &format!(r#"{{"alg":"RS256","typ":{typ}}}"#),
-            TokenError::Typ,
-        );
+    for typ in [r#""""#, r#""JWE""#, r#""dpop+jwt""#, r#""application/jwt2""#, "null", "1", r#"["JWT"]"#] {
+        header_refused(&format!(r#"{{"alg":"RS256","typ":{typ}}}"#), TokenError::Typ);
     }
 }
 
 #[test]
 fn kid_is_a_bounded_string() {
     let longest = "k".repeat(256);
-    for kid in [
-        "",
-        "a",
-        "../../dev/null",
-        "' OR 1=1 --",
-        "schlüssel",
-        longest.as_str(),
-    ] {
+    for kid in ["", "a", "../../dev/null", "' OR 1=1 --", "schlüssel", longest.as_str()] {
         header_accepted(&format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#));
     }
-    let (over, huge) = (
-        format!("\"{longest}k\""),
-        format!("\"{}\"", "k".repeat(10 * 1024)),
-    );
-    for kid in [
-        r#""a\u0000""#,
-        r#""\r\n""#,
-        r#""\u007f""#,
-        r#""\u0085""#,
-        "1",
-        "null",
-        "{}",
-        "[]",
-        &over,
-        &huge,
-    ] {
-        header_refused(
-            &format!(r#"{{"alg":"RS256","kid":{kid}}}"#),
-            TokenError::Kid,
-        );
+    let (over, huge) = (format!("\"{longest}k\""), format!("\"{}\"", "k".repeat(10 * 1024)));
+    for kid in [r#""a\u0000""#, r#""\r\n""#, r#""\u007f""#, r#""\u0085""#, "1", "null", "{}", "[]", &over, &huge] {
+        header_refused(&format!(r#"{{"alg":"RS256","kid":{kid}}}"#), TokenError::Kid);
     }
 }
 
 #[test]
 fn extensions_are_refused_and_embedded_keys_ignored() {
-    for member in [
-        r#""crit":["exp"]"#,
-        r#""crit":[]"#,
-        r#""crit":null"#,
-        r#""b64":false"#,
-        r#""b64":true"#,
-    ] {
-        header_refused(
-            &format!(r#"{{"alg":"RS256",{member}}}"#),
-            TokenError::Critical,
-        );
+    for member in [r#""crit":["exp"]"#, r#""crit":[]"#, r#""crit":null"#, r#""b64":false"#, r#""b64":true"#] {
+        header_refused(&format!(r#"{{"alg":"RS256",{member}}}"#), TokenError::Critical);
     }
     for member in [
         r#""jwk":{"kty":"oct","k":"AA"}"#,
@@ -227,16 +158,8 @@ fn extensions_are_refused_and_embedded_keys_ignored() {
         header_accepted(&format!(r#"{{"alg":"RS256",{member}}}"#));
     }
     // A nested token, CBOR, and types that no reader expects.
-    for member in [
-        r#""cty":"JWT""#,
-        r#""cty":"cbor""#,
-        r#""jku":1"#,
-        r#""x5t":{}"#,
-    ] {
-        header_refused(
-            &format!(r#"{{"alg":"RS256",{member}}}"#),
-            TokenError::Header,
-        );
+    for member in [r#""cty":"JWT""#, r#""cty":"cbor""#, r#""jku":1"#, r#""x5t":{}"#] {
+        header_refused(&format!(r#"{{"alg":"RS256",{member}}}"#), TokenError::Header);
     }
 }
 
@@ -245,32 +168,14 @@ fn header_and_payload_are_strict_json_objects() {
     let deep = format!(r#"{{"alg":"RS256","a":{}}}"#, "[".repeat(10_000));
     header_refused(&deep, TokenError::Json(Part::Header, JsonError::TooDeep));
     let twice = r#"{"alg":"RS256","\u0061lg":"none"}"#;
-    header_refused(
-        twice,
-        TokenError::Json(Part::Header, JsonError::DuplicateMember),
-    );
-    header_refused(
-        "\u{feff}{}",
-        TokenError::Json(Part::Header, JsonError::ByteOrderMark),
-    );
+    header_refused(twice, TokenError::Json(Part::Header, JsonError::DuplicateMember));
+    header_refused("\u{feff}{}", TokenError::Json(Part::Header, JsonError::ByteOrderMark));
     header_refused(r#"["RS256"]"#, TokenError::NotObject(Part::Header));
     let payloads: [(&str, TokenError); 6] = [
-        (
-            r#"{"exp":1,"exp":2}"#,
-            TokenError::Json(Part::Payload, JsonError::DuplicateMember),
-        ),
-        (
-            r#"{"a":{"b":1,"b":2}}"#,
-            TokenError::Json(Part::Payload, JsonError::DuplicateMember),
-        ),
-        (
-            "{}{}",
-            TokenError::Json(Part::Payload, JsonError::TrailingData),
-        ),
-        (
-            "\u{feff}{}",
-            TokenError::Json(Part::Payload, JsonError::ByteOrderMark),
-        ),
+        (r#"{"exp":1,"exp":2}"#, TokenError::Json(Part::Payload, JsonError::DuplicateMember)),
+        (r#"{"a":{"b":1,"b":2}}"#, TokenError::Json(Part::Payload, JsonError::DuplicateMember)),
+        ("{}{}", TokenError::Json(Part::Payload, JsonError::TrailingData)),
+        ("\u{feff}{}", TokenError::Json(Part::Payload, JsonError::ByteOrderMark)),
         ("[]", TokenError::NotObject(Part::Payload)),
         ("\"x\"", TokenError::NotObject(Part::Payload)),
     ];
@@ -285,28 +190,12 @@ fn header_and_payload_are_strict_json_objects() {
 #[test]
 fn dates_that_are_no_dates_are_refused() {
     for name in ["exp", "nbf", "iat"] {
-        for value in [
-            "null",
-            "\"1\"",
-            "true",
-            "-1",
-            "-9223372036854775808",
-            "1e300",
-            "253402300800",
-            "[]",
-            "{}",
-        ] {
-            refused(
-                token(HEADER, &format!(r#"{{"{name}":{value}}}"#)),
-                TokenError::Date(name),
-            );
+        for value in ["null", "\"1\"", "true", "-1", "-9223372036854775808", "1e300", "253402300800", "[]", "{}"] {
+            refused(token(HEADER, &format!(r#"{{"{name}":{value}}}"#)), TokenError::Date(name));
         }
         for value in ["0", "0.9", "1.5e9", "253402300799", "253402300799.9"] {
             let text = token(HEADER, &format!(r#"{{"{name}":{value}}}"#));
-            assert!(
-                parse(text.as_bytes(), TOKEN_BYTES_MAX).is_ok(),
-                "{name} {value}"
-            );
+            assert!(parse(text.as_bytes(), TOKEN_BYTES_MAX).is_ok(), "{name} {value}");
         }
     }
 }

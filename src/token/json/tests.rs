@@ -3,19 +3,11 @@ use serde_json::Value;
 
 use super::{JsonError, Limits, parse};
 
-const SMALL: Limits = Limits {
-    depth_max: 3,
-    values_max: 5,
-};
+const SMALL: Limits = Limits { depth_max: 3, values_max: 5 };
 
 #[track_caller]
 fn refused(bytes: &[u8], expected: JsonError) {
-    assert_eq!(
-        parse(bytes, SMALL),
-        Err(expected),
-        "{}",
-        String::from_utf8_lossy(bytes)
-    );
+    assert_eq!(parse(bytes, SMALL), Err(expected), "{}", String::from_utf8_lossy(bytes));
 }
 
 #[track_caller]
@@ -99,10 +91,7 @@ fn broken_syntax_is_refused() {
         "/**/1",
     ] {
         let result = parse(text.as_bytes(), SMALL);
-        assert!(
-            matches!(result, Err(JsonError::Syntax { .. })),
-            "{text}: {result:?}"
-        );
+        assert!(matches!(result, Err(JsonError::Syntax { .. })), "{text}: {result:?}");
     }
 }
 
@@ -115,10 +104,7 @@ fn nesting_is_bounded() {
     refused(r#"{"a":"#.repeat(100_000).as_bytes(), JsonError::TooDeep);
     let at_limit = "[".repeat(32) + &"]".repeat(32);
     assert!(parse(at_limit.as_bytes(), Limits::TOKEN).is_ok());
-    assert_eq!(
-        parse(format!("[{at_limit}]").as_bytes(), Limits::TOKEN),
-        Err(JsonError::TooDeep)
-    );
+    assert_eq!(parse(format!("[{at_limit}]").as_bytes(), Limits::TOKEN), Err(JsonError::TooDeep));
 }
 
 #[test]
@@ -129,10 +115,7 @@ fn members_and_elements_are_bounded_together() {
     refused(br#"{"a":[1,2],"b":[3,4]}"#, JsonError::TooManyValues);
     let members: Vec<String> = (0..100_000).map(|n| format!("\"{n}\":0")).collect();
     let document = format!("{{{}}}", members.join(","));
-    assert_eq!(
-        parse(document.as_bytes(), Limits::TOKEN),
-        Err(JsonError::TooManyValues)
-    );
+    assert_eq!(parse(document.as_bytes(), Limits::TOKEN), Err(JsonError::TooManyValues));
     assert!(parse(document.as_bytes(), Limits::DOCUMENT).is_ok());
 }
 

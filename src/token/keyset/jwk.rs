@@ -69,14 +69,7 @@ impl Kind {
     /// What a key of this kind may be for; the first is meant where the key does not say.
     const fn algs(self) -> &'static [Alg] {
         match self {
-            Self::Rsa => &[
-                Alg::Rs256,
-                Alg::Rs384,
-                Alg::Rs512,
-                Alg::Ps256,
-                Alg::Ps384,
-                Alg::Ps512,
-            ],
+            Self::Rsa => &[Alg::Rs256, Alg::Rs384, Alg::Rs512, Alg::Ps256, Alg::Ps384, Alg::Ps512],
             Self::P256 => &[Alg::Es256],
             Self::P384 => &[Alg::Es384],
             Self::Ed25519 => &[Alg::EdDsa],
@@ -90,11 +83,7 @@ impl Kind {
             return algs.first().copied().ok_or(SkipReason::Unsupported);
         }
         let alg = Alg::from_name(text(jwk, "alg")?).ok_or(SkipReason::Unsupported)?;
-        if algs.contains(&alg) {
-            Ok(alg)
-        } else {
-            Err(SkipReason::AlgOfOtherType)
-        }
+        if algs.contains(&alg) { Ok(alg) } else { Err(SkipReason::AlgOfOtherType) }
     }
 
     fn material(self, jwk: &Value, alg: Alg) -> Result<Material, SkipReason> {
@@ -109,13 +98,9 @@ impl Kind {
 }
 
 fn text<'a>(jwk: &'a Value, name: &'static str) -> Result<&'a str, SkipReason> {
-    jwk.get(name)
-        .and_then(Value::as_str)
-        .ok_or(SkipReason::Malformed(name))
+    jwk.get(name).and_then(Value::as_str).ok_or(SkipReason::Malformed(name))
 }
 
 fn bytes(jwk: &Value, name: &'static str) -> Result<Vec<u8>, SkipReason> {
-    URL_SAFE_NO_PAD
-        .decode(text(jwk, name)?)
-        .map_err(|_| SkipReason::Malformed(name))
+    URL_SAFE_NO_PAD.decode(text(jwk, name)?).map_err(|_| SkipReason::Malformed(name))
 }

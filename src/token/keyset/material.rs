@@ -23,27 +23,20 @@ const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
 /// The field of P-384 (FIPS 186-5): `2^384 - 2^128 - 2^96 + 2^32 - 1`.
-const P384_P: [u8; 48] = *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
+const P384_P: [u8; 48] =
+    *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
 \xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff";
 
 /// `b` of P-384's equation `y^2 = x^3 - 3x + b`.
-const P384_B: [u8; 48] = *b"\xb3\x31\x2f\xa7\xe2\x3e\xe7\xe4\x98\x8e\x05\x6b\xe3\xf8\x2d\x19\x18\x1d\x9c\x6e\xfe\x81\x41\x12\
+const P384_B: [u8; 48] =
+    *b"\xb3\x31\x2f\xa7\xe2\x3e\xe7\xe4\x98\x8e\x05\x6b\xe3\xf8\x2d\x19\x18\x1d\x9c\x6e\xfe\x81\x41\x12\
 \x03\x14\x08\x8f\x50\x13\x87\x5a\xc6\x56\x39\x8d\x8a\x2e\xd1\x9d\x2a\x85\xc8\xed\xd3\xec\x2a\xef";
 
 /// A key's numbers, ready for use. `spki` is the DER of its `SubjectPublicKeyInfo` (RFC 5280), for the host.
 pub(in crate::token) enum Material {
-    Rsa {
-        public: RsaPublicKey,
-        modulus: Vec<u8>,
-        spki: Vec<u8>,
-    },
-    P256 {
-        public: P256Key,
-        spki: Vec<u8>,
-    },
-    P384 {
-        spki: Vec<u8>,
-    },
+    Rsa { public: RsaPublicKey, modulus: Vec<u8>, spki: Vec<u8> },
+    P256 { public: P256Key, spki: Vec<u8> },
+    P384 { spki: Vec<u8> },
     Ed25519(ed25519_dalek::VerifyingKey),
     Hs256(Hs256Key),
     Hs384(Hs384Key),
@@ -63,24 +56,14 @@ impl Material {
         }
         // The crate refuses even exponents and those above 33 bits, as BoringSSL does.
         let public = RsaPublicKey::new(n, e).map_err(|_| SkipReason::RsaExponent)?;
-        let spki = public
-            .to_public_key_der()
-            .map_err(|_| SkipReason::Malformed("n"))?
-            .into_vec();
-        Ok(Self::Rsa {
-            public,
-            modulus,
-            spki,
-        })
+        let spki = public.to_public_key_der().map_err(|_| SkipReason::Malformed("n"))?.into_vec();
+        Ok(Self::Rsa { public, modulus, spki })
     }
 
     pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<Self, SkipReason> {
         let point = uncompressed(x, y, 32)?;
         let public = P256Key::from_sec1_bytes(&point).map_err(|_| SkipReason::Point)?;
-        Ok(Self::P256 {
-            public,
-            spki: ec_spki(&SECP256R1, &point).map_err(|_| SkipReason::Malformed("x"))?,
-        })
+        Ok(Self::P256 { public, spki: ec_spki(&SECP256R1, &point).map_err(|_| SkipReason::Malformed("x"))? })
     }
 
     pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<Self, SkipReason> {
@@ -88,9 +71,7 @@ impl Material {
         if !is_on_p384(x, y) {
             return Err(SkipReason::Point);
         }
-        Ok(Self::P384 {
-            spki: ec_spki(&SECP384R1, &point).map_err(|_| SkipReason::Malformed("x"))?,
-        })
+        Ok(Self::P384 { spki: ec_spki(&SECP384R1, &point).map_err(|_| SkipReason::Malformed("x"))? })
     }
 
     pub(super) fn ed25519(x: &[u8]) -> Result<Self, SkipReason> {
@@ -110,10 +91,7 @@ impl Material {
             _ => return Err(SkipReason::AlgOfOtherType),
         };
         if bytes.len() < bytes_min {
-            return Err(SkipReason::SecretTooShort {
-                bytes: bytes.len(),
-                bytes_min,
-            });
+            return Err(SkipReason::SecretTooShort { bytes: bytes.len(), bytes_min });
         }
         Ok(material)
     }
@@ -130,16 +108,10 @@ fn uncompressed(x: &[u8], y: &[u8], len: usize) -> Result<Vec<u8>, SkipReason> {
     Ok([&[4], x, y].concat())
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "big integers do not overflow, and nothing is subtracted"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "big integers do not overflow, and nothing is subtracted")]
 fn is_on_p384(x: &[u8], y: &[u8]) -> bool {
     let (x, y) = (BigUint::from_bytes_be(x), BigUint::from_bytes_be(y));
-    let (p, b) = (
-        BigUint::from_bytes_be(&P384_P),
-        BigUint::from_bytes_be(&P384_B),
-    );
+    let (p, b) = (BigUint::from_bytes_be(&P384_P), BigUint::from_bytes_be(&P384_B));
     // y^2 + 3x = x^3 + b
     let left = (&y * &y + &x * 3_u8) % &p;
     let right = (&x * &x * &x + b) % &p;
@@ -149,10 +121,7 @@ fn is_on_p384(x: &[u8], y: &[u8]) -> bool {
 /// RFC 5480 section 2.
 fn ec_spki(curve: &ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
     SubjectPublicKeyInfoRef {
-        algorithm: AlgorithmIdentifierRef {
-            oid: EC_PUBLIC_KEY,
-            parameters: Some(AnyRef::from(curve)),
-        },
+        algorithm: AlgorithmIdentifierRef { oid: EC_PUBLIC_KEY, parameters: Some(AnyRef::from(curve)) },
         subject_public_key: BitStringRef::from_bytes(point)?,
     }
     .to_der()

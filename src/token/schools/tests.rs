@@ -2,23 +2,17 @@ use super::Schools;
 use crate::config::ListFormat;
 
 fn schools(list: &[&str], format: ListFormat) -> Schools {
-    Schools::new(
-        list.iter().map(|&school| school.to_owned()).collect(),
-        format,
-    )
+    Schools::new(list.iter().map(|&school| school.to_owned()).collect(), format)
 }
 
 #[test]
 fn header_keeps_the_order_of_the_token() {
-    for (list, comma, json) in [
-        (&[][..], "", "[]"),
-        (&["a"], "a", r#"["a"]"#),
-        (&["b", "a", "c"], "b,a,c", r#"["b","a","c"]"#),
-    ] {
+    for (list, comma, json) in
+        [(&[][..], "", "[]"), (&["a"], "a", r#"["a"]"#), (&["b", "a", "c"], "b,a,c", r#"["b","a","c"]"#)]
+    {
         assert_eq!(schools(list, ListFormat::Comma).header(), comma.as_bytes());
         assert_eq!(schools(list, ListFormat::Json).header(), json.as_bytes());
-        let parsed: Vec<String> =
-            serde_json::from_slice(schools(list, ListFormat::Json).header()).unwrap();
+        let parsed: Vec<String> = serde_json::from_slice(schools(list, ListFormat::Json).header()).unwrap();
         assert_eq!(parsed, list);
     }
 }
@@ -29,15 +23,7 @@ fn membership_is_exact() {
     for school in ["oakwood-primary", "a", "b"] {
         assert!(set.contains(school), "{school}");
     }
-    for school in [
-        "",
-        "oakwood",
-        "oakwood-primary2",
-        "Oakwood-primary",
-        "a,b",
-        "*",
-        "c",
-    ] {
+    for school in ["", "oakwood", "oakwood-primary2", "Oakwood-primary", "a,b", "*", "c"] {
         assert!(!set.contains(school), "{school}");
     }
     assert!(!schools(&[], ListFormat::Comma).contains(""));

@@ -10,7 +10,8 @@ const P256_N: [u8; 32] = *b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff
 \xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51";
 
 /// Order of P-384 (FIPS 186-5).
-const P384_N: [u8; 48] = *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
+const P384_N: [u8; 48] =
+    *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
 \xc7\x63\x4d\x81\xf4\x37\x2d\xdf\x58\x1a\x0d\xb2\x48\xb0\xa7\x7a\xec\xec\x19\x6a\xcc\xc5\x29\x73";
 
 /// A curve whose signatures are checked before anyone verifies them.
@@ -32,9 +33,7 @@ impl Curve {
     pub(super) fn signature_der(self, raw: &[u8]) -> Option<Vec<u8>> {
         let order = self.order();
         let (r, s) = raw.split_at_checked(order.len())?;
-        let in_range = |number: &[u8]| {
-            number.len() == order.len() && number < order && number.iter().any(|&b| b != 0)
-        };
+        let in_range = |number: &[u8]| number.len() == order.len() && number < order && number.iter().any(|&b| b != 0);
         if !in_range(r) || !in_range(s) {
             return None;
         }

@@ -21,24 +21,17 @@ fn accepts(keys: &KeySet, alg: Alg, message: &[u8], signature: &[u8]) -> bool {
 }
 
 fn single(alg: Alg) -> KeySet {
-    let jwk = format!(
-        r#"{{"keys":[{{"alg":"{}",{}}}]}}"#,
-        alg.name(),
-        jwk_members(alg)
-    );
+    let jwk = format!(r#"{{"keys":[{{"alg":"{}",{}}}]}}"#, alg.name(), jwk_members(alg));
     KeySet::from_jwks(jwk.as_bytes(), Origin::Inline).unwrap()
 }
 
 #[test]
 fn examples_of_the_rfcs_verify() {
-    const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    const PAYLOAD: &str =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     for (alg, header, signature) in [
         // RFC 7515 A.1
-        (
-            Alg::Hs256,
-            "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9",
-            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-        ),
+        (Alg::Hs256, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
         // RFC 7515 A.2
         (
             Alg::Rs256,
@@ -60,14 +53,8 @@ fn examples_of_the_rfcs_verify() {
     }
     // RFC 8037 A.4; its payload is no JSON, so only the signature counts.
     let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
-    let signature =
-        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-    assert!(accepts(
-        &single(Alg::EdDsa),
-        Alg::EdDsa,
-        message,
-        &unb64(signature)
-    ));
+    let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    assert!(accepts(&single(Alg::EdDsa), Alg::EdDsa, message, &unb64(signature)));
 }
 
 #[test]
@@ -75,18 +62,10 @@ fn signed_token_verifies_and_another_payload_does_not() {
     let keys = all_keys();
     for alg in ALGS {
         let text = token(alg, PAYLOAD);
-        assert_eq!(
-            verify_compact(&keys, text.as_bytes(), &RustHost).unwrap()["exp"],
-            1_780_821_709,
-            "{alg:?}"
-        );
+        assert_eq!(verify_compact(&keys, text.as_bytes(), &RustHost).unwrap()["exp"], 1_780_821_709, "{alg:?}");
         let [h, _, s] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
         let forged = format!("{h}.{}.{s}", b64(PAYLOAD.replace("1780", "9780")));
-        assert_eq!(
-            verify_compact(&keys, forged.as_bytes(), &RustHost).unwrap_err(),
-            TokenError::Signature,
-            "{alg:?}"
-        );
+        assert_eq!(verify_compact(&keys, forged.as_bytes(), &RustHost).unwrap_err(), TokenError::Signature, "{alg:?}");
     }
 }
 
@@ -109,21 +88,10 @@ fn answer_of_the_host_is_final() {
     }
     let keys = all_keys();
     for alg in ALGS {
-        let is_asked = matches!(
-            alg,
-            Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Es256 | Alg::Es384
-        );
+        let is_asked = matches!(alg, Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Es256 | Alg::Es384);
         let text = token(alg, PAYLOAD);
-        assert_eq!(
-            verify_compact(&keys, text.as_bytes(), &Says(Some(false))).is_ok(),
-            !is_asked,
-            "{alg:?}"
-        );
-        assert_eq!(
-            verify_compact(&keys, text.as_bytes(), &Says(None)).is_ok(),
-            alg != Alg::Es384,
-            "{alg:?}"
-        );
+        assert_eq!(verify_compact(&keys, text.as_bytes(), &Says(Some(false))).is_ok(), !is_asked, "{alg:?}");
+        assert_eq!(verify_compact(&keys, text.as_bytes(), &Says(None)).is_ok(), alg != Alg::Es384, "{alg:?}");
     }
 }
 
@@ -140,11 +108,7 @@ fn every_flipped_bit_of_a_signature_is_refused() {
             signature[bit / 8] ^= 1 << (bit % 8);
             // Unoptimized curves are slow: one way each, in turns, as both must agree anyway.
             let is_native = alg == Alg::Es384 || bit % 2 == 0;
-            let is_accepted = if is_native {
-                native(&signature)
-            } else {
-                own(&signature)
-            };
+            let is_accepted = if is_native { native(&signature) } else { own(&signature) };
             assert!(!is_accepted, "{alg:?} bit {bit}");
             signature[bit / 8] ^= 1 << (bit % 8);
         }
@@ -162,24 +126,12 @@ fn every_truncation_and_extension_of_a_signature_is_refused() {
     for alg in ALGS {
         let signature = sign(alg, b"message");
         for len in 0..signature.len() {
-            assert!(
-                !accepts(&keys, alg, b"message", &signature[..len]),
-                "{alg:?} {len}"
-            );
-            assert!(
-                !accepts(&keys, alg, b"message", &signature[signature.len() - len..]),
-                "{alg:?} {len}"
-            );
+            assert!(!accepts(&keys, alg, b"message", &signature[..len]), "{alg:?} {len}");
+            assert!(!accepts(&keys, alg, b"message", &signature[signature.len() - len..]), "{alg:?} {len}");
         }
         for extra in [&[0][..], &[0, 0], &[1], &[0; 256]] {
-            assert!(
-                !accepts(&keys, alg, b"message", &[&signature, extra].concat()),
-                "{alg:?}"
-            );
-            assert!(
-                !accepts(&keys, alg, b"message", &[extra, &signature].concat()),
-                "{alg:?}"
-            );
+            assert!(!accepts(&keys, alg, b"message", &[&signature, extra].concat()), "{alg:?}");
+            assert!(!accepts(&keys, alg, b"message", &[extra, &signature].concat()), "{alg:?}");
         }
     }
 }
@@ -190,11 +142,7 @@ fn signature_of_one_algorithm_is_none_of_another() {
     for signed in ALGS {
         let signature = sign(signed, b"message");
         for alg in ALGS {
-            assert_eq!(
-                accepts(&keys, alg, b"message", &signature),
-                alg == signed,
-                "{signed:?} {alg:?}"
-            );
+            assert_eq!(accepts(&keys, alg, b"message", &signature), alg == signed, "{signed:?} {alg:?}");
         }
     }
 }
@@ -202,16 +150,8 @@ fn signature_of_one_algorithm_is_none_of_another() {
 #[test]
 fn dates_with_fractions_verify() {
     let keys = all_keys();
-    for payload in [
-        r#"{"exp":1780821709.5,"nbf":0.25,"iat":1e9}"#,
-        r#"{"exp":0}"#,
-        r#"{"exp":253402300799.9}"#,
-        "{}",
-    ] {
-        assert!(
-            verify_compact(&keys, token(Alg::Hs256, payload).as_bytes(), &NoHost).is_ok(),
-            "{payload}"
-        );
+    for payload in [r#"{"exp":1780821709.5,"nbf":0.25,"iat":1e9}"#, r#"{"exp":0}"#, r#"{"exp":253402300799.9}"#, "{}"] {
+        assert!(verify_compact(&keys, token(Alg::Hs256, payload).as_bytes(), &NoHost).is_ok(), "{payload}");
     }
 }
 

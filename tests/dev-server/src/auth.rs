@@ -86,19 +86,13 @@ pub(crate) fn router(server: Arc<AuthServer>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/applications", post(applications::register))
-        .route(
-            "/applications/{client_id}",
-            get(applications::show).patch(applications::change),
-        )
+        .route("/applications/{client_id}", get(applications::show).patch(applications::change))
         .route("/oauth/token", post(oauth::token))
         .route("/.well-known/jwks.json", get(jwks::show))
         .route("/dev/rotate-keys", post(dev::rotate_keys))
         .route("/dev/tokens", post(dev::mint_token))
         .route("/dev/jwks-fault", post(jwks::set_fault))
         .route("/dev/stats", get(dev::stats))
-        .route(
-            "/dev/requests",
-            get(dev::requests).delete(dev::forget_requests),
-        )
+        .route("/dev/requests", get(dev::requests).delete(dev::forget_requests))
         .with_state(server)
 }

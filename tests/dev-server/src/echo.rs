@@ -31,17 +31,12 @@ struct Echo {
 }
 
 pub(crate) fn router() -> Router {
-    Router::new()
-        .route("/echo", any(echo))
-        .route("/echo/", any(echo))
-        .route("/echo/{*rest}", any(echo))
+    Router::new().route("/echo", any(echo)).route("/echo/", any(echo)).route("/echo/{*rest}", any(echo))
 }
 
 async fn echo(request: Request) -> Result<Json<Echo>, Problem> {
     let (parts, body) = request.into_parts();
-    let seen = read(body)
-        .await
-        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body ended early"))?;
+    let seen = read(body).await.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body ended early"))?;
     let mut body_sha256 = String::new();
     for byte in seen.hash.finalize() {
         // Writing to a string does not fail.
@@ -69,9 +64,7 @@ async fn read(mut body: Body) -> Result<Seen, axum::Error> {
         let frame = frame?;
         if let Some(data) = frame.data_ref() {
             seen.hash.update(data);
-            seen.length = seen
-                .length
-                .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+            seen.length = seen.length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
         } else if let Ok(trailers) = frame.into_trailers() {
             seen.trailers = Some(trailers);
         }

@@ -89,12 +89,7 @@ impl SigningKey {
         let kid = public.thumbprint(ThumbprintHash::SHA256);
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
-        Ok(Self {
-            alg,
-            kid,
-            private,
-            public,
-        })
+        Ok(Self { alg, kid, private, public })
     }
 }
 
@@ -121,10 +116,7 @@ pub(crate) struct KeySet {
 
 impl KeySet {
     pub(crate) fn new(signing: SigningKey) -> Self {
-        Self {
-            signing,
-            retired: Vec::new(),
-        }
+        Self { signing, retired: Vec::new() }
     }
 
     pub(crate) fn signing(&self) -> &SigningKey {
@@ -141,10 +133,7 @@ impl KeySet {
 
     /// The public keys, the signing one first.
     pub(crate) fn jwks(&self) -> JwkSet {
-        let keys = std::iter::once(&self.signing.public)
-            .chain(&self.retired)
-            .cloned()
-            .collect();
+        let keys = std::iter::once(&self.signing.public).chain(&self.retired).cloned().collect();
         JwkSet { keys }
     }
 }

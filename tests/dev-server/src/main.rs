@@ -18,9 +18,7 @@ mod stats;
 mod tests;
 mod token;
 
-use std::{
-    error::Error, fs, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{error::Error, fs, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::Router;
 use clap::Parser;
@@ -85,8 +83,7 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let dataset = match &args.data {
         Some(path) => {
-            let text = fs::read_to_string(path)
-                .map_err(|error| format!("`{}`: {error}", path.display()))?;
+            let text = fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
             Dataset::parse(&text)?
         }
         None => Dataset::built_in()?,
@@ -101,10 +98,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let server = AuthServer::new(settings, SigningKey::first(args.alg)?, Arc::clone(&record));
 
     // The handlers stand before the ready line, so that a signal sent on seeing it is not lost.
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let auth_listener = TcpListener::bind(&args.auth_addr).await?;
     let api_listener = TcpListener::bind(&args.api_addr).await?;
     announce(&auth_listener, &api_listener)?;
@@ -136,8 +130,5 @@ fn api_router(dataset: Dataset, record: Arc<Record>) -> Router {
     Router::new()
         .merge(stats::router(dataset))
         .merge(echo::router())
-        .layer(axum::middleware::from_fn_with_state(
-            record,
-            record::observe,
-        ))
+        .layer(axum::middleware::from_fn_with_state(record, record::observe))
 }

@@ -13,8 +13,7 @@ use axum::{
 use serde_json::json;
 
 /// What clients of the authorization server authenticate with (RFC 7617).
-pub(crate) const BASIC_CHALLENGE: HeaderValue =
-    HeaderValue::from_static("Basic realm=\"dev-server\"");
+pub(crate) const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"dev-server\"");
 
 /// One refusal: a status and what the caller may know about it.
 #[derive(Debug)]
@@ -25,10 +24,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-        }
+        Self { status, detail: detail.into() }
     }
 }
 
@@ -43,9 +39,7 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status, Json(body)).into_response();
         let content_type = HeaderValue::from_static("application/problem+json");
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     }
 }

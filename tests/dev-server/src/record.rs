@@ -47,11 +47,7 @@ impl Head {
     pub(crate) fn of(parts: &Parts) -> Self {
         Self {
             method: parts.method.to_string(),
-            path: parts
-                .uri
-                .path_and_query()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            path: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             http_version: format!("{:?}", parts.version),
             authority: parts.uri.authority().map(ToString::to_string),
             headers: header_pairs(&parts.headers),
@@ -62,10 +58,7 @@ impl Head {
 /// Every header line, values byte by byte as Latin-1, so that nothing is lost.
 pub(crate) fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();
-    headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
-        .collect()
+    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
 }
 
 impl Record {
@@ -93,11 +86,7 @@ impl Record {
 }
 
 /// The middleware around every route of the data APIs.
-pub(crate) async fn observe(
-    State(record): State<Arc<Record>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn observe(State(record): State<Arc<Record>>, request: Request, next: Next) -> Response {
     if request.uri().path() == "/healthz" {
         return next.run(request).await;
     }
@@ -121,10 +110,7 @@ impl LogLine {
         Self {
             request_id: request_id(&parts.headers),
             method: parts.method.to_string(),
-            route: parts
-                .extensions
-                .get()
-                .map(|path: &MatchedPath| path.as_str().to_owned()),
+            route: parts.extensions.get().map(|path: &MatchedPath| path.as_str().to_owned()),
         }
     }
 
@@ -144,12 +130,5 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    Some(
-        value
-            .to_str()
-            .ok()?
-            .chars()
-            .take(REQUEST_ID_CHARS_MAX)
-            .collect(),
-    )
+    Some(value.to_str().ok()?.chars().take(REQUEST_ID_CHARS_MAX).collect())
 }

@@ -20,11 +20,7 @@ impl SchoolId {
     pub(crate) fn parse(id: &str) -> Result<Self, SchoolIdError> {
         let fits = (1..=ID_BYTES_MAX).contains(&id.len());
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        if fits && id.bytes().all(known) {
-            Ok(Self(id.to_owned()))
-        } else {
-            Err(SchoolIdError)
-        }
+        if fits && id.bytes().all(known) { Ok(Self(id.to_owned())) } else { Err(SchoolIdError) }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -46,10 +42,7 @@ pub(crate) struct SchoolIdError;
 
 impl fmt::Display for SchoolIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "no school id (expected 1 to {ID_BYTES_MAX} letters, digits, `-`, `_` or `.`)"
-        )
+        write!(f, "no school id (expected 1 to {ID_BYTES_MAX} letters, digits, `-`, `_` or `.`)")
     }
 }
 

@@ -24,11 +24,7 @@ const HEADERS_MAX: usize = 2000;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stopped` is true or its sender is gone, then lets open requests finish.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().max_headers(HEADERS_MAX);
     builder.http2().max_header_list_size(HEAD_BYTES_MAX);
@@ -39,9 +35,7 @@ pub(crate) async fn serve(
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = open.watch(connection);
         tokio::spawn(async move {
             // A connection that breaks is the business of the peer.

@@ -30,10 +30,7 @@ pub(crate) fn router(dataset: Dataset) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/stats/v1/schools", get(schools))
-        .route(
-            "/stats/v1/schools/{school_id}/attendance",
-            get(school_attendance),
-        )
+        .route("/stats/v1/schools/{school_id}/attendance", get(school_attendance))
         .route("/stats/v1/attendance/summary", get(summary))
         .route("/stats/v1/attendance/records", get(records))
         .route("/stats/v1/broken", get(broken))
@@ -79,12 +76,9 @@ async fn summary(
     let Query(query) = query?;
     let rows: Vec<Value> = match query.school_id {
         Some(id) => vec![approved_school(&data, &approved, &id)?.summary()],
-        None => data
-            .schools
-            .iter()
-            .filter(|school| approved.contains(school.id.as_str()))
-            .map(School::summary)
-            .collect(),
+        None => {
+            data.schools.iter().filter(|school| approved.contains(school.id.as_str())).map(School::summary).collect()
+        }
     };
     Ok(Json(json!({"schools": rows})))
 }
@@ -113,23 +107,10 @@ async fn broken() -> Problem {
 }
 
 /// The school, if the caller may see it. Whether a school exists is known only within the scope.
-fn approved_school<'a>(
-    data: &'a Dataset,
-    approved: &ApprovedSchools,
-    school_id: &str,
-) -> Result<&'a School, Problem> {
+fn approved_school<'a>(data: &'a Dataset, approved: &ApprovedSchools, school_id: &str) -> Result<&'a School, Problem> {
     if !approved.contains(school_id) {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "the school is not on the approved list",
-        ));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "the school is not on the approved list"));
     }
-    let school = data
-        .schools
-        .iter()
-        .find(|school| school.id.as_str() == school_id);
-    school.ok_or(Problem::new(
-        StatusCode::NOT_FOUND,
-        "no data for this school",
-    ))
+    let school = data.schools.iter().find(|school| school.id.as_str() == school_id);
+    school.ok_or(Problem::new(StatusCode::NOT_FOUND, "no data for this school"))
 }

@@ -49,23 +49,11 @@ impl Stack {
         let (stop, stopped) = watch::channel(false);
         let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let clients = (
-            Client::to(auth.local_addr().unwrap()),
-            Client::to(api.local_addr().unwrap()),
-        );
-        tokio::spawn(serve(
-            auth,
-            crate::auth::router(Arc::clone(&server)),
-            stopped.clone(),
-        ));
+        let clients = (Client::to(auth.local_addr().unwrap()), Client::to(api.local_addr().unwrap()));
+        tokio::spawn(serve(auth, crate::auth::router(Arc::clone(&server)), stopped.clone()));
         let dataset = Dataset::built_in().unwrap();
         tokio::spawn(serve(api, crate::api_router(dataset, record), stopped));
-        Self {
-            auth: clients.0,
-            api: clients.1,
-            server,
-            _stop: stop,
-        }
+        Self { auth: clients.0, api: clients.1, server, _stop: stop }
     }
 
     /// Registers an application for two schools and returns its id and its secret.
@@ -108,10 +96,5 @@ fn basic(id: &str, secret: &str) -> String {
 }
 
 fn names(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
+    value.as_object().unwrap().keys().map(String::as_str).collect()
 }

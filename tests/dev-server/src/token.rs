@@ -69,12 +69,7 @@ pub(crate) fn mint(signing: &SigningKey, request: &Mint) -> Result<String, JwtEr
     Ok(format!("{input}.{signature}"))
 }
 
-fn sign(
-    signing: &SigningKey,
-    alg: &str,
-    key: Option<&str>,
-    input: &[u8],
-) -> Result<String, JwtError> {
+fn sign(signing: &SigningKey, alg: &str, key: Option<&str>, input: &[u8]) -> Result<String, JwtError> {
     let algorithm = Algorithm::from_str(alg)?;
     let Some(key) = key.map(str::as_bytes) else {
         return crypto::sign(input, &signing.private, algorithm);
@@ -89,11 +84,7 @@ fn sign(
 }
 
 fn header(alg: &str, kid: &str) -> Map<String, Value> {
-    Map::from_iter([
-        ("alg".to_owned(), json!(alg)),
-        ("kid".to_owned(), json!(kid)),
-        ("typ".to_owned(), json!("JWT")),
-    ])
+    Map::from_iter([("alg".to_owned(), json!(alg)), ("kid".to_owned(), json!(kid)), ("typ".to_owned(), json!("JWT"))])
 }
 
 fn signing_input(header: &Map<String, Value>, payload: &str) -> Result<String, JwtError> {

@@ -21,16 +21,11 @@ impl Drop for Server {
 
 #[test]
 fn ready_line_names_both_listeners_and_sigterm_ends_cleanly() {
-    let child = Command::new(env!("CARGO_BIN_EXE_dev-server"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child =
+        Command::new(env!("CARGO_BIN_EXE_dev-server")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut server = Server(child);
     let mut line = String::new();
-    BufReader::new(server.0.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
     assert!(get(&ready["auth"], "/.well-known/jwks.json", "").contains("\"RS256\""));
     let head = "X-Request-Id: r-1\r\nX-Claim-Schools: oakwood-primary\r\n";
@@ -38,22 +33,10 @@ fn ready_line_names_both_listeners_and_sigterm_ends_cleanly() {
     assert!(get(&ready["api"], path, head).starts_with("HTTP/1.1 200"));
 
     let id = server.0.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(server.0.wait().unwrap().success());
     let mut log = String::new();
-    server
-        .0
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     let line: Value = serde_json::from_str(&log).unwrap();
     // The template of the route: neither the school nor the query.
     let route = "/stats/v1/schools/{school_id}/attendance";
@@ -64,11 +47,7 @@ fn ready_line_names_both_listeners_and_sigterm_ends_cleanly() {
 
 fn get(address: &Value, path: &str, head: &str) -> String {
     let mut stream = TcpStream::connect(address.as_str().unwrap()).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -17,37 +17,16 @@ fn rsa_numbers_are_checked() {
     }
     // Too short, too long, not whole bytes.
     for bits in [512, 1024, 2040, 2047, 2049, 4104, 8192, 16384] {
-        skipped(
-            &jwk(&modulus(bits, 0xff), &[1, 0, 1]),
-            SkipReason::RsaModulus { bits },
-        );
+        skipped(&jwk(&modulus(bits, 0xff), &[1, 0, 1]), SkipReason::RsaModulus { bits });
     }
-    skipped(
-        &jwk(&modulus(2048, 0xfe), &[1, 0, 1]),
-        SkipReason::RsaModulus { bits: 2048 },
-    );
-    skipped(
-        &jwk(&[0; 256], &[1, 0, 1]),
-        SkipReason::RsaModulus { bits: 0 },
-    );
+    skipped(&jwk(&modulus(2048, 0xfe), &[1, 0, 1]), SkipReason::RsaModulus { bits: 2048 });
+    skipped(&jwk(&[0; 256], &[1, 0, 1]), SkipReason::RsaModulus { bits: 0 });
     skipped(&jwk(&[], &[1, 0, 1]), SkipReason::RsaModulus { bits: 0 });
     // Leading zeros do not make a short modulus long.
     let padded = [&[0; 128], modulus(1024, 0xff).as_slice()].concat();
-    skipped(
-        &jwk(&padded, &[1, 0, 1]),
-        SkipReason::RsaModulus { bits: 1024 },
-    );
+    skipped(&jwk(&padded, &[1, 0, 1]), SkipReason::RsaModulus { bits: 1024 });
     let n = unb64(RSA_N);
-    for e in [
-        &[][..],
-        &[0],
-        &[1],
-        &[0, 1],
-        &[2],
-        &[1, 0, 0],
-        &[2, 0, 0, 0, 1],
-        &[0xff; 256],
-    ] {
+    for e in [&[][..], &[0], &[1], &[0, 1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1], &[0xff; 256]] {
         skipped(&jwk(&n, e), SkipReason::RsaExponent);
     }
     for e in [&[3][..], &[17], &[0, 1, 0, 1]] {
@@ -58,11 +37,7 @@ fn rsa_numbers_are_checked() {
 #[test]
 fn points_are_on_their_curve() {
     let ec = |curve: &str, x: &[u8], y: &[u8]| {
-        format!(
-            r#"{{"kty":"EC","crv":"{curve}","x":"{}","y":"{}"}}"#,
-            b64(x),
-            b64(y)
-        )
+        format!(r#"{{"kty":"EC","crv":"{curve}","x":"{}","y":"{}"}}"#, b64(x), b64(y))
     };
     let (x, mut y) = (unb64(P256_X), unb64(P256_Y));
     alg_of(&ec("P-256", &x, &y), Alg::Es256);
@@ -71,10 +46,7 @@ fn points_are_on_their_curve() {
     skipped(&ec("P-256", &[0; 32], &[0; 32]), SkipReason::Point);
     skipped(&ec("P-256", &[0xff; 32], &[0xff; 32]), SkipReason::Point);
     skipped(&ec("P-256", &x[1..], &y), SkipReason::Malformed("x"));
-    skipped(
-        &ec("P-256", &x, &[&y[..], &[0]].concat()),
-        SkipReason::Malformed("y"),
-    );
+    skipped(&ec("P-256", &x, &[&y[..], &[0]].concat()), SkipReason::Malformed("y"));
     skipped(&ec("P-384", &x, &y), SkipReason::Malformed("x"));
     skipped(&ec("P-521", &x, &y), SkipReason::Unsupported);
     skipped(&ec("secp256k1", &x, &y), SkipReason::Unsupported);
@@ -90,8 +62,7 @@ fn points_are_on_their_curve() {
 
 #[test]
 fn ed25519_points_of_small_order_are_refused() {
-    let okp =
-        |curve: &str, x: &[u8]| format!(r#"{{"kty":"OKP","crv":"{curve}","x":"{}"}}"#, b64(x));
+    let okp = |curve: &str, x: &[u8]| format!(r#"{{"kty":"OKP","crv":"{curve}","x":"{}"}}"#, b64(x));
     alg_of(&okp("Ed25519", &unb64(ED25519_X)), Alg::EdDsa);
     let mut identity = [0; 32];
     identity[0] = 1;

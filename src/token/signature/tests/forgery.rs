@@ -33,17 +33,11 @@ fn public_key_is_no_secret() {
 #[test]
 fn embedded_key_is_not_used() {
     // Signed with the very key that the header brings along; the set has another one.
-    let other = format!(
-        r#"{{"keys":[{{"kty":"oct","alg":"HS256","k":"{}"}}]}}"#,
-        b64([9; 32])
-    );
+    let other = format!(r#"{{"keys":[{{"kty":"oct","alg":"HS256","k":"{}"}}]}}"#, b64([9; 32]));
     let keys = KeySet::from_jwks(other.as_bytes(), Origin::Inline).unwrap();
     let header = format!(r#"{{"alg":"HS256","jwk":{{"kty":"oct","k":"{OCT_K}"}}}}"#);
     let text = token_with_header(Alg::Hs256, &header, PAYLOAD);
-    assert_eq!(
-        verify_compact(&keys, text.as_bytes(), &RustHost).unwrap_err(),
-        TokenError::Signature
-    );
+    assert_eq!(verify_compact(&keys, text.as_bytes(), &RustHost).unwrap_err(), TokenError::Signature);
     assert!(verify_compact(&single(Alg::Hs256), text.as_bytes(), &RustHost).is_ok());
 }
 
@@ -57,25 +51,13 @@ fn ecdsa_numbers_out_of_range_are_refused() {
         let number = |last: u8| [&vec![0; n.len() - 1][..], &[last]].concat();
         let mut below_n = n.clone();
         *below_n.last_mut().unwrap() -= 1;
-        for bad in [
-            number(0),
-            number(1),
-            below_n,
-            n.clone(),
-            vec![0xff; n.len()],
-        ] {
-            for pair in [
-                [&bad, s].concat(),
-                [r, &bad].concat(),
-                [&bad[..], &bad].concat(),
-            ] {
+        for bad in [number(0), number(1), below_n, n.clone(), vec![0xff; n.len()]] {
+            for pair in [[&bad, s].concat(), [r, &bad].concat(), [&bad[..], &bad].concat()] {
                 assert!(!accepts(&keys, alg, b"message", &pair), "{alg:?} {pair:?}");
             }
         }
     }
-    let der = p256::ecdsa::Signature::from_slice(&sign(Alg::Es256, b"message"))
-        .unwrap()
-        .to_der();
+    let der = p256::ecdsa::Signature::from_slice(&sign(Alg::Es256, b"message")).unwrap().to_der();
     assert!(!accepts(&keys, Alg::Es256, b"message", der.as_bytes()));
 }
 
@@ -91,9 +73,7 @@ fn high_s_is_valid() {
 /// The raw private operation on an encoded message.
 fn rsa_raw(encoded: &[u8]) -> Vec<u8> {
     let key = rsa_key();
-    let number = BigUint::from_bytes_be(encoded)
-        .modpow(key.d(), key.n())
-        .to_bytes_be();
+    let number = BigUint::from_bytes_be(encoded).modpow(key.d(), key.n()).to_bytes_be();
     [&vec![0; 256 - number.len()][..], &number].concat()
 }
 
@@ -111,12 +91,7 @@ fn rsa_numbers_out_of_range_are_refused() {
         assert_eq!(above.len(), 256);
         assert!(accepts(&keys, alg, &message, &signature));
         assert!(!accepts(&keys, alg, &message, &above), "{alg:?}");
-        for bad in [
-            vec![0; 256],
-            n.to_bytes_be(),
-            vec![0xff; 256],
-            [&[0; 255][..], &[1]].concat(),
-        ] {
+        for bad in [vec![0; 256], n.to_bytes_be(), vec![0xff; 256], [&[0; 255][..], &[1]].concat()] {
             assert!(!accepts(&keys, alg, &message, &bad), "{alg:?}");
         }
     }
@@ -126,50 +101,27 @@ fn rsa_numbers_out_of_range_are_refused() {
 fn variants_of_pkcs1_padding_are_refused() {
     let keys = all_keys();
     let digest = Sha256::digest(b"message");
-    let info = [
-        &[
-            0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20,
-        ][..],
-        &digest,
-    ]
-    .concat();
-    let no_null = [
-        &[
-            0x30, 0x2f, 0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 4, 0x20,
-        ][..],
-        &digest,
-    ]
-    .concat();
+    let info =
+        [&[0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20][..], &digest].concat();
+    let no_null =
+        [&[0x30, 0x2f, 0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 4, 0x20][..], &digest].concat();
     let encode = |start: &[u8], fill: u8, info: &[u8], end: &[u8]| {
         let fill = vec![fill; 256 - start.len() - info.len() - end.len() - 1];
         [start, &fill, &[0], info, end].concat()
     };
     let good = encode(&[0, 1], 0xff, &info, &[]);
     assert!(accepts(&keys, Alg::Rs256, b"message", &rsa_raw(&good)));
-    let short = [
-        &[0, 1][..],
-        &[0xff; 8],
-        &[0],
-        &info,
-        &vec![0xaa; 256 - 11 - info.len()],
-    ]
-    .concat();
+    let short = [&[0, 1][..], &[0xff; 8], &[0], &info, &vec![0xaa; 256 - 11 - info.len()]].concat();
     for (what, encoded) in [
         ("block type 2", encode(&[0, 2], 0xff, &info, &[])),
         ("block type 0", encode(&[0, 0], 0, &info, &[])),
         ("other fill", encode(&[0, 1], 0xfe, &info, &[])),
-        (
-            "garbage after the digest",
-            encode(&[0, 1], 0xff, &info, &[1, 2, 3]),
-        ),
+        ("garbage after the digest", encode(&[0, 1], 0xff, &info, &[1, 2, 3])),
         ("short fill and garbage", short),
         ("no parameters", encode(&[0, 1], 0xff, &no_null, &[])),
         ("bare digest", encode(&[0, 1], 0xff, &digest, &[])),
     ] {
-        assert!(
-            !accepts(&keys, Alg::Rs256, b"message", &rsa_raw(&encoded)),
-            "{what}"
-        );
+        assert!(!accepts(&keys, Alg::Rs256, b"message", &rsa_raw(&encoded)), "{what}");
     }
 }
 
@@ -193,38 +145,14 @@ fn pss<M: sha2::Digest>(message: &[u8], salt_len: usize) -> Vec<u8> {
 #[test]
 fn other_salts_and_masks_of_pss_are_refused() {
     let keys = all_keys();
-    assert!(accepts(
-        &keys,
-        Alg::Ps256,
-        b"message",
-        &pss::<Sha256>(b"message", 32)
-    ));
+    assert!(accepts(&keys, Alg::Ps256, b"message", &pss::<Sha256>(b"message", 32)));
     for salt_len in [0, 20, 31, 33, 64, 222] {
-        assert!(
-            !accepts(
-                &keys,
-                Alg::Ps256,
-                b"message",
-                &pss::<Sha256>(b"message", salt_len)
-            ),
-            "{salt_len}"
-        );
+        assert!(!accepts(&keys, Alg::Ps256, b"message", &pss::<Sha256>(b"message", salt_len)), "{salt_len}");
     }
-    assert!(!accepts(
-        &keys,
-        Alg::Ps256,
-        b"message",
-        &pss::<Sha512>(b"message", 32)
-    ));
+    assert!(!accepts(&keys, Alg::Ps256, b"message", &pss::<Sha512>(b"message", 32)));
     let key = rsa_key();
     let digest = Sha256::digest(b"message");
-    let other = key
-        .sign_with_rng(
-            &mut rand::thread_rng(),
-            Pss::new_with_salt::<Sha256>(20),
-            &digest,
-        )
-        .unwrap();
+    let other = key.sign_with_rng(&mut rand::thread_rng(), Pss::new_with_salt::<Sha256>(20), &digest).unwrap();
     assert!(!accepts(&keys, Alg::Ps256, b"message", &other));
 }
 
@@ -234,32 +162,16 @@ fn ed25519_is_strict() {
     let signature = sign(Alg::EdDsa, b"message");
     // S + L verifies where S is not reduced.
     let order = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
-        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
-    let above =
-        (BigUint::from_bytes_le(&signature[32..]) + BigUint::from_bytes_le(&order)).to_bytes_le();
-    assert!(!accepts(
-        &keys,
-        Alg::EdDsa,
-        b"message",
-        &[&signature[..32], &above].concat()
-    ));
+    let above = (BigUint::from_bytes_le(&signature[32..]) + BigUint::from_bytes_le(&order)).to_bytes_le();
+    assert!(!accepts(&keys, Alg::EdDsa, b"message", &[&signature[..32], &above].concat()));
     // R of small order.
     let mut identity = [0; 32];
     identity[0] = 1;
     for r in [[0; 32], identity] {
-        assert!(!accepts(
-            &keys,
-            Alg::EdDsa,
-            b"message",
-            &[&r[..], &signature[32..]].concat()
-        ));
-        assert!(!accepts(
-            &keys,
-            Alg::EdDsa,
-            b"message",
-            &[&r[..], &[0; 32]].concat()
-        ));
+        assert!(!accepts(&keys, Alg::EdDsa, b"message", &[&r[..], &signature[32..]].concat()));
+        assert!(!accepts(&keys, Alg::EdDsa, b"message", &[&r[..], &[0; 32]].concat()));
     }
 }

@@ -65,10 +65,7 @@ impl Credentials {
         }
         let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
         let (client_id, client_secret) = text.split_once(':')?;
-        Some(Self {
-            client_id: client_id.to_owned(),
-            client_secret: client_secret.to_owned(),
-        })
+        Some(Self { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() })
     }
 }
 
@@ -80,18 +77,12 @@ impl Registry {
     /// The application whose credentials these are.
     pub(crate) fn authenticate(&mut self, credentials: &Credentials) -> Option<&mut Application> {
         let application = self.0.get_mut(&credentials.client_id)?;
-        application
-            .secret
-            .matches(&credentials.client_secret)
-            .then_some(application)
+        application.secret.matches(&credentials.client_secret).then_some(application)
     }
 
     #[cfg(test)]
     pub(super) fn kept_secrets(&self) -> Vec<Vec<u8>> {
-        self.0
-            .values()
-            .map(|application| application.secret.as_bytes().to_vec())
-            .collect()
+        self.0.values().map(|application| application.secret.as_bytes().to_vec()).collect()
     }
 }
 
@@ -131,22 +122,14 @@ pub(crate) async fn register(
     };
     add_schools(&mut application.schools, registration.schools)?;
 
-    let registered = Registered {
-        application: &application,
-        client_secret: &client_secret,
-    };
+    let registered = Registered { application: &application, client_secret: &client_secret };
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     let response = (StatusCode::CREATED, no_store, Json(registered)).into_response();
     let mut registry = server.applications.lock().await;
     if registry.0.len() >= APPLICATIONS_MAX {
-        return Err(Problem::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "too many applications",
-        ));
+        return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, "too many applications"));
     }
-    registry
-        .0
-        .insert(application.client_id.clone(), application);
+    registry.0.insert(application.client_id.clone(), application);
     Ok(response)
 }
 
@@ -193,11 +176,7 @@ pub(crate) async fn change(
 }
 
 /// The application of the path, if the caller authenticates as it.
-fn owned<'a>(
-    registry: &'a mut Registry,
-    client_id: &str,
-    headers: &HeaderMap,
-) -> Result<&'a mut Application, Problem> {
+fn owned<'a>(registry: &'a mut Registry, client_id: &str, headers: &HeaderMap) -> Result<&'a mut Application, Problem> {
     Credentials::from_basic(headers)
         .filter(|credentials| credentials.client_id == client_id)
         .and_then(|credentials| registry.authenticate(&credentials))
@@ -217,10 +196,7 @@ fn add_schools(schools: &mut Vec<SchoolId>, more: Vec<SchoolId>) -> Result<(), P
         return Err(bad_request("too many schools (expected at most 20000)"));
     }
     let mut known: HashSet<SchoolId> = schools.iter().cloned().collect();
-    schools.extend(
-        more.into_iter()
-            .filter(|school| known.insert(school.clone())),
-    );
+    schools.extend(more.into_iter().filter(|school| known.insert(school.clone())));
     Ok(())
 }
 

@@ -41,10 +41,7 @@ pub(crate) async fn rotate_keys(
         .await
         .ok()
         .and_then(Result::ok)
-        .ok_or(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "no key could be generated",
-        ))?;
+        .ok_or(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no key could be generated"))?;
     let kid = fresh.kid.clone();
     server.keys.write().await.rotate(fresh, request.mode);
     Ok(Json(json!({"kid": kid})))
@@ -58,10 +55,7 @@ pub(crate) async fn mint_token(
     let Json(request) = request?;
     let token = mint(server.keys.read().await.signing(), &request)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    Ok((
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(json!({"access_token": token})),
-    ))
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"access_token": token}))))
 }
 
 /// `GET /dev/stats`

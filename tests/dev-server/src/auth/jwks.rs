@@ -35,10 +35,7 @@ pub(crate) async fn show(State(server): State<Arc<AuthServer>>) -> Response {
     if let Some(delay_ms) = fault.delay_ms {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
-    if let Some(status) = fault
-        .status
-        .and_then(|status| StatusCode::from_u16(status).ok())
-    {
+    if let Some(status) = fault.status.and_then(|status| StatusCode::from_u16(status).ok()) {
         *response.status_mut() = status;
     }
     if let Some(body) = fault.body {
@@ -64,10 +61,7 @@ pub(crate) async fn set_fault(
     let status = fault.as_ref().and_then(|fault| fault.status);
     // 1xx would be no answer at all.
     if status.is_some_and(|status| !(200..=599).contains(&status)) {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "`status` (expected 200 to 599)",
-        ));
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "`status` (expected 200 to 599)"));
     }
     *server.jwks_fault.lock().await = fault;
     Ok(StatusCode::NO_CONTENT)

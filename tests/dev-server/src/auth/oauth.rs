@@ -26,10 +26,7 @@ use crate::{
 };
 
 const GRANT: &str = "client_credentials";
-const NO_STORE: [(header::HeaderName, &str); 2] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::PRAGMA, "no-cache"),
-];
+const NO_STORE: [(header::HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
 
 /// The parameters of a token request; unknown ones are ignored (section 3.2), doubled ones refused.
 #[derive(Deserialize)]
@@ -51,11 +48,7 @@ enum OauthError {
 }
 
 /// `POST /oauth/token`
-pub(crate) async fn token(
-    State(server): State<Arc<AuthServer>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(crate) async fn token(State(server): State<Arc<AuthServer>>, headers: HeaderMap, body: Bytes) -> Response {
     server.token_requests.increment();
     match grant(&server, &headers, &body).await {
         Ok(answer) => (NO_STORE, Json(answer)).into_response(),
@@ -74,9 +67,7 @@ async fn grant(server: &AuthServer, headers: &HeaderMap, body: &[u8]) -> Result<
     let credentials = parameters.credentials(headers)?;
 
     let mut registry = server.applications.lock().await;
-    let application = registry
-        .authenticate(&credentials)
-        .ok_or(OauthError::InvalidClient)?;
+    let application = registry.authenticate(&credentials).ok_or(OauthError::InvalidClient)?;
     let audience = granted_audience(server, audience.as_deref())?;
     let token = issue_for(server, application, audience).await?;
     Ok(json!({
@@ -103,10 +94,7 @@ async fn issue_for(
 }
 
 /// The `aud` of the token: none at all unless the server was told its audience.
-fn granted_audience<'a>(
-    server: &'a AuthServer,
-    requested: Option<&str>,
-) -> Result<Option<&'a str>, OauthError> {
+fn granted_audience<'a>(server: &'a AuthServer, requested: Option<&str>) -> Result<Option<&'a str>, OauthError> {
     match (server.settings.audience.as_deref(), requested) {
         (Some(known), Some(requested)) if known != requested => Err(OauthError::InvalidTarget),
         (Some(known), Some(_)) => Ok(Some(known)),
@@ -116,34 +104,22 @@ fn granted_audience<'a>(
 
 impl Parameters {
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, OauthError> {
-        let content_type = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let media_type = content_type
-            .and_then(|value| value.split(';').next())
-            .unwrap_or("")
-            .trim();
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or("").trim();
         let parsed = match media_type.to_ascii_lowercase().as_str() {
             "application/json" => serde_json::from_slice(body).ok(),
             "application/x-www-form-urlencoded" => serde_urlencoded::from_bytes(body).ok(),
             _ => return Err(OauthError::InvalidRequest("expected a JSON body or a form")),
         };
-        parsed.ok_or(OauthError::InvalidRequest(
-            "malformed, or a parameter is doubled",
-        ))
+        parsed.ok_or(OauthError::InvalidRequest("malformed, or a parameter is doubled"))
     }
 
     fn credentials(self, headers: &HeaderMap) -> Result<Credentials, OauthError> {
         let in_body = self.client_id.zip(self.client_secret);
         let in_header = headers.contains_key(header::AUTHORIZATION);
         match (in_body, in_header) {
-            (Some(_), true) => Err(OauthError::InvalidRequest(
-                "credentials in the header and in the body",
-            )),
-            (Some((client_id, client_secret)), false) => Ok(Credentials {
-                client_id,
-                client_secret,
-            }),
+            (Some(_), true) => Err(OauthError::InvalidRequest("credentials in the header and in the body")),
+            (Some((client_id, client_secret)), false) => Ok(Credentials { client_id, client_secret }),
             (None, true) => Credentials::from_basic(headers).ok_or(OauthError::InvalidClient),
             (None, false) => Err(OauthError::InvalidClient),
         }
@@ -155,26 +131,12 @@ impl OauthError {
     fn parts(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", why),
-            Self::InvalidClient => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "unknown client, or not its secret",
-            ),
-            Self::UnsupportedGrantType => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_grant_type",
-                "expected client_credentials",
-            ),
-            Self::InvalidTarget => (
-                StatusCode::BAD_REQUEST,
-                "invalid_target",
-                "unknown audience",
-            ),
-            Self::ServerError => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                "the token could not be signed",
-            ),
+            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client", "unknown client, or not its secret"),
+            Self::UnsupportedGrantType => {
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "expected client_credentials")
+            }
+            Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target", "unknown audience"),
+            Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the token could not be signed"),
         }
     }
 }
@@ -185,9 +147,7 @@ impl IntoResponse for OauthError {
         let body = Json(json!({"error": code, "error_description": description}));
         let mut response = (status, NO_STORE, body).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, BASIC_CHALLENGE);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC_CHALLENGE);
         }
         response
     }

@@ -63,10 +63,7 @@ mod tests {
     fn only_one_well_formed_list_gives_access() {
         // One school and several.
         check(&["oakwood-primary"], Some(&["oakwood-primary"]));
-        check(
-            &["oakwood-primary,ravenscroft-high"],
-            Some(&["oakwood-primary", "ravenscroft-high"]),
-        );
+        check(&["oakwood-primary,ravenscroft-high"], Some(&["oakwood-primary", "ravenscroft-high"]));
         // An empty list is no school, which differs from no list.
         check(&[""], Some(&[]));
         check(&[], None);

@@ -25,11 +25,7 @@ impl Answer {
     async fn of(response: Response<Incoming>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Self {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        }
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     pub(super) fn json(&self) -> Value {
@@ -52,65 +48,33 @@ impl Client {
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json")];
-        self.send("POST", path, &headers, body.to_string().into_bytes())
-            .await
+        self.send("POST", path, &headers, body.to_string().into_bytes()).await
     }
 
-    pub(super) async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Answer {
+    pub(super) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let stream = TcpStream::connect(self.0).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request = self
-            .request(method, path, headers)
-            .body(Full::new(Bytes::from(body)));
+        let request = self.request(method, path, headers).body(Full::new(Bytes::from(body)));
         Answer::of(sender.send_request(request.unwrap()).await.unwrap()).await
     }
 
     /// Posts an empty body with a trailer to `/echo/` over HTTP/2 and returns the echo.
-    pub(super) async fn echo_http2(
-        &self,
-        headers: &[(&str, &str)],
-        trailer: (&'static str, &'static str),
-    ) -> Value {
+    pub(super) async fn echo_http2(&self, headers: &[(&str, &str)], trailer: (&'static str, &'static str)) -> Value {
         let stream = TcpStream::connect(self.0).await.unwrap();
         let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                .await
-                .unwrap();
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let trailers = HeaderMap::from_iter([(
-            HeaderName::from_static(trailer.0),
-            HeaderValue::from_static(trailer.1),
-        )]);
+        let trailers =
+            HeaderMap::from_iter([(HeaderName::from_static(trailer.0), HeaderValue::from_static(trailer.1))]);
         let body = Empty::<Bytes>::new().with_trailers(std::future::ready(Some(Ok(trailers))));
-        let request = self
-            .request("POST", "/echo/", headers)
-            .body(Box::pin(body))
-            .unwrap();
-        Answer::of(sender.send_request(request).await.unwrap())
-            .await
-            .json()
+        let request = self.request("POST", "/echo/", headers).body(Box::pin(body)).unwrap();
+        Answer::of(sender.send_request(request).await.unwrap()).await.json()
     }
 
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> axum::http::request::Builder {
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> axum::http::request::Builder {
         let uri = format!("http://{}{path}", self.0);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header("host", "api.example.com");
+        let mut request = Request::builder().method(method).uri(uri).header("host", "api.example.com");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
