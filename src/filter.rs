@@ -99,6 +99,12 @@ impl Request {
         matches!(self.stage, Stage::Passed | Stage::Replied)
     }
 
+    /// Closes a request whose last step could not be carried out: nothing of it may pass any more.
+    pub fn abort(&mut self) {
+        self.stage = Stage::Closed;
+        self.decision = Some(Denial::Unavailable.code());
+    }
+
     /// The decision for the access log: `allow` or a denial's code; `None` while there is none.
     pub const fn decision(&self) -> Option<&'static str> {
         self.decision

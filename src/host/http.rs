@@ -298,9 +298,16 @@ fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
     })
 }
 
-/// The answer when there is no configuration or the host failed: nothing passes.
+/// The answer when there is no configuration or the host failed: nothing passes, also not later.
 fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
-    let id = stream.try_borrow().map(|stream| stream.id.clone()).unwrap_or_default();
+    let id = match stream.try_borrow_mut() {
+        Ok(mut stream) => {
+            stream.request.abort();
+            stream.id.clone()
+        }
+        Err(_) => String::new(),
+    };
+    let id = if id.is_empty() { request_id::fresh(random_bytes()) } else { id };
     let _ = abi::set_property(b"hallpass.decision", b"unavailable");
     let response = LocalResponse {
         status: 503,
