@@ -127,6 +127,12 @@ impl Record {
         Some(Self { in_flight_until: None, next_at: now.after(pause), failures, ..*self })
     }
 
+    /// The record after the claim's fetch was given up, so that another worker may fetch; `None` if the claim is no longer
+    /// ours.
+    pub fn on_abandoned(&self, started: Now) -> Option<Self> {
+        self.is_claim(started).then_some(Self { in_flight_until: None, ..*self })
+    }
+
     /// Whether the document may be used at `now`.
     pub fn is_usable(&self, now: Now) -> bool {
         self.document.is_some_and(|document| now < document.stale_at)

@@ -193,7 +193,13 @@ impl Worker {
                 let (job, payload) = parsed.into_job(key);
                 Judged::Verify(job, Box::new(Untrusted { issuer: index, generation, payload }))
             }
-            Some(Err(SelectError::UnknownKid)) => self.await_keys(index, arrival, now),
+            Some(Err(SelectError::UnknownKid)) => {
+                let judged = self.await_keys(index, arrival, now);
+                if matches!(judged, Judged::Keys(Outlook::Wait, _)) {
+                    self.want_newer(index, arrival);
+                }
+                judged
+            }
             _ => Judged::Invalid,
         }
     }
@@ -240,21 +246,26 @@ impl Worker {
         candidates.into_iter().find(|(_, issuer)| issuer.rules.issuer == name)
     }
 
-    fn await_keys(&mut self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
+    fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
         let remote = match self.config.issuers.get(index).map(|issuer| &issuer.keys) {
             Some(KeySource::Remote(remote)) => remote,
             // An inline set never gets another key.
             _ => return Judged::Invalid,
         };
         let deadline = arrival.after(remote.wait_max());
-        let Some(keys) = self.keys.get_mut(index) else {
+        let Some(keys) = self.keys.get(index) else {
             return Judged::Invalid;
         };
         let outlook = keys.record.outlook(arrival, deadline, now);
-        if outlook == Outlook::Wait {
+        Judged::Keys(outlook, Wait { issuer: index, generation: keys.generation(), deadline })
+    }
+
+    /// Notes that only keys fetched after `arrival` will do. Without any keys, or with stale ones, every document will, also
+    /// one that another worker is fetching already.
+    fn want_newer(&mut self, index: usize, arrival: Now) {
+        if let Some(keys) = self.keys.get_mut(index) {
             keys.wanted = keys.wanted.max(Some(arrival));
         }
-        Judged::Keys(outlook, Wait { issuer: index, generation: keys.generation(), deadline })
     }
 
     /// `None`: the token grants what its issuer may not grant.

@@ -46,6 +46,16 @@ fn abandoned_claim_is_taken_over_after_its_deadline() {
 }
 
 #[test]
+fn claim_that_was_given_up_is_taken_over_after_the_cooldown() {
+    let claim = claimed(&Record::default(), None, at(1000));
+    let free = claim.on_abandoned(at(1000)).unwrap();
+    assert_eq!(free.on_tick(&remote(), None, at(1001)), Action::Idle);
+    let second = claimed(&free, None, at(1002));
+    assert_eq!(second.on_abandoned(at(1000)), None, "another one's claim");
+    assert_eq!(good(at(1000)).on_abandoned(at(1000)), None, "an answered one");
+}
+
+#[test]
 fn answer_of_a_lost_claim_is_dropped() {
     let first = claimed(&Record::default(), None, at(1000));
     let second = claimed(&first, None, at(1003));

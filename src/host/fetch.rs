@@ -59,11 +59,27 @@ impl Source {
             return;
         };
         match answer(headers, body_len) {
-            Ok((body, age)) => self.finish(worker, started, Some((body, age)), now),
+            Ok(fetched) => self.finish(worker, started, Some(&fetched), now),
             Err(reason) => {
                 self.log(&format!("fetching keys failed: {reason}"));
                 self.finish(worker, started, None, now);
             }
+        }
+    }
+
+    /// Takes over what other workers fetched.
+    pub fn take_over(&self, worker: &mut Worker) {
+        let (record, body, _) = self.read();
+        if worker.on_record(self.issuer, record) {
+            self.adopt(worker, record, &body);
+        }
+    }
+
+    /// Gives up a call-out under way: its answer would come to a context that is gone, and nobody else would fetch until its
+    /// claim counts as abandoned.
+    pub fn release(&mut self) {
+        if let Some((_, started)) = self.call.take() {
+            self.swap(|record, body| Some((record.on_abandoned(started)?, body.to_vec())));
         }
     }
 
@@ -91,34 +107,37 @@ impl Source {
         &mut self,
         worker: &mut Worker,
         started: Now,
-        fetched: Option<(Vec<u8>, Option<std::time::Duration>)>,
+        fetched: Option<&(Vec<u8>, Option<std::time::Duration>)>,
         now: Now,
     ) {
         let result = if fetched.is_some() { FetchResult::Ok } else { FetchResult::Failed };
         worker.metrics.count(Count::Fetch(self.issuer, result));
+        let change = |record: &Record, old: &[u8]| match fetched {
+            Some((body, age)) => {
+                let next = record.on_success(&self.remote, started, generation(body), *age, now)?;
+                Some((next, body.clone()))
+            }
+            None => Some((record.on_failure(&self.remote, started, now)?, old.to_vec())),
+        };
+        if let Some((next, body)) = self.swap(change)
+            && worker.on_record(self.issuer, next)
+        {
+            self.adopt(worker, next, &body);
+        }
+    }
+
+    /// Changes record and document by compare-and-swap; `None` where `change` gives nothing, or the host refuses.
+    fn swap(&self, change: impl Fn(&Record, &[u8]) -> Option<(Record, Vec<u8>)>) -> Option<(Record, Vec<u8>)> {
         for _ in 0..SWAPS_MAX {
             let (record, old, cas) = self.read();
-            let (next, body) = match &fetched {
-                Some((body, age)) => {
-                    let generation = generation(body);
-                    (record.on_success(&self.remote, started, generation, *age, now), body)
-                }
-                None => (record.on_failure(&self.remote, started, now), &old),
-            };
-            let Some(next) = next else {
-                return;
-            };
-            match abi::set_shared_data(&self.key, &value(&next, body), cas) {
-                Ok(()) => {
-                    if worker.on_record(self.issuer, next) {
-                        self.adopt(worker, next, body);
-                    }
-                    return;
-                }
+            let (next, body) = change(&record, &old)?;
+            match abi::set_shared_data(&self.key, &value(&next, &body), cas) {
+                Ok(()) => return Some((next, body)),
                 Err(Status::CasMismatch) => {}
-                Err(_) => return,
+                Err(_) => return None,
             }
         }
+        None
     }
 
     fn adopt(&self, worker: &mut Worker, record: Record, body: &[u8]) {

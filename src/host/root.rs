@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
+use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
@@ -48,6 +49,8 @@ impl Shared {
 #[derive(Default)]
 pub struct Root {
     context: u32,
+    /// Digest of the configuration in use.
+    configured: Option<[u8; 32]>,
     shared: Option<Rc<Shared>>,
     sources: Vec<Source>,
     metrics: Vec<Option<MetricId>>,
@@ -61,6 +64,12 @@ impl Root {
     }
 
     fn configure(&mut self, bytes: &[u8]) -> bool {
+        let digest = Sha256::digest(bytes).into();
+        if self.configured == Some(digest) {
+            // Envoy configures a root context again for each listener or extension that has the same configuration. What it
+            // has (call-outs under way, requests that wait, counts) must not be lost.
+            return true;
+        }
         let config = match Config::from_bytes(bytes) {
             Ok(config) => config,
             Err(errors) => {
@@ -73,9 +82,13 @@ impl Root {
         for warning in &config.warnings {
             log(Level::Warn, &format!("configuration: {warning}"));
         }
-        let worker = Worker::new(config, RandomState::new().build_hasher().finish());
+        let mut worker = Worker::new(config, RandomState::new().build_hasher().finish());
         self.metrics = define_metrics(&worker);
         self.sources = fetch::sources(&worker);
+        for source in &self.sources {
+            source.take_over(&mut worker);
+        }
+        self.configured = Some(digest);
         self.shared = Some(Rc::new(Shared { worker: RefCell::new(worker), waiters: RefCell::default() }));
         self.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
         true
@@ -141,6 +154,16 @@ impl Root {
 }
 
 impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        self.sources.iter_mut().for_each(Source::release);
+        if let (Some(shared), Ok(now)) = (&self.shared, abi::now())
+            && let Ok(mut worker) = shared.worker.try_borrow_mut()
+        {
+            self.report(&mut worker, now);
+        }
+        true
+    }
+
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
