@@ -70,7 +70,7 @@ fn warn(fields: &Object<'_>, limits: &[Placed<'_>], max_cost: Option<NonZeroU32>
         fields.warn("limits", "the tier has no limits");
     }
     if dry_run {
-        fields.warn("dry_run", "limits and cost of this tier are not enforced");
+        fields.warn("dry_run", "limits, cost and early scope of this tier are not enforced");
     }
     let costs = limits.iter().filter(|placed| placed.limit.unit == Unit::Cost);
     for placed in costs.filter(|placed| max_cost.is_some_and(|max| u64::from(max.get()) > placed.limit.capacity())) {

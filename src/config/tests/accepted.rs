@@ -259,7 +259,10 @@ fn unwise_settings_are_warned_of() {
             "issuers[0].audiences: tokens that this issuer made for other services are accepted",
         ),
         (("/dry_run", json!(true)), "dry_run: limits, cost and early scope are not enforced"),
-        (("/tiers/free/dry_run", json!(true)), "tiers.free.dry_run: limits and cost of this tier are not enforced"),
+        (
+            ("/tiers/free/dry_run", json!(true)),
+            "tiers.free.dry_run: limits, cost and early scope of this tier are not enforced",
+        ),
         (("/tiers/free/limits", json!([])), "tiers.free.limits: the tier has no limits"),
         (("/tiers/free/max_cost", json!(301)), "tiers.free.max_cost: more than the limit `cost` ever admits at once"),
         (("/failed_credentials", json!("off")), "failed_credentials: nothing slows down who guesses credentials"),
