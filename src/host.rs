@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod abi;
+#[cfg(all(target_arch = "wasm32", feature = "test-faults"))]
+pub mod faults;
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
 #[cfg(target_arch = "wasm32")]

@@ -179,6 +179,10 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _len: usize) -> bool {
+        #[cfg(feature = "test-faults")]
+        if !crate::host::faults::on_configure() {
+            return false;
+        }
         match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
             Ok(bytes) => self.configure(&bytes),
             Err(_) => self.configure(b""),
