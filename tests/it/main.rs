@@ -14,5 +14,14 @@
     reason = "the rules of the filter; a test may panic and look at the clock"
 )]
 
+mod dry_run;
+mod guard;
+mod keys;
+mod keys_faults;
+mod limits;
+mod limits_address;
+mod metrics;
+mod reload;
 mod smoke;
 mod support;
+mod workers;

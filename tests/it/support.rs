@@ -11,6 +11,7 @@ pub mod client;
 pub mod gateway;
 pub mod process;
 pub mod raw;
+pub mod sample;
 pub mod server;
 pub mod tokens;
 

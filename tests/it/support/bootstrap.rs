@@ -26,6 +26,7 @@ pub struct Plan {
     pub stop_iteration: bool,
     pub failure_policy: &'static str,
     pub wasm: bool,
+    pub module: std::path::PathBuf,
     pub reloadable: bool,
     pub vm_id: String,
     pub upstream: u16,
@@ -53,6 +54,9 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     }));
+    // as in envoy/*.yaml
+    let tags = ["decision", "tier", "limit", "result", "issuer"]
+        .map(|name| json!({"tag_name": name, "regex": format!(r"({name}=\.=(.*?);\.;)")}));
     json!({
         "node": {"id": "test", "cluster": "test"},
         "admin": {"address": address(0)},
@@ -68,6 +72,7 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
             "clusters": [cluster("upstream", plan.upstream), cluster("auth", plan.auth)],
         },
         "stats_flush_interval": "0.2s",
+        "stats_config": {"stats_tags": tags},
     })
 }
 
@@ -134,7 +139,7 @@ pub fn wasm_filter(plan: &Plan) -> Value {
         "vm_config": {
             "vm_id": plan.vm_id,
             "runtime": "envoy.wasm.runtime.v8",
-            "code": {"local": {"filename": super::process::wasm()}},
+            "code": {"local": {"filename": plan.module}},
         },
     });
     if !configuration.is_null() {

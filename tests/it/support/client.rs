@@ -17,6 +17,9 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+mod race;
+
+pub use self::race::race;
 use super::RUNTIME;
 
 /// How long a request may take; longer than any limit of the gateway under test.

@@ -121,6 +121,16 @@ impl Gateway {
         self.dir.path()
     }
 
+    /// Asks Envoy to end, as an operator does.
+    pub fn terminate(&mut self) {
+        self.process.terminate();
+    }
+
+    /// How Envoy ended; `None` where it did not.
+    pub fn wait(&mut self) -> Option<std::process::ExitStatus> {
+        self.process.wait(DEADLINE)
+    }
+
     /// Stops Envoy now and says how long that took at most.
     pub fn stop(self) -> Duration {
         let start = std::time::Instant::now();

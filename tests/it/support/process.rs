@@ -19,6 +19,15 @@ pub fn wasm() -> PathBuf {
     path
 }
 
+/// The filter with the feature `test-faults`: `HALLPASS_FAULTS_WASM`, else what `scripts/build` made.
+pub fn faulty_wasm() -> PathBuf {
+    let place = || root().join("target/hallpass-faults.wasm");
+    let path = std::env::var_os("HALLPASS_FAULTS_WASM").map_or_else(place, PathBuf::from);
+    let hint = "run scripts/build --features test-faults -o target/hallpass-faults.wasm";
+    assert!(path.is_file(), "there is no filter that fails on demand at {}: {hint}", path.display());
+    path
+}
+
 /// Envoy: `HALLPASS_ENVOY`, else the newest that `scripts/get-envoy` got.
 pub fn envoy() -> PathBuf {
     let path = std::env::var_os("HALLPASS_ENVOY").map_or_else(newest_envoy, |path| Some(PathBuf::from(path)));
@@ -74,6 +83,14 @@ impl Process {
         self.child.try_wait().expect("a child can be asked")
     }
 
+    /// Asks Envoy to end.
+    pub fn terminate(&mut self) {
+        // Only while it runs is the number surely still ours.
+        if self.ended().is_none() {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        }
+    }
+
     /// Waits until Envoy ends by itself; `None` after `deadline`.
     pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
@@ -89,11 +106,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
-        }
-        // Only after the wait above is the number surely still ours.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        self.terminate();
         if self.wait(Duration::from_secs(3)).is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();

@@ -42,6 +42,7 @@ impl Builder {
                 stop_iteration: true,
                 failure_policy: "FAIL_RELOAD",
                 wasm: true,
+                module: PathBuf::new(),
                 reloadable: false,
                 vm_id: "hallpass".to_owned(),
                 upstream: NOBODY,
@@ -96,6 +97,12 @@ impl Builder {
     /// What Envoy does after a trap; default: `FAIL_RELOAD`.
     pub fn failure_policy(mut self, policy: &'static str) -> Self {
         self.plan.failure_policy = policy;
+        self
+    }
+
+    /// Another module than the ordinary filter.
+    pub fn module(mut self, path: PathBuf) -> Self {
+        self.plan.module = path;
         self
     }
 
@@ -166,15 +173,15 @@ impl Builder {
     /// Starts Envoy; an Envoy that refuses the configuration is an error.
     pub fn try_start(self) -> Result<Gateway, Refused> {
         let dir = tempfile::tempdir().expect("a directory for Envoy");
-        let (plan, concurrency) = (self.plan.clone(), self.concurrency.to_string());
+        let concurrency = self.concurrency.to_string();
         let levels = (self.log_level, format!("wasm:{}", self.wasm_log_level));
-        let bootstrap = self.write(dir.path());
+        let (bootstrap_path, bootstrap, plan) = self.write(dir.path());
         let admin_path = dir.path().join("admin");
         let mut process = Process::start(
             dir.path(),
             &[
                 "--config-path",
-                &bootstrap.0.display().to_string(),
+                &bootstrap_path.display().to_string(),
                 "--admin-address-path",
                 &admin_path.display().to_string(),
                 "--use-dynamic-base-id",
@@ -195,13 +202,13 @@ impl Builder {
             Some(admin.listeners()).filter(|list| !list.is_empty() && list.iter().all(|(_, at)| at.port() != 0))
         });
         let client = Client::new(listeners[0].1);
-        Ok(Gateway { process, admin, listeners, client, plan, bootstrap: bootstrap.1, dir })
+        Ok(Gateway { process, admin, listeners, client, plan, bootstrap, dir })
     }
 
     /// Has Envoy check the configuration without serving; the error is its log.
     pub fn validate(self) -> Result<(), String> {
         let dir = tempfile::tempdir().expect("a directory for Envoy");
-        let (path, _) = self.write(dir.path());
+        let (path, _, _) = self.write(dir.path());
         let path = path.display().to_string();
         let mut process =
             Process::start(dir.path(), &["--mode", "validate", "--config-path", &path, "--use-dynamic-base-id"]);
@@ -209,7 +216,10 @@ impl Builder {
         if status.success() { Ok(()) } else { Err(process.log()) }
     }
 
-    fn write(self, dir: &Path) -> (PathBuf, String) {
+    fn write(mut self, dir: &Path) -> (PathBuf, String, Plan) {
+        if self.plan.module == Path::new("") && self.plan.wasm {
+            self.plan.module = wasm();
+        }
         if self.plan.reloadable {
             std::fs::create_dir(dir.join("ecds")).expect("a directory for the configuration");
             write_extension(&self.plan, dir);
@@ -217,7 +227,7 @@ impl Builder {
         let (name, text) = if let Some(file) = &self.file {
             assert!(self.edits.is_empty(), "a bootstrap file is changed by `port` and `replace`");
             let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            ("envoy.yaml", bootstrap::from_file(&text, &wasm(), &self.ports, &self.texts))
+            ("envoy.yaml", bootstrap::from_file(&text, &self.plan.module, &self.ports, &self.texts))
         } else {
             let mut value = bootstrap::made(&self.plan, dir);
             for edit in self.edits {
@@ -227,7 +237,7 @@ impl Builder {
         };
         let path = dir.join(name);
         std::fs::write(&path, &text).expect("the bootstrap can be written");
-        (path, text)
+        (path, text, self.plan)
     }
 }
 

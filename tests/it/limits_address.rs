@@ -1,0 +1,123 @@
+//! Budgets of source addresses: of open routes, and for failed credentials. The address is the one that Envoy trusts.
+
+use serde_json::{Value, json};
+
+use crate::support::client::Response;
+use crate::support::sample::{NEVER, config, token, total};
+use crate::support::{Gateway, Key, Upstream};
+
+#[test]
+fn token_endpoint_is_limited_by_the_address_of_the_connection() {
+    let (gateway, upstream) = gateway(open_route(), 0);
+    // a client that writes its own address is still the same client
+    let send = |forged: &str| gateway.request("POST", "/oauth/token").header("x-forwarded-for", forged).send();
+
+    for forged in ["203.0.113.1", "203.0.113.2", "2001:db8::1"] {
+        send(forged).expect_status(200);
+    }
+    for forged in ["203.0.113.4", "198.51.100.1, 203.0.113.5", ""] {
+        let refused = send(forged);
+        refused.expect_status(429);
+        assert_eq!(refused.json()["violated-policies"], json!(["tokens"]));
+        assert!(refused.header("retry-after").is_some());
+    }
+    assert_eq!(upstream.seen().len(), 3);
+}
+
+#[test]
+fn address_behind_a_trusted_proxy_is_the_one_it_saw() {
+    let (gateway, _upstream) = gateway(open_route(), 1);
+    let send = |forwarded: &str| gateway.request("POST", "/oauth/token").header("x-forwarded-for", forwarded).send();
+
+    // only the last entry is the proxy's; what stands before it came from the client
+    for forged in ["", "203.0.113.8, ", "10.0.0.1, 127.0.0.1, "] {
+        send(&format!("{forged}203.0.113.7")).expect_status(200);
+    }
+    send("203.0.113.8, 203.0.113.7").expect_status(429);
+    send("203.0.113.7, 203.0.113.8").expect_status(200);
+}
+
+#[test]
+fn ipv6_addresses_of_one_network_share_a_budget() {
+    let (gateway, _upstream) = gateway(open_route(), 1);
+    let send = |address: &str| gateway.request("POST", "/oauth/token").header("x-forwarded-for", address).send();
+
+    for address in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:ffff:ffff:ffff"] {
+        send(address).expect_status(200);
+    }
+    send("2001:db8::9").expect_status(429);
+    send("2001:db8:0:1::1").expect_status(200);
+}
+
+#[test]
+fn failed_credentials_use_up_a_budget_of_the_address() {
+    let (gateway, upstream) = gateway(failures(3), 1);
+    let from = |address: &str, token: &str| send_from(&gateway, address, token);
+    let cached = token("cached").sign();
+    from("203.0.113.7", &cached).expect_status(200);
+
+    // of every kind: forged, expired, no token at all
+    let forged = token("a").forged_with(Key::P256No2).sign();
+    let expired = token("a").claim("exp", 1_000).sign();
+    for bad in [forged.as_str(), &expired, "nonsense"] {
+        from("203.0.113.7", bad).expect_status(401);
+    }
+    for bad in [forged.as_str(), &expired, "nonsense", &token("new").sign()] {
+        let refused = from("203.0.113.7", bad);
+        refused.expect_status(429);
+        assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    }
+    from("203.0.113.7", &cached).expect_status(200);
+    from("203.0.113.8", &token("new").sign()).expect_status(200);
+    from("203.0.113.8", &forged).expect_status(401);
+    assert_eq!(upstream.seen().len(), 3);
+}
+
+#[test]
+fn good_and_missing_credentials_use_nothing_of_that_budget() {
+    let (gateway, _upstream) = gateway(failures(1), 1);
+
+    for client in 0..5 {
+        send_from(&gateway, "203.0.113.7", &token(&client.to_string()).sign()).expect_status(200);
+        gateway.get("/a").header("x-forwarded-for", "203.0.113.7").send().expect_status(401);
+    }
+    send_from(&gateway, "203.0.113.7", "nonsense").expect_status(401);
+    send_from(&gateway, "203.0.113.7", "nonsense").expect_status(429);
+}
+
+#[test]
+fn budget_for_failed_credentials_can_be_off() {
+    let mut config = failures(1);
+    config["failed_credentials"] = json!("off");
+    let (gateway, _upstream) = gateway(config, 1);
+
+    for _ in 0..700 {
+        send_from(&gateway, "203.0.113.7", "nonsense").expect_status(401);
+    }
+}
+
+fn open_route() -> Value {
+    let mut config = config(&json!([]));
+    config["routes"] = json!([
+        {"match": {"path": "/oauth/token", "methods": ["POST"]}, "require": [], "address_limits": [total("tokens", 3)]},
+        {"match": {"path": "/"}},
+    ]);
+    config
+}
+
+fn failures(budget: u32) -> Value {
+    let mut config = config(&json!([]));
+    config["failed_credentials"] = json!({"requests": budget, "per": NEVER});
+    config
+}
+
+fn send_from(gateway: &Gateway, address: &str, token: &str) -> Response {
+    gateway.get("/a").header("x-forwarded-for", address).bearer(token).send()
+}
+
+fn gateway(config: Value, trusted_hops: u32) -> (Gateway, Upstream) {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder().config(config).upstream(upstream.port());
+    let gateway = gateway.edit_connection_manager(move |manager| manager["xff_num_trusted_hops"] = json!(trusted_hops));
+    (gateway.start(), upstream)
+}
