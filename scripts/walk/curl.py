@@ -93,7 +93,12 @@ def run(command: str, variables: dict[str, str]) -> str:
     environment = {**os.environ, **nowhere, **variables, "NO_PROXY": "*", "no_proxy": "*"}
     try:
         done = subprocess.run(
-            ["sh", "-c", command], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False
+            ["sh", "-c", command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CurlError(f"no answer within {TIMEOUT_S} s") from error

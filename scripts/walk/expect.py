@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,6 @@ def between(low: int, high: int) -> Expectation:
 
 def matches(pattern: str) -> Expectation:
     """A text that the whole pattern fits."""
-    return Expectation(f"text like {pattern}", lambda got: isinstance(got, str) and re.fullmatch(pattern, got) is not None)
+    return Expectation(
+        f"text like {pattern}", lambda got: isinstance(got, str) and re.fullmatch(pattern, got) is not None
+    )

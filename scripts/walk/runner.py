@@ -8,8 +8,9 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, TextIO
+from typing import Any, TextIO
 
 from .curl import Answer, CurlError, Request, parse, run
 from .expect import Expectation, equals

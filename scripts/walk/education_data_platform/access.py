@@ -43,7 +43,9 @@ def approved_school(walk: Walk) -> None:
 
 def school_refused_by_gateway(walk: Walk) -> None:
     """Routes that say where the school stands are judged early."""
-    walk.step("Ask for another school", "The gateway knows where the school stands and refuses: nothing reaches the API.")
+    walk.step(
+        "Ask for another school", "The gateway knows where the school stands and refuses: nothing reaches the API."
+    )
     before = count(walk, "upstream_requests")
     for path in ("/attendance/summary?school_id=millbrook-academy", "/schools/millbrook-academy/attendance"):
         answer = walk.send(get(path, "TOKEN"))
@@ -81,7 +83,9 @@ def refused_tokens(walk: Walk) -> None:
     answer = walk.send(get("/attendance/summary?school_id=millbrook-academy", "TAMPERED"))
     walk.check_answer(answer, 401, www_authenticate=INVALID)
 
-    walk.step("A token without the claim `schools`", "Absent is not empty: it is refused, though the signature is right.")
+    walk.step(
+        "A token without the claim `schools`", "Absent is not empty: it is refused, though the signature is right."
+    )
     del claims["schools"]
     mint(walk, "UNCLAIMED", claims)
     walk.check_answer(walk.send(get(path, "UNCLAIMED")), 401, www_authenticate=INVALID)
@@ -103,7 +107,9 @@ def spoofed_headers(walk: Walk) -> None:
 
 def failing_upstream(walk: Walk) -> None:
     """One id joins the client's answer, the gateway's log and the upstream's."""
-    walk.step("The API fails", "The client's X-Request-Id finds the request in both logs. They show no school and no token.")
+    walk.step(
+        "The API fails", "The client's X-Request-Id finds the request in both logs. They show no school and no token."
+    )
     answer = walk.send(get("/broken", "TOKEN"))
     walk.check_answer(answer, 500, ratelimit=matches(r'"minute";r=\d+;t=\d+, "day";r=\d+;t=\d+'))
     request_id = answer.headers.get("x-request-id")
@@ -113,4 +119,3 @@ def failing_upstream(walk: Walk) -> None:
     walk.check("status in the access log", access.get("status"), 500)
     walk.check("route in the access log", access.get("route"), "/stats/v1/")
     walk.check("tier in the access log", access.get("tier"), "standard")
-

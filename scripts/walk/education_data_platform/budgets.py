@@ -35,7 +35,9 @@ def requests(walk: Walk) -> None:
     walk.check_answer(answer, 429, retry_after=between(1, 1))
     _check_quota_exceeded(walk, answer, "minute")
     walk.check("requests left at once", answer.quota("minute", "r"), 0)
-    walk.check("requests left today", answer.quota("day", "r"), between(FREE_DAY - counts[200] - 5, FREE_DAY - counts[200]))
+    walk.check(
+        "requests left today", answer.quota("day", "r"), between(FREE_DAY - counts[200] - 5, FREE_DAY - counts[200])
+    )
 
     walk.step("The same for the premium tier", "Another application, another tier, another budget.")
     get_token(walk, register(walk, "premium-app", "premium", SCHOOLS), "PREMIUM")
@@ -50,7 +52,10 @@ def cost(walk: Walk) -> None:
     """Few requests can be too much."""
     asked = FREE_MAX_COST
     fits = FREE_COST // asked
-    walk.step("Too much cost", f"{FREE_COST} records a minute: {fits} requests for {asked} fit, though {FREE_BURST} requests would.")
+    walk.step(
+        "Too much cost",
+        f"{FREE_COST} records a minute: {fits} requests for {asked} fit, though {FREE_BURST} requests would.",
+    )
     get_token(walk, register(walk, "export-app", "free", SCHOOLS), "EXPORT")
     path = f"/attendance/records?limit={asked}"
     counts = walk.send_many(statuses(f"{path}&n=[1-{fits}]", "EXPORT"))
@@ -61,7 +66,10 @@ def cost(walk: Walk) -> None:
     walk.check("requests left at once", answer.quota("minute", "r"), between(FREE_BURST - fits, FREE_BURST))
     walk.check("cost among the request limits", answer.quota("cost", "r"), absent())
 
-    walk.step("Paying for what was used", "One school has 10 records: X-Actual-Cost of the API gives the other 10 of each 20 back.")
+    walk.step(
+        "Paying for what was used",
+        "One school has 10 records: X-Actual-Cost of the API gives the other 10 of each 20 back.",
+    )
     get_token(walk, register(walk, "small-export-app", "free", SCHOOLS[:1]), "SMALL_EXPORT")
     counts = walk.send_many(statuses(f"{path}&n=[1-{fits + 1}]", "SMALL_EXPORT"))
     walk.check("admitted", counts[200], fits + 1)
