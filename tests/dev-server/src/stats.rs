@@ -32,6 +32,7 @@ pub(crate) fn router(dataset: Dataset) -> Router {
         .route("/stats/v1/schools", get(schools))
         .route("/stats/v1/schools/{school_id}/attendance", get(school_attendance))
         .route("/stats/v1/attendance/summary", get(summary))
+        .route("/stats/v1/attendance/daily", get(daily))
         .route("/stats/v1/attendance/records", get(records))
         .route("/stats/v1/broken", get(broken))
         .with_state(Arc::new(dataset))
@@ -41,6 +42,12 @@ pub(crate) fn router(dataset: Dataset) -> Router {
 #[derive(Deserialize)]
 struct SummaryQuery {
     school_id: Option<String>,
+}
+
+/// The query of a school's days.
+#[derive(Deserialize)]
+struct DailyQuery {
+    school_id: String,
 }
 
 /// The query of the records.
@@ -81,6 +88,18 @@ async fn summary(
         }
     };
     Ok(Json(json!({"schools": rows})))
+}
+
+/// The same as the attendance of a school by path. The gateway's configuration knows no school here, so that
+/// this answer shows what the upstream enforces by itself.
+async fn daily(
+    State(data): State<Arc<Dataset>>,
+    approved: ApprovedSchools,
+    query: Result<Query<DailyQuery>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
+    let school = approved_school(&data, &approved, &query.school_id)?;
+    Ok(Json(json!({"school_id": school.id, "days": school.days})))
 }
 
 /// Answers at most `limit` records and says in `X-Actual-Cost` how many they were: one each.

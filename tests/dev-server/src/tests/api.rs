@@ -23,6 +23,11 @@ async fn statistics_answer_within_the_approved_schools_only() {
     check(&format!("{summary}?school_id=millbrook-academy"), &approved, 403).await;
     check("/stats/v1/schools/millbrook-academy/attendance", &approved, 403).await;
     check(&format!("{summary}?school_id=nowhere"), &approved, 403).await;
+    // The days of a school by query: approved, not approved, none named.
+    let daily = "/stats/v1/attendance/daily";
+    check(&format!("{daily}?school_id=oakwood-primary"), &approved, 200).await;
+    check(&format!("{daily}?school_id=millbrook-academy"), &approved, 403).await;
+    check(daily, &approved, 400).await;
     // Two schools in one query.
     check(&format!("{one}&school_id=millbrook-academy"), &approved, 400).await;
     // No header, two headers.
