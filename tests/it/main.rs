@@ -21,6 +21,7 @@ mod keys_faults;
 mod limits;
 mod limits_address;
 mod metrics;
+mod readme;
 mod reload;
 mod smoke;
 mod support;

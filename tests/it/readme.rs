@@ -1,0 +1,11 @@
+//! README.md is true: its configurations load, its quick start runs, its tables are those of the code.
+//!
+//! What is checked is marked in the README by the info string of a fenced block: `yaml hallpass` and `json hallpass` are
+//! configurations of the filter, `yaml envoy` is a bootstrap, `sh curl` runs against the local stack and the `text` block behind
+//! it is what it prints (`...` stands for anything), `json problem` is the body of the denial that the heading names.
+
+mod configurations;
+mod document;
+mod fields;
+mod names;
+mod quick_start;

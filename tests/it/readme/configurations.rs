@@ -1,0 +1,102 @@
+//! Every configuration of the README loads in a real Envoy, in both forms, and every bootstrap is one.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::document::{Block, README};
+use crate::support::Gateway;
+use crate::support::bootstrap::Wire;
+
+/// The configuration under test, as Envoy shows it.
+fn dumped(gateway: &Gateway) -> Value {
+    fn find(value: &Value) -> Option<&Value> {
+        match value {
+            Value::Object(members) if members.get("@type").is_some_and(|it| it == STRUCT) => members.get("value"),
+            Value::Object(members) => members.values().find_map(find),
+            Value::Array(items) => items.iter().find_map(find),
+            _ => None,
+        }
+    }
+    let dump = gateway.admin().get("/config_dump").expect("the admin interface answers").json();
+    find(&dump).expect("the dump holds the filter's Struct").clone()
+}
+
+const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
+
+/// A file of this text; `bootstrap_file` takes paths.
+fn file(text: &str) -> (TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("readme.yaml");
+    std::fs::write(&path, text).expect("the file can be written");
+    (dir, path)
+}
+
+/// The `yaml envoy` block with another configuration of the filter.
+fn bootstrap_with(configuration: &str) -> String {
+    let bootstrap = &README.blocks_of("yaml envoy")[0].text;
+    let begin = bootstrap.find("value:\n").expect("the bootstrap holds a Struct") + "value:\n".len();
+    let end = begin + bootstrap[begin..].find("- name: guard").expect("a guard follows");
+    let end = bootstrap[..end].rfind('\n').expect("a line before") + 1;
+    let mut indented = String::new();
+    for line in configuration.lines() {
+        indented.extend([" ".repeat(28).as_str(), line, "\n"]);
+    }
+    let admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n";
+    format!("{admin}{}{indented}{}", &bootstrap[..begin], &bootstrap[end..])
+}
+
+#[track_caller]
+fn loads_as_text(block: &Block, config: &Value) {
+    for wire in [Wire::Text, Wire::Struct] {
+        let result = Gateway::builder().config(config.clone()).wire(wire).validate();
+        assert!(result.is_ok(), "README.md:{}: {wire:?}: {}", block.line, result.unwrap_err());
+    }
+}
+
+#[test]
+fn yaml_configurations_load() {
+    for block in README.blocks_of("yaml hallpass") {
+        let (_dir, path) = file(&bootstrap_with(&block.text));
+        let started = Gateway::builder().bootstrap_file(&path).try_start();
+        let gateway = started.unwrap_or_else(|refused| panic!("README.md:{}: {}", block.line, refused.log));
+        loads_as_text(block, &dumped(&gateway));
+    }
+}
+
+#[test]
+fn json_configurations_load() {
+    for block in README.blocks_of("json hallpass") {
+        let config = serde_json::from_str(&block.text).unwrap_or_else(|e| panic!("README.md:{}: {e}", block.line));
+        loads_as_text(block, &config);
+    }
+}
+
+#[test]
+fn the_minimal_configurations_are_the_same() {
+    let yaml = README.blocks_of("yaml hallpass")[0];
+    let (_dir, path) = file(&bootstrap_with(&yaml.text));
+    let gateway = Gateway::builder().bootstrap_file(&path).start();
+    let json: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
+    // A Struct's numbers are doubles.
+    let as_doubles = |value: &Value| hallpass::config::Config::from_bytes(value.to_string().as_bytes());
+    let shown = |value: &Value| format!("{:?}", as_doubles(value).expect("it loads"));
+    assert_eq!(shown(&dumped(&gateway)), shown(&json));
+}
+
+#[test]
+fn bootstraps_load() {
+    for block in README.blocks_of("yaml envoy") {
+        let (_dir, path) = file(&block.text);
+        let result = Gateway::builder().bootstrap_file(&path).validate();
+        assert!(result.is_ok(), "README.md:{}: {}", block.line, result.unwrap_err());
+    }
+}
+
+#[test]
+fn a_misspelt_field_is_refused_as_the_readme_says() {
+    let mut config: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
+    config["tiers"]["standard"]["limits"][0]["brust"] = json!(1);
+    let log = Gateway::builder().config(config).validate().expect_err("a misspelt field");
+    let line = README.blocks.iter().find(|block| block.text.contains("brust")).expect("an example of a refusal");
+    assert!(log.contains(line.text.trim()), "{log}");
+}

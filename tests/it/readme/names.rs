@@ -1,0 +1,209 @@
+//! Names that the README states: codes, bodies, metrics, headers, paths, links.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hallpass::config::Config;
+use hallpass::denial::{Denial, LimitReached, Malformed};
+use hallpass::limits::owner::Table;
+use hallpass::limits::slot::SLOT_BYTES_MAX;
+use hallpass::metrics::{Kind, Metrics};
+use hallpass::strip::StripSet;
+use hallpass::{problem, token};
+use serde_json::Value;
+
+use super::document::{README, spans};
+use crate::support::process::root;
+
+/// Every denial, in the order of its code. The path is the malformed part, as in the README.
+fn denials() -> Vec<Denial> {
+    let limit =
+        LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), standings: Vec::new() };
+    vec![
+        Denial::Malformed(Malformed::Path),
+        Denial::TokenMissing,
+        Denial::TokenInvalid,
+        Denial::TokenExpired,
+        Denial::TierUnknown,
+        Denial::SchoolOutOfScope,
+        Denial::SchoolMissing,
+        Denial::SchoolsTooLong,
+        Denial::UpgradeRefused,
+        Denial::NoRoute,
+        Denial::MethodNotAllowed("GET, HEAD".to_owned()),
+        Denial::BodyUnsupported,
+        Denial::LimitReached(limit),
+        Denial::TooCostly,
+        Denial::KeysUnavailable { retry_after: Duration::from_secs(1) },
+        Denial::Unavailable,
+    ]
+}
+
+fn config() -> Config {
+    let text = &README.blocks_of("json hallpass")[0].text;
+    Config::from_bytes(text.as_bytes()).expect("the minimal configuration loads")
+}
+
+/// The part of the README below a heading, up to the next one.
+fn section(heading: &str) -> &str {
+    let begin = README.prose.find(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let rest = &README.prose[begin + 2..];
+    &rest[..rest.find("\n#").unwrap_or(rest.len())]
+}
+
+#[test]
+fn every_denial_has_its_heading_status_headers_and_body() {
+    let config = config();
+    let id = "01234567-89ab-4cde-8f01-23456789abcd";
+    let codes: Vec<_> = denials().iter().map(Denial::code).collect();
+    assert_eq!(codes, Denial::CODES);
+    for denial in denials() {
+        let (code, answer) = (denial.code(), problem::answer(&denial, &config, id));
+        let blocks = README.blocks.iter().filter(|block| block.heading == code && block.info == "json problem");
+        let bodies: Vec<Value> = blocks.map(|block| serde_json::from_str(&block.text).expect("JSON")).collect();
+        let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(bodies, [body], "the body under `{code}`");
+        let text = section(code);
+        assert!(text.contains(&format!("\n{}. ", answer.status)), "`{code}` is {}: {text}", answer.status);
+        for (name, header) in
+            [("www-authenticate", "WWW-Authenticate"), ("retry-after", "Retry-After"), ("allow", "Allow")]
+        {
+            let value = answer.headers.iter().find(|(it, _)| *it == name).map(|(_, value)| value);
+            let stated = text.contains(&format!("Header: `{header}")) || text.contains(&format!("Headers: `{header}"));
+            assert_eq!(stated, value.is_some(), "`{header}` under `{code}`");
+            if let (Some((_, error)), "www-authenticate") = (value.and_then(|value| value.split_once(", ")), name) {
+                assert!(text.contains(error), "`{error}` under `{code}`");
+            }
+        }
+        let row = README.table("Answers").into_iter().find(|row| row[1].contains(&format!("(#{code})")));
+        let row = row.unwrap_or_else(|| panic!("no row for `{code}`"));
+        assert_eq!(row[0], answer.status.to_string(), "`{code}` in the table of answers");
+    }
+}
+
+#[test]
+fn malformed_requests_are_told_apart_by_four_texts() {
+    let details = [Malformed::Head, Malformed::Path, Malformed::Parameter, Malformed::CostParameter].map(|what| {
+        let answer = problem::answer(&Denial::Malformed(what), &config(), "x");
+        serde_json::from_str::<Value>(&answer.body).expect("JSON")["detail"].to_string()
+    });
+    assert_eq!(BTreeSet::from(details).len(), 4);
+}
+
+#[test]
+fn plain_bodies_are_as_shown() {
+    let mut value: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
+    value["errors"] = Value::from("plain");
+    let config = Config::from_bytes(value.to_string().as_bytes()).expect("it loads");
+    let answer = problem::answer(&Denial::TokenMissing, &config, "x");
+    let prose = section("Answers").replace('\n', " ");
+    assert!(prose.contains(&format!("`{}`", answer.body.trim_end())), "{}", answer.body);
+}
+
+#[test]
+fn metrics_are_those_of_the_code() {
+    let metrics = Metrics::new(&config());
+    let real: BTreeSet<_> = metrics
+        .list()
+        .iter()
+        .map(|metric| {
+            let (name, labels) =
+                metric.name["hallpass.".len()..].split_once('.').unwrap_or((&metric.name["hallpass.".len()..], ""));
+            let mut labels: Vec<_> =
+                labels.split(";.;").filter_map(|it| Some(it.trim_start_matches('.').split_once("=.=")?.0)).collect();
+            labels.sort_unstable();
+            let kind = if metric.kind == Kind::Counter { "counter" } else { "gauge" };
+            (format!("hallpass_{name}"), labels.join(","), kind.to_owned())
+        })
+        .collect();
+    let stated: BTreeSet<_> = README
+        .table("Metrics")
+        .into_iter()
+        .map(|row| {
+            let labels: Vec<_> = spans(&row[1]).collect();
+            (row[0].trim_matches('`').to_owned(), labels.join(","), row[2].clone())
+        })
+        .collect();
+    assert_eq!(stated, real);
+    let names: BTreeSet<_> = real.iter().map(|(name, ..)| name.as_str()).collect();
+    let everything: String =
+        README.blocks.iter().map(|block| block.text.as_str()).chain([README.prose.as_str()]).collect();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for word in everything.split(|c| !is_part(c)).filter(|word| word.starts_with("hallpass_")) {
+        assert!(names.contains(word), "there is no metric `{word}`");
+    }
+}
+
+#[test]
+fn stripped_headers_are_those_of_the_code() {
+    let set = StripSet::new([]);
+    let rows = README.table("Headers");
+    let names = rows.iter().flat_map(|row| spans(&row[0])).filter(|name| name.starts_with("x-"));
+    let names: BTreeSet<_> = names.filter(|name| *name != "x-request-id").collect();
+    for name in &names {
+        assert!(set.contains(name.as_bytes()), "`{name}` is not stripped");
+    }
+    let source = std::fs::read_to_string(root().join("src/strip.rs")).expect("the source can be read");
+    let list = source.split("const ALWAYS").nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
+    let real: BTreeSet<_> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names, real);
+}
+
+#[test]
+fn sizes_are_those_of_the_code() {
+    let rows = README.table("Limits");
+    for (name, table) in [("clients", Table::Clients), ("addresses", Table::Addresses)] {
+        let row = rows.iter().find(|row| row[0] == name).expect("a row");
+        let number = |cell: &str| cell.replace(',', "").parse::<u64>().expect("a number");
+        assert_eq!(number(&row[1]), u64::from(table.slots()));
+        assert_eq!(number(&row[2]), SLOT_BYTES_MAX as u64);
+        let mib = u64::from(table.slots()) * SLOT_BYTES_MAX as u64 / (1 << 20);
+        assert_eq!(row[3], format!("{mib} MiB"));
+    }
+}
+
+#[test]
+fn algorithms_are_those_of_the_code() {
+    let table = README.table("Tokens");
+    let stated: Vec<_> = table.iter().flat_map(|row| spans(&row[0])).collect();
+    assert_eq!(stated.len(), 12);
+    for name in stated {
+        assert!(token::jose::Alg::from_name(name).is_some(), "`{name}` is not supported");
+    }
+    for name in ["none", "ES512", "ES256K"] {
+        assert!(token::jose::Alg::from_name(name).is_none(), "`{name}` is supported");
+    }
+}
+
+#[test]
+fn paths_exist() {
+    let shell = README
+        .blocks
+        .iter()
+        .filter(|block| block.info.starts_with("sh"))
+        .flat_map(|block| block.text.split_whitespace());
+    let spans = README.spans();
+    let mentioned = spans.iter().flat_map(|span| span.split_whitespace()).chain(shell);
+    let mut count = 0;
+    for path in mentioned.map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/' && c != '.')) {
+        if ["src/", "tests/", "scripts/", "envoy/"].iter().any(|top| path.starts_with(top)) {
+            assert!(root().join(path).exists(), "there is no `{path}`");
+            count += 1;
+        }
+    }
+    assert!(count > 20);
+}
+
+#[test]
+fn links_lead_to_headings() {
+    let slug = |heading: &String| -> String {
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+        kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+    };
+    let anchors: BTreeSet<String> = README.headings.iter().map(slug).collect();
+    assert_eq!(anchors.len(), README.headings.len(), "headings differ");
+    for link in README.prose.split("](#").skip(1) {
+        let anchor = link.split(')').next().expect("an end");
+        assert!(anchors.contains(anchor), "there is no heading for #{anchor}");
+    }
+}
