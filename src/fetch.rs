@@ -12,7 +12,7 @@ use crate::time::{Now, micros};
 /// Added to the timeout of a fetch before its claim counts as abandoned (its worker may have been reloaded).
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 /// `Cache-Control` never brings two regular fetches closer together than this.
-const REFRESH_MIN: Duration = Duration::from_secs(60);
+const REFRESH_MIN: Duration = Duration::from_mins(1);
 /// Longest pause after failures.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A recorded time further ahead than this is from before the clock was set back.

@@ -62,7 +62,7 @@ impl Request {
                 let Bearer::Token(token) = head.bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
-                let judged = worker.on_verified(token, *untrusted, valid, now);
+                let judged = worker.on_verified(token, &untrusted, valid, now);
                 self.on_judged(worker, head, judged)
             }
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
@@ -198,12 +198,6 @@ impl Request {
         dry_run
     }
 
-    fn note_overflow(&self, worker: &mut Worker, outcome: &Outcome) {
-        if outcome.overflow {
-            worker.metrics.count(Count::Overflow);
-        }
-    }
-
     fn tier(&self) -> Option<usize> {
         self.caller.as_ref().and_then(|caller| caller.known_tier())
     }
@@ -226,4 +220,11 @@ fn limit_denial(outcome: &Outcome) -> Option<Denial> {
         retry_after: outcome.retry_after,
         standings: outcome.standings.clone(),
     }))
+}
+
+/// Counts a charge to a budget that newcomers share.
+fn note_overflow(worker: &mut Worker, outcome: &Outcome) {
+    if outcome.overflow {
+        worker.metrics.count(Count::Overflow);
+    }
 }

@@ -41,7 +41,7 @@ pub enum Judged<'a> {
     /// Valid once.
     Expired,
     /// Check this signature first.
-    Verify(Job<'a>, Box<Untrusted>),
+    Verify(Box<Job<'a>>, Box<Untrusted>),
     /// Keys are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
     /// A valid token.
@@ -148,6 +148,9 @@ impl Worker {
     }
 
     /// Takes over a document of this issuer that came with `record`.
+    ///
+    /// # Errors
+    /// The document is no key set, or has no usable key; what was there stays.
     pub fn on_document(&mut self, issuer: usize, record: Record, body: &[u8]) -> Result<(), KeySetError> {
         let set = KeySet::from_jwks(body, Origin::Remote)?;
         if let (Some(keys), Some(document)) = (self.keys.get_mut(issuer), record.document) {
@@ -191,7 +194,7 @@ impl Worker {
         match keys.set.as_ref().map(|set| set.select(&parsed)) {
             Some(Ok(key)) => {
                 let (job, payload) = parsed.into_job(key);
-                Judged::Verify(job, Box::new(Untrusted { issuer: index, generation, payload }))
+                Judged::Verify(Box::new(job), Box::new(Untrusted { issuer: index, generation, payload }))
             }
             Some(Err(SelectError::UnknownKid)) => {
                 let judged = self.await_keys(index, arrival, now);
@@ -205,7 +208,7 @@ impl Worker {
     }
 
     /// Judges the claims of a token whose signature was checked.
-    pub fn on_verified(&mut self, token: &[u8], untrusted: Untrusted, valid: bool, now: Now) -> Judged<'static> {
+    pub fn on_verified(&mut self, token: &[u8], untrusted: &Untrusted, valid: bool, now: Now) -> Judged<'static> {
         if !valid {
             self.bad.insert(token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
@@ -247,10 +250,9 @@ impl Worker {
     }
 
     fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
-        let remote = match self.config.issuers.get(index).map(|issuer| &issuer.keys) {
-            Some(KeySource::Remote(remote)) => remote,
+        let Some(KeySource::Remote(remote)) = self.config.issuers.get(index).map(|issuer| &issuer.keys) else {
             // An inline set never gets another key.
-            _ => return Judged::Invalid,
+            return Judged::Invalid;
         };
         let deadline = arrival.after(remote.wait_max());
         let Some(keys) = self.keys.get(index) else {

@@ -199,7 +199,6 @@ impl Stream {
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
-                Step::AwaitKeys => return Ok(Flow::Held),
                 Step::Pass(forward) => {
                     forward_to_upstream(&forward, worker)?;
                     publish(request, worker);
@@ -212,7 +211,7 @@ impl Stream {
                     answer(&denial, worker, id)?;
                     return Ok(Flow::Held);
                 }
-                Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
+                Step::AwaitKeys | Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
             };
             step = request.step(worker, head, now, event);
         }
