@@ -68,6 +68,8 @@ impl Request {
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
             (Stage::Waiting(_), Event::Ready) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
+                // A clock set back must not put the deadline off.
+                self.arrival = self.arrival.min(now);
                 self.guard(worker, head, now)
             }
             (Stage::Waiting(_), Event::Gone) => {
@@ -86,7 +88,7 @@ impl Request {
 
     /// Whether a request that waits for keys should get [`Event::Ready`].
     pub fn is_ready(&self, worker: &Worker, now: Now) -> bool {
-        matches!(&self.stage, Stage::Waiting(wait) if worker.is_over(wait, self.arrival, now))
+        matches!(&self.stage, Stage::Waiting(wait) if now < self.arrival || worker.is_over(wait, self.arrival, now))
     }
 
     /// Whether the request waits for keys.

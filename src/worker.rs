@@ -199,7 +199,7 @@ impl Worker {
             Some(Err(SelectError::UnknownKid)) => {
                 let judged = self.await_keys(index, arrival, now);
                 if matches!(judged, Judged::Keys(Outlook::Wait, _)) {
-                    self.want_newer(index, arrival);
+                    self.want_newer(index, arrival, now);
                 }
                 judged
             }
@@ -264,9 +264,10 @@ impl Worker {
 
     /// Notes that only keys fetched after `arrival` will do. Without any keys, or with stale ones, every document will, also
     /// one that another worker is fetching already.
-    fn want_newer(&mut self, index: usize, arrival: Now) {
+    fn want_newer(&mut self, index: usize, arrival: Now, now: Now) {
         if let Some(keys) = self.keys.get_mut(index) {
-            keys.wanted = keys.wanted.max(Some(arrival));
+            // A later one is from before the clock was set back.
+            keys.wanted = keys.wanted.filter(|wanted| *wanted <= now).max(Some(arrival));
         }
     }
 
@@ -309,3 +310,6 @@ fn usable(keys: &IssuerKeys, issuer: &Issuer, now: Now) -> Option<u64> {
         KeySource::Remote(_) => keys.record.is_usable(now).then_some(generation),
     }
 }
+
+#[cfg(test)]
+mod tests;
