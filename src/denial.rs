@@ -119,3 +119,6 @@ impl Denial {
         Self::CODES.get(self.index()).copied().unwrap_or("unavailable")
     }
 }
+
+#[cfg(test)]
+mod tests;
