@@ -48,7 +48,7 @@ pub enum Judged<'a> {
     Caller(Rc<Caller>),
 }
 
-/// What a request waits for: keys of this issuer other than those of this generation.
+/// What a request waits for: usable keys of this issuer other than those of this generation, if any were usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     issuer: usize,
@@ -65,12 +65,6 @@ struct IssuerKeys {
     record: Record,
     /// The arrival of the latest request that needs keys fetched after it.
     wanted: Option<Now>,
-}
-
-impl IssuerKeys {
-    fn generation(&self) -> Option<u64> {
-        self.set.as_ref().map(|set| set.generation())
-    }
 }
 
 /// State of one worker.
@@ -162,9 +156,11 @@ impl Worker {
 
     /// Whether a request that arrived at `arrival` and waits for this should be looked at again.
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
-        self.keys.get(wait.issuer).is_none_or(|keys| {
-            keys.generation() != wait.generation || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
-        })
+        let (Some(keys), Some(issuer)) = (self.keys.get(wait.issuer), self.config.issuers.get(wait.issuer)) else {
+            return true;
+        };
+        usable(keys, issuer, now) != wait.generation
+            || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
     }
 
     /// The caller behind a token that was verified before and still is.
@@ -250,16 +246,16 @@ impl Worker {
     }
 
     fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
-        let Some(KeySource::Remote(remote)) = self.config.issuers.get(index).map(|issuer| &issuer.keys) else {
+        let (Some(keys), Some(issuer)) = (self.keys.get(index), self.config.issuers.get(index)) else {
+            return Judged::Invalid;
+        };
+        let KeySource::Remote(remote) = &issuer.keys else {
             // An inline set never gets another key.
             return Judged::Invalid;
         };
         let deadline = arrival.after(remote.wait_max());
-        let Some(keys) = self.keys.get(index) else {
-            return Judged::Invalid;
-        };
         let outlook = keys.record.outlook(arrival, deadline, now);
-        Judged::Keys(outlook, Wait { issuer: index, generation: keys.generation(), deadline })
+        Judged::Keys(outlook, Wait { issuer: index, generation: usable(keys, issuer, now), deadline })
     }
 
     /// Notes that only keys fetched after `arrival` will do. Without any keys, or with stale ones, every document will, also

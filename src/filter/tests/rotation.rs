@@ -72,6 +72,22 @@ fn stale_keys_serve_nobody() {
 }
 
 #[test]
+fn stale_keys_serve_again_once_they_are_confirmed() {
+    let mut stack = Stack::new(&[]);
+    stack.fetch(&[Alg::EdDsa], 1);
+    stack.sleep(3_600_000);
+    let begun = stack.now;
+    stack.sleep(1_000);
+    let mut exchange =
+        stack.get("/plain", &token(Alg::EdDsa, &claims(&json!({"iss": REMOTE, "exp": 4_000_000_000_u64}))));
+    assert_eq!(exchange.verdict(), "waits");
+    // The fetch began before the request arrived and brought the keys that were there: they will do.
+    assert!(!stack.worker.on_record(REMOTE_INDEX, fetched(begun, 1)));
+    stack.tick(&mut exchange);
+    assert_eq!(exchange.verdict(), "pass");
+}
+
+#[test]
 fn document_that_is_no_key_set_changes_nothing() {
     let mut stack = Stack::new(&[]);
     stack.fetch(&[Alg::EdDsa], 1);
