@@ -67,7 +67,7 @@ pub struct LimitReached {
     pub violated: Vec<String>,
     /// Until the limit that binds longest admits the request.
     pub retry_after: Duration,
-    /// Standings of all limits that were asked, for the RateLimit fields.
+    /// Standings of all limits that were asked, for the `RateLimit` fields.
     pub standings: Vec<Standing>,
 }
 
@@ -119,3 +119,6 @@ impl Denial {
         Self::CODES.get(self.index()).copied().unwrap_or("unavailable")
     }
 }
+
+#[cfg(test)]
+mod tests;

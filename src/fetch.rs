@@ -12,9 +12,11 @@ use crate::time::{Now, micros};
 /// Added to the timeout of a fetch before its claim counts as abandoned (its worker may have been reloaded).
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 /// `Cache-Control` never brings two regular fetches closer together than this.
-const REFRESH_MIN: Duration = Duration::from_secs(60);
+const REFRESH_MIN: Duration = Duration::from_mins(1);
 /// Longest pause after failures.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Longest cooldown that a request waits for; a longer one is for the client to wait out.
+const WAIT_COOLDOWN_MAX: Duration = Duration::from_secs(10);
 /// A recorded time further ahead than this is from before the clock was set back.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
 
@@ -140,12 +142,13 @@ impl Record {
 
     /// What a request may expect that arrived at `arrival` and can wait until `deadline`.
     pub fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> Outlook {
-        if self.is_usable(now) && self.document.is_some_and(|d| d.started >= arrival) {
+        let is_fresh = |d: Document| d.started >= arrival && !is_ahead(d.started, now);
+        if self.is_usable(now) && self.document.is_some_and(is_fresh) {
             return Outlook::Fresh;
         }
-        let failing = self.failures > 0 && self.in_flight_until.is_none();
-        let failed_since = failing && self.started >= arrival;
-        let too_late = failing && self.next_at > deadline;
+        let at_rest = self.in_flight_until.is_none() && !is_ahead(self.started, now);
+        let failed_since = at_rest && self.failures > 0 && self.started >= arrival;
+        let too_late = at_rest && self.next_at > deadline;
         if failed_since || too_late || now >= deadline {
             return Outlook::Fail { retry_after: self.next_at.since(now) };
         }
@@ -157,15 +160,12 @@ impl Record {
             return true;
         };
         now >= document.refresh_at
-            || document.started > now.after(CLOCK_STEP)
-            || wanted.is_some_and(|arrival| document.started < arrival)
+            || is_ahead(document.started, now)
+            || wanted.is_some_and(|arrival| document.started < arrival && !is_ahead(arrival, now))
     }
 
     fn may_start(&self, now: Now) -> bool {
-        if self.started > now.after(CLOCK_STEP) {
-            return true;
-        }
-        now >= self.next_at && self.in_flight_until.is_none_or(|until| now >= until)
+        is_ahead(self.started, now) || (now >= self.next_at && self.in_flight_until.is_none_or(|until| now >= until))
     }
 
     fn is_claim(&self, started: Now) -> bool {
@@ -226,10 +226,15 @@ impl Record {
     }
 }
 
+/// Whether a recorded time is from before the clock was set back.
+fn is_ahead(recorded: Now, now: Now) -> bool {
+    recorded > now.after(CLOCK_STEP)
+}
+
 impl Remote {
     /// Longest time that a request waits for this document: a cooldown that has just begun, and one fetch.
     pub fn wait_max(&self) -> Duration {
-        self.cooldown.saturating_add(self.timeout).saturating_add(ABANDONED_AFTER)
+        self.cooldown.min(WAIT_COOLDOWN_MAX).saturating_add(self.timeout).saturating_add(ABANDONED_AFTER)
     }
 
     /// A text that differs where anything differs that decides about the document; for keys in shared data.

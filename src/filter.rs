@@ -62,12 +62,14 @@ impl Request {
                 let Bearer::Token(token) = head.bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
-                let judged = worker.on_verified(token, *untrusted, valid, now);
+                let judged = worker.on_verified(token, &untrusted, valid, now);
                 self.on_judged(worker, head, judged)
             }
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
             (Stage::Waiting(_), Event::Ready) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
+                // A clock set back must not put the deadline off.
+                self.arrival = self.arrival.min(now);
                 self.guard(worker, head, now)
             }
             (Stage::Waiting(_), Event::Gone) => {
@@ -86,7 +88,7 @@ impl Request {
 
     /// Whether a request that waits for keys should get [`Event::Ready`].
     pub fn is_ready(&self, worker: &Worker, now: Now) -> bool {
-        matches!(&self.stage, Stage::Waiting(wait) if worker.is_over(wait, self.arrival, now))
+        matches!(&self.stage, Stage::Waiting(wait) if now < self.arrival || worker.is_over(wait, self.arrival, now))
     }
 
     /// Whether the request waits for keys.
@@ -198,12 +200,6 @@ impl Request {
         dry_run
     }
 
-    fn note_overflow(&self, worker: &mut Worker, outcome: &Outcome) {
-        if outcome.overflow {
-            worker.metrics.count(Count::Overflow);
-        }
-    }
-
     fn tier(&self) -> Option<usize> {
         self.caller.as_ref().and_then(|caller| caller.known_tier())
     }
@@ -226,4 +222,11 @@ fn limit_denial(outcome: &Outcome) -> Option<Denial> {
         retry_after: outcome.retry_after,
         standings: outcome.standings.clone(),
     }))
+}
+
+/// Counts a charge to a budget that newcomers share.
+fn note_overflow(worker: &mut Worker, outcome: &Outcome) {
+    if outcome.overflow {
+        worker.metrics.count(Count::Overflow);
+    }
 }

@@ -84,7 +84,8 @@ pub struct Metrics {
 impl Metrics {
     /// Names everything that `config` can count.
     pub fn new(config: &Config) -> Self {
-        let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain(["none"]).collect();
+        let none = no_tier(config);
+        let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain([none.as_str()]).collect();
         let mut list = Vec::new();
         let counter = |list: &mut Vec<Metric>, name: String| {
             list.push(Metric { kind: Kind::Counter, name });
@@ -117,7 +118,7 @@ impl Metrics {
         let overflow_at = list.len();
         counter(&mut list, "hallpass.limit_overflow_total".to_owned());
         let fetch_at = list.len();
-        let issuers: Vec<String> = config.issuers.iter().map(|issuer| label_value(&issuer.rules.issuer)).collect();
+        let issuers = issuer_labels(config);
         for issuer in &issuers {
             for result in ["ok", "failed"] {
                 let labels = [("issuer", issuer.as_str()), ("result", result)];
@@ -227,8 +228,33 @@ fn labelled(name: &str, labels: &[(&str, &str)]) -> String {
     text
 }
 
+/// The label of requests without a tier, which no tier has.
+fn no_tier(config: &Config) -> String {
+    let mut name = "none".to_owned();
+    while config.tiers.iter().any(|tier| tier.name == name) {
+        name.push('_');
+    }
+    name
+}
+
+/// The labels of all issuers, each another.
+fn issuer_labels(config: &Config) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for issuer in &config.issuers {
+        let mut label = label_value(&issuer.rules.issuer);
+        while labels.contains(&label) {
+            label.push('_');
+        }
+        labels.push(label);
+    }
+    labels
+}
+
 /// An issuer as a label value: without the characters that separate labels or statistics' names.
 fn label_value(issuer: &str) -> String {
     let short = issuer.trim_start_matches("https://").trim_start_matches("http://");
     short.trim_end_matches('/').replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "_")
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,6 @@ const fn malformed(what: Malformed) -> &'static str {
         Malformed::CostParameter => "The parameter that says how much is asked for must be one whole number from 1.",
     }
 }
+
+#[cfg(test)]
+mod tests;

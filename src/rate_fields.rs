@@ -48,3 +48,6 @@ pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static s
 fn seconds_up(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

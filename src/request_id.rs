@@ -30,3 +30,6 @@ pub fn fresh(random: [u8; 16]) -> String {
     }
     id
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,14 +41,14 @@ pub enum Judged<'a> {
     /// Valid once.
     Expired,
     /// Check this signature first.
-    Verify(Job<'a>, Box<Untrusted>),
+    Verify(Box<Job<'a>>, Box<Untrusted>),
     /// Keys are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
     /// A valid token.
     Caller(Rc<Caller>),
 }
 
-/// What a request waits for: keys of this issuer other than those of this generation.
+/// What a request waits for: usable keys of this issuer other than those of this generation, if any were usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     issuer: usize,
@@ -65,12 +65,6 @@ struct IssuerKeys {
     record: Record,
     /// The arrival of the latest request that needs keys fetched after it.
     wanted: Option<Now>,
-}
-
-impl IssuerKeys {
-    fn generation(&self) -> Option<u64> {
-        self.set.as_ref().map(|set| set.generation())
-    }
 }
 
 /// State of one worker.
@@ -148,6 +142,9 @@ impl Worker {
     }
 
     /// Takes over a document of this issuer that came with `record`.
+    ///
+    /// # Errors
+    /// The document is no key set, or has no usable key; what was there stays.
     pub fn on_document(&mut self, issuer: usize, record: Record, body: &[u8]) -> Result<(), KeySetError> {
         let set = KeySet::from_jwks(body, Origin::Remote)?;
         if let (Some(keys), Some(document)) = (self.keys.get_mut(issuer), record.document) {
@@ -159,9 +156,11 @@ impl Worker {
 
     /// Whether a request that arrived at `arrival` and waits for this should be looked at again.
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
-        self.keys.get(wait.issuer).is_none_or(|keys| {
-            keys.generation() != wait.generation || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
-        })
+        let (Some(keys), Some(issuer)) = (self.keys.get(wait.issuer), self.config.issuers.get(wait.issuer)) else {
+            return true;
+        };
+        usable(keys, issuer, now) != wait.generation
+            || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
     }
 
     /// The caller behind a token that was verified before and still is.
@@ -191,12 +190,12 @@ impl Worker {
         match keys.set.as_ref().map(|set| set.select(&parsed)) {
             Some(Ok(key)) => {
                 let (job, payload) = parsed.into_job(key);
-                Judged::Verify(job, Box::new(Untrusted { issuer: index, generation, payload }))
+                Judged::Verify(Box::new(job), Box::new(Untrusted { issuer: index, generation, payload }))
             }
             Some(Err(SelectError::UnknownKid)) => {
                 let judged = self.await_keys(index, arrival, now);
                 if matches!(judged, Judged::Keys(Outlook::Wait, _)) {
-                    self.want_newer(index, arrival);
+                    self.want_newer(index, arrival, now);
                 }
                 judged
             }
@@ -205,7 +204,7 @@ impl Worker {
     }
 
     /// Judges the claims of a token whose signature was checked.
-    pub fn on_verified(&mut self, token: &[u8], untrusted: Untrusted, valid: bool, now: Now) -> Judged<'static> {
+    pub fn on_verified(&mut self, token: &[u8], untrusted: &Untrusted, valid: bool, now: Now) -> Judged<'static> {
         if !valid {
             self.bad.insert(token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
@@ -247,24 +246,24 @@ impl Worker {
     }
 
     fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
-        let remote = match self.config.issuers.get(index).map(|issuer| &issuer.keys) {
-            Some(KeySource::Remote(remote)) => remote,
-            // An inline set never gets another key.
-            _ => return Judged::Invalid,
-        };
-        let deadline = arrival.after(remote.wait_max());
-        let Some(keys) = self.keys.get(index) else {
+        let (Some(keys), Some(issuer)) = (self.keys.get(index), self.config.issuers.get(index)) else {
             return Judged::Invalid;
         };
+        let KeySource::Remote(remote) = &issuer.keys else {
+            // An inline set never gets another key.
+            return Judged::Invalid;
+        };
+        let deadline = arrival.after(remote.wait_max());
         let outlook = keys.record.outlook(arrival, deadline, now);
-        Judged::Keys(outlook, Wait { issuer: index, generation: keys.generation(), deadline })
+        Judged::Keys(outlook, Wait { issuer: index, generation: usable(keys, issuer, now), deadline })
     }
 
     /// Notes that only keys fetched after `arrival` will do. Without any keys, or with stale ones, every document will, also
     /// one that another worker is fetching already.
-    fn want_newer(&mut self, index: usize, arrival: Now) {
+    fn want_newer(&mut self, index: usize, arrival: Now, now: Now) {
         if let Some(keys) = self.keys.get_mut(index) {
-            keys.wanted = keys.wanted.max(Some(arrival));
+            // A later one is from before the clock was set back.
+            keys.wanted = keys.wanted.filter(|wanted| *wanted <= now).max(Some(arrival));
         }
     }
 
@@ -307,3 +306,6 @@ fn usable(keys: &IssuerKeys, issuer: &Issuer, now: Now) -> Option<u64> {
         KeySource::Remote(_) => keys.record.is_usable(now).then_some(generation),
     }
 }
+
+#[cfg(test)]
+mod tests;

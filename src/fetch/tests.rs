@@ -149,6 +149,36 @@ fn clock_set_back_blocks_no_fetch() {
 }
 
 #[test]
+fn clock_set_back_makes_no_document_fresh_and_ends_no_waiting() {
+    let record = good(at(100_000));
+    // Fetched "after" the request only by the clock of before; the next fetch answers.
+    assert_eq!(record.outlook(at(5000), at(5005), at(5000)), Outlook::Wait);
+    let failed =
+        claimed(&Record::default(), None, at(100_000)).on_failure(&remote(), at(100_000), at(100_001)).unwrap();
+    assert_eq!(failed.outlook(at(5000), at(5005), at(5000)), Outlook::Wait);
+    // Nor does what a request wanted before keep fetches coming.
+    let fetched = good(at(5000));
+    assert_eq!(fetched.on_tick(&remote(), Some(at(100_000)), at(5010)), Action::Idle);
+    assert!(matches!(fetched.on_tick(&remote(), Some(at(5009)), at(5010)), Action::Claim(_)));
+}
+
+#[test]
+fn long_cooldown_is_told_and_not_waited_for() {
+    let slow = Remote { cooldown: Duration::from_mins(5), ..remote() };
+    assert_eq!(remote().wait_max(), Duration::from_secs(5));
+    assert_eq!(slow.wait_max(), Duration::from_secs(13));
+    let claim = claimed(&Record::default(), None, at(1000));
+    let record = claim.on_success(&slow, at(1000), 7, None, at(1000)).unwrap();
+    let (arrival, deadline) = (at(1001), at(1001).after(slow.wait_max()));
+    let retry_after = Duration::from_secs(299);
+    assert_eq!(record.outlook(arrival, deadline, arrival), Outlook::Fail { retry_after });
+    // Its end in sight, it is waited for; as is a fetch under way.
+    let (arrival, deadline) = (at(1290), at(1290).after(slow.wait_max()));
+    assert_eq!(record.outlook(arrival, deadline, arrival), Outlook::Wait);
+    assert_eq!(claim.outlook(at(1001), at(1014), at(1001)), Outlook::Wait);
+}
+
+#[test]
 fn record_survives_its_encoding_and_garbage_is_a_fresh_start() {
     for record in [Record::default(), claimed(&Record::default(), None, at(7)), good(at(9))] {
         let bytes = record.encode();

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::stage::{AddressFor, After, Stage};
-use super::{Request, Step, limit_denial};
+use super::{Request, Step, limit_denial, note_overflow};
 use crate::denial::Denial;
 use crate::fetch::Outlook;
 use crate::head::{Bearer, Head};
@@ -57,7 +57,7 @@ impl Request {
         let Ok(outcome) = outcome else {
             return self.deny(worker, Denial::Unavailable);
         };
-        self.note_overflow(worker, &outcome);
+        note_overflow(worker, &outcome);
         if let Some(denial) = limit_denial(&outcome)
             && !self.only_report(worker, worker.config.dry_run, &denial)
         {
@@ -103,7 +103,7 @@ impl Request {
         let Ok(outcome) = outcome else {
             return self.deny(worker, Denial::Unavailable);
         };
-        self.note_overflow(worker, &outcome);
+        note_overflow(worker, &outcome);
         if let Some(denial) = limit_denial(&outcome)
             && !self.only_report(worker, worker.config.dry_run, &denial)
         {
@@ -128,7 +128,7 @@ impl Request {
     /// A failed credential keeps the charge of the guard; everything else gives it back.
     pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
         let after = match judged {
-            Judged::Invalid => return self.deny(worker, Denial::TokenInvalid),
+            Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
             Judged::Expired => return self.deny(worker, Denial::TokenExpired),
             Judged::Verify(job, untrusted) => {
                 self.stage = Stage::Verifying(untrusted);
@@ -137,7 +137,6 @@ impl Request {
             Judged::Caller(caller) => After::Bind(caller),
             Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
             Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
-            Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
         };
         match self.guard.take() {
             Some(receipt) => {

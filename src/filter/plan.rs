@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::stage::Stage;
-use super::{Request, Step, limit_denial};
+use super::{Request, Step, limit_denial, note_overflow};
 use crate::caller::Caller;
 use crate::cost;
 use crate::denial::{Denial, Malformed};
@@ -71,7 +71,7 @@ impl Request {
         let Ok(outcome) = outcome else {
             return self.deny(worker, Denial::Unavailable);
         };
-        self.note_overflow(worker, &outcome);
+        note_overflow(worker, &outcome);
         if let Some(denial) = limit_denial(&outcome) {
             let tier = self.tier();
             for name in outcome.violated() {

@@ -39,7 +39,7 @@ pub enum Step<'h> {
     /// Give back one request of this charge.
     Refund(Receipt),
     /// Check this signature.
-    Verify(Job<'h>),
+    Verify(Box<Job<'h>>),
     /// Hold the request until [`Request::is_ready`].
     AwaitKeys,
     /// Let it pass. Final.

@@ -1,1 +1,14 @@
+//! The state machine, driven as the shell drives it, without Envoy.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod cache;
+mod charges;
+mod denials;
+mod dry_run;
+mod interleavings;
+mod order;
+mod reply;
+mod rotation;
+mod setup;
+mod stack;
+mod waiting;

@@ -3,6 +3,8 @@
 //! Record and document of one source stand in one value of the shared data, so that a swap changes both or neither.
 //! Call-outs are sent from the root context: the answer to one that a request sends is lost with the request.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 use crate::config::Remote;
@@ -103,13 +105,7 @@ impl Source {
     }
 
     /// Records how a fetch ended.
-    fn finish(
-        &mut self,
-        worker: &mut Worker,
-        started: Now,
-        fetched: Option<&(Vec<u8>, Option<std::time::Duration>)>,
-        now: Now,
-    ) {
+    fn finish(&mut self, worker: &mut Worker, started: Now, fetched: Option<&(Vec<u8>, Option<Duration>)>, now: Now) {
         let result = if fetched.is_some() { FetchResult::Ok } else { FetchResult::Failed };
         worker.metrics.count(Count::Fetch(self.issuer, result));
         let change = |record: &Record, old: &[u8]| match fetched {
@@ -181,7 +177,7 @@ fn generation(body: &[u8]) -> u64 {
 }
 
 /// The document in the answer at hand, if it is one, and how long it may be kept.
-fn answer(headers: usize, body_len: usize) -> Result<(Vec<u8>, Option<std::time::Duration>), String> {
+fn answer(headers: usize, body_len: usize) -> Result<(Vec<u8>, Option<Duration>), String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());
     }

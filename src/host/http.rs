@@ -79,11 +79,15 @@ impl Http {
         stream.reply(&mut worker)
     }
 
-    fn strip_trailers(&self) -> Result<(), Status> {
+    fn strip_trailers(&self, count: usize) -> Result<(), Status> {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
         let pairs = abi::header_pairs(MapType::RequestTrailers)?;
         let trailers = Head::parse(pairs).ok_or(Status::ParseFailure)?;
+        if count > 0 && trailers.is_empty() {
+            // More than the host hands over: nobody knows what is among them.
+            return Err(Status::ParseFailure);
+        }
         for name in worker.strip.names_to_remove(&trailers) {
             abi::remove_header(MapType::RequestTrailers, name)?;
         }
@@ -116,8 +120,8 @@ impl HttpContext for Http {
         if self.is_passed() { Action::Continue } else { Action::Pause }
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if self.strip_trailers().is_err() {
+    fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        if self.strip_trailers(count).is_err() {
             // Nothing may pass unstripped, and an answer can no longer be sent for sure.
             let _ = abi::close_stream(StreamType::Request);
             return Action::Pause;
@@ -199,7 +203,6 @@ impl Stream {
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
-                Step::AwaitKeys => return Ok(Flow::Held),
                 Step::Pass(forward) => {
                     forward_to_upstream(&forward, worker)?;
                     publish(request, worker);
@@ -212,7 +215,7 @@ impl Stream {
                     answer(&denial, worker, id)?;
                     return Ok(Flow::Held);
                 }
-                Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
+                Step::AwaitKeys | Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
             };
             step = request.step(worker, head, now, event);
         }

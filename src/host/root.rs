@@ -1,6 +1,6 @@
 //! The root context of a worker: configuration, ticks, answers to call-outs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::{Rc, Weak};
 
@@ -27,6 +27,7 @@ pub struct Shared {
     /// The worker's state.
     pub worker: RefCell<Worker>,
     waiters: RefCell<Vec<Waiter>>,
+    tick_ms: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,14 @@ impl Shared {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
             waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
         }
-        let _ = abi::set_tick_period(TICK_WAITING_MS);
+        self.set_tick(TICK_WAITING_MS);
+    }
+
+    /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
+    fn set_tick(&self, period_ms: u32) {
+        if self.tick_ms.get() != period_ms && abi::set_tick_period(period_ms).is_ok() {
+            self.tick_ms.set(period_ms);
+        }
     }
 }
 
@@ -54,7 +62,6 @@ pub struct Root {
     shared: Option<Rc<Shared>>,
     sources: Vec<Source>,
     metrics: Vec<Option<MetricId>>,
-    tick_ms: u32,
 }
 
 impl Root {
@@ -89,15 +96,10 @@ impl Root {
             source.take_over(&mut worker);
         }
         self.configured = Some(digest);
-        self.shared = Some(Rc::new(Shared { worker: RefCell::new(worker), waiters: RefCell::default() }));
-        self.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
+        let shared = Shared { worker: RefCell::new(worker), waiters: RefCell::default(), tick_ms: Cell::default() };
+        shared.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
+        self.shared = Some(Rc::new(shared));
         true
-    }
-
-    fn set_tick(&mut self, period_ms: u32) {
-        if abi::set_tick_period(period_ms).is_ok() {
-            self.tick_ms = period_ms;
-        }
     }
 
     /// Flushes counts and sets gauges.
@@ -142,14 +144,14 @@ impl Root {
         }
     }
 
-    fn adjust_tick(&mut self, shared: &Shared) {
+    fn adjust_tick(shared: &Shared) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(issuer, _)| worker.key_set_started(issuer).is_none());
         let period = if missing || worker.waiting > 0 { TICK_WAITING_MS } else { TICK_MS };
         drop(worker);
-        self.set_tick(period);
+        shared.set_tick(period);
     }
 }
 
@@ -178,14 +180,20 @@ impl Context for Root {
 }
 
 impl RootContext for Root {
-    fn on_configure(&mut self, _len: usize) -> bool {
+    fn on_configure(&mut self, len: usize) -> bool {
         #[cfg(feature = "test-faults")]
         if !crate::host::faults::on_configure() {
             return false;
         }
         match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
             Ok(bytes) => self.configure(&bytes),
-            Err(_) => self.configure(b""),
+            Err(_) if len == 0 => self.configure(b""),
+            Err(status) => {
+                // A refusal that the configuration does not call for could hit one worker alone, and Envoy would let
+                // everything pass there. Without a configuration every request is answered 503.
+                log(Level::Error, &format!("configuration cannot be read: {status}"));
+                true
+            }
         }
     }
 
@@ -200,7 +208,7 @@ impl RootContext for Root {
             self.report(&mut worker, now);
         }
         self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        Self::adjust_tick(&shared);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {

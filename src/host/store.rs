@@ -5,7 +5,7 @@ use crate::host::status::Status;
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
 use crate::limits::slot::SlotId;
 
-/// The shared data of this vm_id.
+/// The shared data of this `vm_id`.
 #[derive(Debug)]
 pub struct SharedSlots;
 

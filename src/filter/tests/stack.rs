@@ -1,0 +1,262 @@
+//! The shell of the tests: carries out the steps of a request as `host::http` does, with slots in memory.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::setup;
+use crate::denial::Denial;
+use crate::fetch::Record;
+use crate::filter::{Event, Forward, ReplyEdits, Request, Step};
+use crate::head::Head;
+use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
+use crate::limits::owner::SlotId;
+use crate::time::Now;
+use crate::token::jose::Alg;
+use crate::token::signature::{HostCrypto, NoHost};
+use crate::worker::Worker;
+
+/// Shared data in memory; may be told to fail.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    values: HashMap<SlotId, (Vec<u8>, u32)>,
+    /// Calls that succeed before every other fails.
+    pub(super) fails_after: Option<usize>,
+}
+
+impl Shelf {
+    fn call(&mut self) -> Result<(), StoreError> {
+        match &mut self.fails_after {
+            None => Ok(()),
+            Some(0) => Err(StoreError::Host),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Slots for Shelf {
+    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.call()?;
+        into.clear();
+        let Some((bytes, cas)) = self.values.get(&id) else {
+            return Ok(Version::Absent);
+        };
+        into.extend_from_slice(bytes);
+        Ok(Version::Cas(*cas))
+    }
+
+    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        self.call()?;
+        let (found, next) = match self.values.get(&id) {
+            Some((_, cas)) => (Version::Cas(*cas), cas + 1),
+            None => (Version::Absent, 1),
+        };
+        if found != version {
+            return Ok(Swap::Lost);
+        }
+        self.values.insert(id, (bytes.to_vec(), next));
+        Ok(Swap::Done)
+    }
+}
+
+/// How far a request came.
+#[derive(Debug)]
+pub(super) enum End {
+    Pass(Forward),
+    Deny(Denial),
+    Waits,
+    /// The machine had nothing to say.
+    Nothing,
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) request: Request,
+    pub(super) head: Head,
+    pub(super) end: End,
+    /// The steps, in order; a charge with the names of its limits.
+    pub(super) trace: Vec<String>,
+}
+
+/// One worker, its shared data and its clock.
+pub(super) struct Stack {
+    pub(super) worker: Worker,
+    pub(super) shelf: Shelf,
+    pub(super) now: Now,
+    pub(super) address: Option<IpAddr>,
+    pub(super) host: Box<dyn HostCrypto>,
+}
+
+impl Stack {
+    /// With the configuration of the tests, changed.
+    #[track_caller]
+    pub(super) fn new(changes: &[(&str, Value)]) -> Self {
+        Self {
+            worker: Worker::new(setup::config(changes), 1),
+            shelf: Shelf::default(),
+            now: setup::START,
+            address: Some("192.0.2.1".parse().unwrap()),
+            host: Box::new(NoHost),
+        }
+    }
+
+    pub(super) fn sleep(&mut self, millis: u64) {
+        self.now = self.now.after(Duration::from_millis(millis));
+    }
+
+    /// Hands the worker a key set of these algorithms that was fetched now, as the shell does.
+    pub(super) fn fetch(&mut self, algs: &[Alg], generation: u64) {
+        let (record, body) = (setup::fetched(self.now, generation), setup::jwks(algs).to_string());
+        if self.worker.on_record(setup::REMOTE_INDEX, record) {
+            self.worker.on_document(setup::REMOTE_INDEX, record, body.as_bytes()).unwrap();
+        }
+    }
+
+    /// Hands the worker the record of a fetch that failed now.
+    pub(super) fn fail_fetch(&mut self, next_in: Duration) {
+        let next_at = self.now.after(next_in);
+        let record = Record { started: self.now, next_at, failures: 1, ..Record::default() };
+        assert!(!self.worker.on_record(setup::REMOTE_INDEX, record));
+    }
+
+    /// A GET of this path with this token.
+    pub(super) fn get(&mut self, path: &str, token: &str) -> Exchange {
+        self.send("GET", path, &[("authorization", &format!("Bearer {token}"))])
+    }
+
+    /// A request without a body.
+    pub(super) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Exchange {
+        self.send_head(head(method, path, headers).ending(true))
+    }
+
+    pub(super) fn send_head(&mut self, head: Head) -> Exchange {
+        let mut exchange = Exchange { request: Request::default(), head, end: End::Nothing, trace: Vec::new() };
+        self.run(&mut exchange, Event::Head);
+        exchange
+    }
+
+    /// Wakes a request if it is ready, as the shell does on a tick.
+    pub(super) fn tick(&mut self, exchange: &mut Exchange) {
+        if exchange.request.is_ready(&self.worker, self.now) {
+            self.run(exchange, Event::Ready);
+        }
+    }
+
+    pub(super) fn gone(&mut self, exchange: &mut Exchange) {
+        self.run(exchange, Event::Gone);
+    }
+
+    /// The response's head arrives; `None` if the machine has no edits for it.
+    pub(super) fn reply(&mut self, exchange: &mut Exchange, settlement: Option<&[u8]>) -> Option<ReplyEdits> {
+        let Exchange { request, head, .. } = exchange;
+        match request.step(&mut self.worker, head, Now::default(), Event::Reply(settlement)) {
+            Step::Reply(edits) => Some(edits),
+            _ => None,
+        }
+    }
+
+    /// Settles as the shell does.
+    pub(super) fn settle(&mut self, edits: ReplyEdits) {
+        let (receipt, actual) = edits.settle.unwrap();
+        ledger::settle(&mut self.shelf, receipt, actual, self.now).unwrap();
+    }
+
+    /// How often this was counted, by the beginning of the metric's name; empties all counts.
+    pub(super) fn counted(&mut self, name: &str) -> u64 {
+        let counts: Vec<_> = self.worker.metrics.drain().collect();
+        let list = self.worker.metrics.list();
+        counts.iter().filter(|(at, _)| list[*at].name.starts_with(name)).map(|(_, by)| by).sum()
+    }
+
+    /// The loop of `host::http::Stream::run`.
+    fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
+        let Exchange { request, head, end, trace } = exchange;
+        let mut step = request.step(&mut self.worker, head, self.now, event);
+        loop {
+            let event = match step {
+                Step::NeedAddress => {
+                    trace.push("address".to_owned());
+                    Event::Address(self.address)
+                }
+                Step::Charge(charges) => {
+                    let limits = charges.iter().flat_map(|charge| charge.limits.iter());
+                    let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();
+                    trace.push(format!("charge {}", names.join("+")));
+                    Event::Charged(ledger::reserve(&mut self.shelf, &charges, self.now))
+                }
+                Step::Refund(receipt) => {
+                    trace.push("refund".to_owned());
+                    let _ = ledger::cancel(&mut self.shelf, receipt, self.now);
+                    Event::Refunded
+                }
+                Step::Verify(job) => {
+                    trace.push("verify".to_owned());
+                    Event::Verified(job.run(self.host.as_ref()))
+                }
+                Step::AwaitKeys => {
+                    trace.push("await".to_owned());
+                    *end = End::Waits;
+                    return;
+                }
+                Step::Pass(forward) => {
+                    trace.push("pass".to_owned());
+                    *end = End::Pass(forward);
+                    return;
+                }
+                Step::Deny(denial) => {
+                    trace.push(format!("deny {}", denial.code()));
+                    *end = End::Deny(denial);
+                    return;
+                }
+                Step::Reply(_) | Step::Nothing => return,
+            };
+            step = request.step(&mut self.worker, head, self.now, event);
+        }
+    }
+}
+
+impl Exchange {
+    /// The steps, as one line.
+    pub(super) fn steps(&self) -> String {
+        self.trace.join(", ")
+    }
+
+    /// What it came to: `pass`, `waits`, or the denial's code.
+    pub(super) fn verdict(&self) -> &'static str {
+        match &self.end {
+            End::Pass(_) => "pass",
+            End::Deny(denial) => denial.code(),
+            End::Waits => "waits",
+            End::Nothing => "nothing",
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn forward(&self) -> &Forward {
+        match &self.end {
+            End::Pass(forward) => forward,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn denial(&self) -> &Denial {
+        match &self.end {
+            End::Deny(denial) => denial,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A head as Envoy hands it over.
+pub(super) fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Head {
+    let mut pairs = vec![(":method", method), (":path", path), (":authority", "api.example.com"), (":scheme", "https")];
+    pairs.extend_from_slice(headers);
+    Head::from_pairs(&pairs)
+}

@@ -1,0 +1,136 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Tiers `free` and `plus`, an open route, and what is given.
+fn config(changes: &[(&str, Value)]) -> Config {
+    let limits = json!({"limits": [
+        {"name": "minute", "requests": 60, "per": "1m"}, {"name": "day", "requests": 1000, "per": "day"}
+    ]});
+    let issuer = |name: &str| {
+        json!({"issuer": name, "claims": {"tier": "tier"},
+               "secrets": [{"alg": "HS256", "text": "a secret of at least thirty-two bytes"}]})
+    };
+    let mut document = json!({
+        "issuers": [issuer("https://one.example/"), issuer("https://two.example:8443/realms/x;.;y")],
+        "tiers": {"free": limits, "plus": limits},
+        "routes": [{"match": {"path": "/open"}, "require": []}]
+    });
+    for (name, value) in changes {
+        document[name] = value.clone();
+    }
+    Config::from_bytes(document.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The names of what was counted, with how often.
+fn drained(metrics: &mut Metrics) -> Vec<(String, u64)> {
+    let counts: Vec<_> = metrics.drain().collect();
+    counts.into_iter().map(|(at, by)| (metrics.list()[at].name.clone(), by)).collect()
+}
+
+/// Counting this moves the one metric of this name.
+#[track_caller]
+fn check(what: Count, name: &str) {
+    let mut metrics = Metrics::new(&config(&[]));
+    metrics.count(what);
+    assert_eq!(drained(&mut metrics), [(format!("hallpass.{name}"), 1)], "{what:?}");
+    assert_eq!(drained(&mut metrics), [], "counted once");
+}
+
+#[test]
+fn every_count_has_its_name() {
+    let tiers = [(Some(0), "free"), (Some(1), "plus"), (None, "none")];
+    for (tier, name) in tiers {
+        check(Count::Allowed(tier), &format!("requests_total.decision=.=allow;.;tier=.={name};.;"));
+        for (index, code) in Denial::CODES.iter().enumerate() {
+            check(Count::Denied(index, tier), &format!("requests_total.decision=.={code};.;tier=.={name};.;"));
+            check(
+                Count::WouldDeny(index, tier),
+                &format!("dry_run_denials_total.decision=.={code};.;tier=.={name};.;"),
+            );
+        }
+    }
+    check(Count::Cache(CacheResult::Hit), "token_cache_total.result=.=hit;.;");
+    check(Count::Cache(CacheResult::Miss), "token_cache_total.result=.=miss;.;");
+    check(Count::Cache(CacheResult::Bad), "token_cache_total.result=.=bad;.;");
+    check(Count::Overflow, "limit_overflow_total");
+    check(Count::Fetch(0, FetchResult::Ok), "key_set_fetches_total.issuer=.=one.example;.;result=.=ok;.;");
+    check(
+        Count::Fetch(1, FetchResult::Failed),
+        "key_set_fetches_total.issuer=.=two.example_8443_realms_x_._y;.;result=.=failed;.;",
+    );
+}
+
+#[test]
+fn limits_are_counted_by_tier_and_name() {
+    for (tier, limit, expected) in [
+        (0, "minute", Some("hallpass.limits_reached_total.limit=.=minute;.;tier=.=free;.;")),
+        (1, "day", Some("hallpass.limits_reached_total.limit=.=day;.;tier=.=plus;.;")),
+        // Not a limit of a tier.
+        (0, "failed-credentials", None),
+        (usize::MAX, "minute", None),
+    ] {
+        let mut metrics = Metrics::new(&config(&[]));
+        metrics.count_limit(tier, limit);
+        let names: Vec<_> = drained(&mut metrics).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.first().map(String::as_str), expected);
+        assert!(names.len() <= 1);
+    }
+}
+
+#[test]
+fn gauges_stand_where_they_say() {
+    let config = config(&[("dry_run", json!(true))]);
+    let metrics = Metrics::new(&config);
+    let name = |at: usize| (metrics.list()[at].kind, metrics.list()[at].name.as_str());
+    assert_eq!(name(metrics.key_set_age(0)), (Kind::Gauge, "hallpass.key_set_age_seconds.issuer=.=one.example;.;"));
+    let dry_run: Vec<_> = metrics.dry_run(&config).iter().map(|(at, value)| (name(*at).1, *value)).collect();
+    assert_eq!(
+        dry_run,
+        [
+            ("hallpass.dry_run.tier=.=free;.;", 1),
+            ("hallpass.dry_run.tier=.=plus;.;", 1),
+            ("hallpass.dry_run.tier=.=none;.;", 1)
+        ]
+    );
+    assert!(metrics.list().iter().skip(metrics.key_set_age(0)).all(|metric| metric.kind == Kind::Gauge));
+}
+
+#[test]
+fn dry_run_of_one_tier_shows_at_that_tier() {
+    let tiers = json!({"free": {"limits": [], "dry_run": true}, "plus": {"limits": []}});
+    let config = config(&[("tiers", tiers)]);
+    let values: Vec<_> = Metrics::new(&config).dry_run(&config).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [1, 0, 0]);
+}
+
+#[test]
+fn names_are_distinct_whatever_tiers_and_issuers_are_called() {
+    let issuer = |name: &str| {
+        json!({"issuer": name, "claims": {"tier": "tier"},
+               "secrets": [{"alg": "HS256", "text": "a secret of at least thirty-two bytes"}]})
+    };
+    let same = json!([
+        issuer("https://a.example/"),
+        issuer("http://a.example"),
+        issuer("https://a.example"),
+        issuer("a:b"),
+        issuer("a;b")
+    ]);
+    let tiers = json!({"none": {"limits": []}, "none_": {"limits": []}, "NONE": {"limits": []}});
+    let config = config(&[("issuers", same), ("tiers", tiers)]);
+    let metrics = Metrics::new(&config);
+    let names: BTreeSet<&str> = metrics.list().iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(names.len(), metrics.list().len());
+}
+
+#[test]
+fn counts_add_up_until_drained() {
+    let mut metrics = Metrics::new(&config(&[]));
+    for _ in 0..3 {
+        metrics.count(Count::Overflow);
+    }
+    assert_eq!(drained(&mut metrics), [("hallpass.limit_overflow_total".to_owned(), 3)]);
+}
