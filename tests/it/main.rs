@@ -14,7 +14,9 @@
     reason = "the rules of the filter; a test may panic and look at the clock"
 )]
 
+mod answers;
 mod dry_run;
+mod examples;
 mod guard;
 mod keys;
 mod keys_faults;
