@@ -12,7 +12,7 @@ const EXPIRED: &str = r#"Bearer realm="education-data", error="invalid_token", e
 const SCOPE: &str = r#"Bearer realm="education-data", error="insufficient_scope""#;
 
 fn policy() -> Value {
-    let mut config = config(json!([
+    let mut config = config(&json!([
         {"match": {"path": "/open", "methods": ["GET", "POST"]}, "require": []},
         {"match": {"path": "/summary", "methods": ["GET", "POST"]}, "scope": {"schools": {"query": "school_id"}}},
         {"match": {"path": "/records", "methods": ["GET"]}, "cost": {"weight": 1, "times": {"query": "limit", "default": 5}}},
@@ -331,7 +331,11 @@ fn failed_credentials_of_an_address_are_limited() {
 
     // A valid token, and no token at all, cost nothing of it.
     for _ in 0..5 {
-        gateway.get("/data/a").bearer(token().claim("jti", crate::support::tokens::now()).sign()).send().expect_status(200);
+        gateway
+            .get("/data/a")
+            .bearer(token().claim("jti", crate::support::tokens::now()).sign())
+            .send()
+            .expect_status(200);
         gateway.get("/data/a").send().expect_status(401);
     }
     gateway.get("/data/a").bearer(&valid).send().expect_status(200);

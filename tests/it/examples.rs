@@ -25,8 +25,12 @@ impl Platform {
     fn start() -> Self {
         let auth = KeyServer::start(&jwks(&[Key::Rsa1.named("k")]));
         let api = Upstream::start();
-        let gateway =
-            Gateway::builder().bootstrap_file(FILE).port(9200, api.port()).port(9100, auth.port()).concurrency(2).start();
+        let gateway = Gateway::builder()
+            .bootstrap_file(FILE)
+            .port(9200, api.port())
+            .port(9100, auth.port())
+            .concurrency(2)
+            .start();
         Self { api, auth, gateway }
     }
 
@@ -70,7 +74,11 @@ fn documented_token_opens_the_documented_request() {
     assert!(standing.starts_with(r#""minute";r=99;t=1, "day";r=19999;t="#), "{standing}");
 
     // Not approved, and not named.
-    expect_problem(&platform.get(&SUMMARY.replace("oakwood-primary", "elm-park"), &alive()), 403, "school-out-of-scope");
+    expect_problem(
+        &platform.get(&SUMMARY.replace("oakwood-primary", "elm-park"), &alive()),
+        403,
+        "school-out-of-scope",
+    );
     expect_problem(&platform.get("/stats/v1/attendance/summary", &alive()), 403, "school-missing");
     expect_problem(&platform.gateway.get(SUMMARY).send(), 401, "token-missing");
 

@@ -22,7 +22,7 @@ pub fn issuer() -> Value {
 }
 
 /// A configuration with these routes: one issuer, one roomy tier, no budget for failed credentials.
-pub fn config(routes: Value) -> Value {
+pub fn config(routes: &Value) -> Value {
     json!({
         "realm": "education-data",
         "issuers": [issuer()],
@@ -34,7 +34,7 @@ pub fn config(routes: Value) -> Value {
 
 /// Everything below `/open/` is open, everything else needs a token.
 pub fn open_and_guarded() -> Value {
-    config(json!([
+    config(&json!([
         {"match": {"path": "/open/"}, "require": [], "open_subtree": true},
         {"match": {"path": "/"}},
     ]))
