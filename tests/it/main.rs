@@ -14,8 +14,14 @@
     reason = "the rules of the filter; a test may panic and look at the clock"
 )]
 
+mod answers;
+mod canary;
 mod dry_run;
+mod examples;
 mod guard;
+mod headers;
+mod headers_held;
+mod headers_ids;
 mod keys;
 mod keys_faults;
 mod limits;
@@ -23,6 +29,11 @@ mod limits_address;
 mod metrics;
 mod readme;
 mod reload;
+mod scope;
+mod scope_cost;
 mod smoke;
 mod support;
+mod tokens;
+mod tokens_claims;
+mod tokens_hostile;
 mod workers;

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod bootstrap;
 pub mod client;
 pub mod gateway;
+pub mod policy;
 pub mod process;
 pub mod raw;
 pub mod sample;
