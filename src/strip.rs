@@ -32,6 +32,9 @@ const ALWAYS: [&str; 20] = [
     "x-script-name",
 ];
 
+/// The request id, which is the filter's to set.
+const REQUEST_ID: &str = "x-request-id";
+
 /// The names that are removed from requests and their trailers.
 #[derive(Clone, Debug)]
 pub struct StripSet {
@@ -60,7 +63,7 @@ impl StripSet {
     /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut set = Self { names: Vec::new(), lengths: 0 };
-        for name in ALWAYS.into_iter().chain(names) {
+        for name in ALWAYS.into_iter().chain([REQUEST_ID]).chain(names) {
             let folded: Box<[u8]> = name.bytes().map(fold).collect();
             if !folded.is_empty() && !set.names.contains(&folded) {
                 set.lengths |= length_bit(&folded);
@@ -70,9 +73,11 @@ impl StripSet {
         set
     }
 
-    /// Whether a header of this name is removed.
+    /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
     pub fn contains(&self, name: &[u8]) -> bool {
-        self.lengths & length_bit(name) != 0 && self.names.iter().any(|it| is_folded_from(it, name))
+        self.lengths & length_bit(name) != 0
+            && self.names.iter().any(|it| is_folded_from(it, name))
+            && !name.eq_ignore_ascii_case(REQUEST_ID.as_bytes())
     }
 
     /// The names to remove, as they are spelled; a name that stands twice comes twice. For trailers too.

@@ -37,14 +37,13 @@ pub struct Answer {
     pub result: bool,
 }
 
-/// What the answer of the host says: `None` where the host has no such function, so that Rust must check.
+/// What the answer of the host says: `None` where the host has no such function or could not say, so that Rust must check.
 ///
-/// Every other failure is a bad signature: nothing is accepted that the host did not call good.
+/// A failure of the host is no verdict: as a bad signature it would be remembered against a good token.
 pub fn verdict(answer: Result<Vec<u8>, Status>) -> Option<bool> {
     match answer {
         Ok(bytes) => Some(Answer::decode(bytes.as_slice()).is_ok_and(|answer| answer.result)),
-        Err(Status::NotFound | Status::Unimplemented) => None,
-        Err(_) => Some(false),
+        Err(_) => None,
     }
 }
 
@@ -103,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn any_other_failure_is_a_bad_signature() {
-        check(Err(Status::BadArgument), Some(false));
-        check(Err(Status::InternalFailure), Some(false));
-        check(Err(Status::Unknown(99)), Some(false));
+    fn failure_of_the_host_is_no_verdict() {
+        check(Err(Status::BadArgument), None);
+        check(Err(Status::InternalFailure), None);
+        check(Err(Status::Unknown(99)), None);
     }
 
     #[test]

@@ -32,6 +32,12 @@ fn overrides_of_path_and_method_are_removed() {
 }
 
 #[test]
+fn request_id_stays_and_its_other_spellings_go() {
+    check(&["x_request_id", "X-Request_Id", "x.request.id"], true);
+    check(&["x-request-id", "X-Request-Id"], false);
+}
+
+#[test]
 fn other_headers_stay() {
     check(&[":method", ":path", ":authority", "authorization", "x-request-id", ""], false);
     // As long as a protected one.
