@@ -39,6 +39,9 @@ impl Seen {
     }
 
     /// Looks at the body if it was asked for and not told yet; what is told once is not told again.
+    ///
+    /// # Errors
+    /// The host does not hand over what it has announced.
     pub fn look(&mut self) -> Result<Verdict, Status> {
         let Some(max) = self.max else {
             return Ok(Verdict::More);

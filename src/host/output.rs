@@ -11,6 +11,9 @@ use crate::token::ids::Ids;
 use crate::worker::Worker;
 
 /// Tells the upstream who is calling. Every value was checked when the token was, or the list of keys.
+///
+/// # Errors
+/// Whatever the host answers.
 pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
     let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
     let names = &worker.config.forward;
@@ -65,6 +68,9 @@ pub fn publish(request: &Request, worker: &Worker) {
 }
 
 /// Answers the request here.
+///
+/// # Errors
+/// Whatever the host answers.
 pub fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
     let answer = problem::answer(denial, &worker.config, id);
     let headers: Vec<(&[u8], &[u8])> =
@@ -78,6 +84,9 @@ pub fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> 
 }
 
 /// The answer when there is no configuration or the host failed.
+///
+/// # Errors
+/// Whatever the host answers.
 pub fn answer_broken(id: &str) -> Result<(), Status> {
     let _ = abi::set_property(b"hallpass.decision", b"unavailable");
     abi::send_local_response(&LocalResponse {
