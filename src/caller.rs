@@ -3,8 +3,10 @@
 //! A caller never changes; a new token is a new caller. Whether a route, a limit or a scope admits it is not said here.
 
 use crate::denial::Denial;
+use crate::grant::DistrictSchools;
 use crate::limits::owner::Owner;
-use crate::token::schools::Schools;
+use crate::time::Now;
+use crate::token::ids::Ids;
 
 /// A verified caller, as the upstream and the limits see it. Immutable; shared by all requests with its token.
 #[derive(Debug)]
@@ -13,10 +15,20 @@ pub struct Caller {
     pub issuer: usize,
     /// The client's id; safe in a header.
     pub client: String,
-    /// The tier, by index; meaningless when `refused` is `TierUnknown`.
-    pub tier: usize,
+    /// The tier, by index; `None`: it is unknown, or tokens of this issuer carry none since an API key does.
+    pub tier: Option<usize>,
     /// The approved schools; `None`: tokens of this issuer carry none.
-    pub schools: Option<Schools>,
+    pub schools: Option<Ids>,
+    /// The approved districts; `None`: tokens of this issuer carry none.
+    pub districts: Option<Ids>,
+    /// Permissions; `None`: tokens of this issuer carry none.
+    pub permissions: Option<Ids>,
+    /// Which schools belong to a district, as the token says.
+    pub district_schools: DistrictSchools,
+    /// The token's id, by which it can be revoked.
+    pub token_id: Option<String>,
+    /// When the token was issued.
+    pub issued_at: Option<Now>,
     /// Whose budgets its requests draw on.
     pub owner: Owner,
     /// Why every request with this token is refused, though it is valid.
@@ -24,19 +36,33 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller's list approves `school`.
-    pub fn may_see(&self, school: &str) -> bool {
-        self.schools.as_ref().is_some_and(|schools| schools.contains(school))
+    /// Whether the caller's list approves `school`, or one of its districts opens it: by the token, or by `districts`.
+    pub fn may_see(&self, school: &str, districts: &DistrictSchools) -> bool {
+        self.schools.as_ref().is_some_and(|schools| schools.contains(school)) || self.opens(school, districts)
+    }
+
+    /// Whether the caller's list approves `district`.
+    pub fn may_see_district(&self, district: &str) -> bool {
+        self.districts.as_ref().is_some_and(|districts| districts.contains(district))
+    }
+
+    /// Whether the caller has all of `permissions`.
+    pub fn has_permissions(&self, permissions: &[String]) -> bool {
+        permissions.iter().all(|it| self.permissions.as_ref().is_some_and(|granted| granted.contains(it)))
     }
 
     /// About how much memory it takes, bytes.
     pub fn weight(&self) -> usize {
-        let schools = self.schools.as_ref().map_or(0, Schools::weight);
-        size_of::<Self>().saturating_add(self.client.len()).saturating_add(schools)
+        let lists = [&self.schools, &self.districts, &self.permissions].into_iter().flatten();
+        let parts = [self.client.len(), self.token_id.as_ref().map_or(0, String::len), self.district_schools.weight()];
+        lists.map(Ids::weight).chain(parts).fold(size_of::<Self>(), usize::saturating_add)
     }
 
-    /// The tier, unless it is unknown.
-    pub fn known_tier(&self) -> Option<usize> {
-        (self.refused != Some(Denial::TierUnknown)).then_some(self.tier)
+    fn opens(&self, school: &str, districts: &DistrictSchools) -> bool {
+        if districts.is_empty() && self.district_schools.is_empty() {
+            return false;
+        }
+        let granted = self.districts.iter().flat_map(Ids::sorted);
+        granted.into_iter().any(|it| districts.has(it, school) || self.district_schools.has(it, school))
     }
 }

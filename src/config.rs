@@ -3,21 +3,29 @@
 //! [`Config::from_bytes`] takes what Envoy hands over (JSON, or a serialized `google.protobuf.Struct`) and
 //! returns either this type or every problem found, each with its field's path.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::api_key::KeyList;
+use crate::grant::DistrictSchools;
 use crate::limits::Limit;
+use crate::revocation::RevocationList;
 use crate::route::Route;
 use crate::token::claims::ClaimRules;
 use crate::token::keyset::KeySet;
 
+mod access;
+mod api_keys;
+mod cost;
 mod document;
 mod duration;
 mod forward;
 mod issuers;
 mod keys;
 mod limit;
+mod lists;
 mod name;
 mod problem;
 mod reader;
@@ -47,6 +55,10 @@ pub struct Config {
     pub dry_run: bool,
     /// Issuers, in the order written.
     pub issuers: Vec<Issuer>,
+    /// API keys, if routes require any.
+    pub api_keys: Option<ApiKeys>,
+    /// Which schools a district opens, for every issuer.
+    pub district_schools: DistrictSchools,
     /// Tiers, in the order of their names: neither JSON nor protobuf keeps that of an object.
     pub tiers: Vec<Tier>,
     /// Routes; the first match wins.
@@ -71,7 +83,30 @@ impl Config {
     /// # Errors
     /// Every problem of the document, not only the first.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ConfigErrors> {
-        document::read(&wire::read(bytes)?)
+        Self::from_bytes_in(bytes, &Environment::default())
+    }
+
+    /// The same, with the environment variables that the configuration may name.
+    ///
+    /// # Errors
+    /// Every problem of the document, not only the first.
+    pub fn from_bytes_in(bytes: &[u8], environment: &Environment) -> Result<Self, ConfigErrors> {
+        document::read(&wire::read(bytes)?, environment)
+    }
+}
+
+/// Environment variables of the VM, from which secrets may be read. It has no `Debug`: nothing may print it.
+#[derive(Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Names and values.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(variables.into_iter().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 }
 
@@ -82,6 +117,12 @@ pub enum Dialect {
     ProblemJson,
     /// `text/plain`, one line.
     Plain,
+    /// `{"actionOk":false,"error":["code"],"message":"..."}`, of the Student Data API.
+    StudentDataApi,
+    /// `imsx_StatusInfo` of `OneRoster` 1.2.
+    OneRoster,
+    /// `{"error":"code","error_description":"..."}` (RFC 6749 section 5.2, RFC 6750 section 3.1).
+    OAuth,
 }
 
 /// One issuer of tokens.
@@ -90,7 +131,9 @@ pub struct Issuer {
     /// What its tokens must say.
     pub rules: ClaimRules,
     /// Where its keys come from.
-    pub keys: KeySource,
+    pub keys: Source<KeySet>,
+    /// Where revocations come from; `None`: none are looked at.
+    pub revocations: Option<Source<RevocationList>>,
     /// Tiers that it may grant, by index; never empty.
     pub tiers: Vec<usize>,
     /// The tier of its tokens where no claim tells it.
@@ -99,13 +142,36 @@ pub struct Issuer {
     pub schools: Option<Vec<String>>,
 }
 
-/// Where keys come from.
+/// Where a document comes from.
 #[derive(Debug)]
-pub enum KeySource {
-    /// From the configuration: a JWKS, or secrets for HS256, HS384 and HS512.
-    Inline(Rc<KeySet>),
+pub enum Source<T> {
+    /// From the configuration.
+    Inline(Rc<T>),
     /// From a URL, through an Envoy cluster.
     Remote(Remote),
+}
+
+impl<T> Source<T> {
+    /// Where it is fetched from, if it is.
+    pub const fn remote(&self) -> Option<&Remote> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Remote(remote) => Some(remote),
+        }
+    }
+}
+
+/// API keys: how requests carry them, and which there are.
+#[derive(Debug)]
+pub struct ApiKeys {
+    /// The request header, lower case.
+    pub header: String,
+    /// Whether the header reaches the upstream.
+    pub forward: bool,
+    /// The issuer whose clients the accounts are, by index; `None`: no token is bound to a key.
+    pub issuer: Option<usize>,
+    /// Where the list of keys comes from.
+    pub source: Source<KeyList>,
 }
 
 /// A document that is fetched through an Envoy cluster and kept fresh.
@@ -127,6 +193,20 @@ pub struct Remote {
     pub max_stale: Duration,
     /// Shortest time between two fetches.
     pub cooldown: Duration,
+}
+
+impl Forward {
+    /// All names, with the setting of each.
+    pub fn names(&self) -> [(&'static str, &str); 6] {
+        [
+            ("schools", &self.schools),
+            ("tier", &self.tier),
+            ("client", &self.client),
+            ("districts", &self.districts),
+            ("permissions", &self.permissions),
+            ("account", &self.account),
+        ]
+    }
 }
 
 /// One tier.
@@ -151,9 +231,15 @@ pub struct Forward {
     pub tier: String,
     /// The client's id.
     pub client: String,
+    /// The approved districts.
+    pub districts: String,
+    /// The permissions.
+    pub permissions: String,
+    /// The account of the API key.
+    pub account: String,
     /// How the list of schools is written.
     pub schools_format: ListFormat,
-    /// A list of schools longer than this many bytes is refused (403).
+    /// A list of schools, districts or permissions longer than this many bytes is refused (403).
     pub schools_bytes_max: usize,
     /// Whether `Authorization` reaches the upstream.
     pub authorization: bool,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use crate::body::Pointer;
 use crate::query::{self, QueryError};
 
 /// What multiplies the weight.
@@ -15,6 +16,13 @@ pub enum Factor {
         /// The parameter's name.
         name: String,
         /// What the server assumes when the parameter is absent.
+        default: NonZeroU32,
+    },
+    /// A member of the JSON body that holds a whole number from 1. The weight alone is charged before the body is read.
+    Body {
+        /// Where it stands.
+        pointer: Pointer,
+        /// What the server assumes when it is absent.
         default: NonZeroU32,
     },
     /// The number of schools asked for (at least 1). Needs a scope rule.
@@ -43,13 +51,13 @@ pub enum CostError {
     Number,
 }
 
-/// What a request costs: weight times factor, at least 1. Numbers beyond `u32` cost `u32::MAX`.
+/// What a request costs as far as its head tells: weight times factor, at least 1. Numbers beyond `u32` cost `u32::MAX`.
 ///
 /// # Errors
 /// The number in the request cannot be told for sure.
 pub fn of(rule: &Rule, query: Option<&str>, school_count: usize) -> Result<u32, CostError> {
     let factor = match &rule.factor {
-        Factor::One => 1,
+        Factor::One | Factor::Body { .. } => 1,
         Factor::Query { name, default } => match query {
             Some(query) => number(query, name)?.unwrap_or(default.get()),
             None => default.get(),
@@ -57,6 +65,16 @@ pub fn of(rule: &Rule, query: Option<&str>, school_count: usize) -> Result<u32, 
         Factor::Schools => u32::try_from(school_count).unwrap_or(u32::MAX).max(1),
     };
     Ok(rule.weight.get().saturating_mul(factor))
+}
+
+/// What a request costs once its body is read: `number` stands where the factor looks.
+pub fn of_body(rule: &Rule, number: Option<u32>) -> u32 {
+    let factor = match &rule.factor {
+        Factor::Body { default, .. } => number.unwrap_or(default.get()),
+        Factor::Schools => number.unwrap_or(1),
+        Factor::One | Factor::Query { .. } => 1,
+    };
+    rule.weight.get().saturating_mul(factor.max(1))
 }
 
 impl fmt::Display for CostError {

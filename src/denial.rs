@@ -32,12 +32,28 @@ pub enum Denial {
     NoRoute,
     /// A route matches host and path, but not the method; the methods that would.
     MethodNotAllowed(String),
-    /// A body that could override the judged parameters.
+    /// A body that cannot be judged, or that could override the judged parameters.
     BodyUnsupported,
     /// A rate, cost or quota limit is used up.
     LimitReached(LimitReached),
     /// The request costs more than a tier's ceiling, or than a limit ever holds.
     TooCostly,
+    /// The API key is missing, doubled, unknown, or not valid now.
+    KeyRefused,
+    /// The token belongs to another account than the API key.
+    VendorMismatch,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The token lacks a permission that the route requires.
+    PermissionMissing,
+    /// A district that was asked for is not in the token's list.
+    DistrictOutOfScope,
+    /// The route's rule wants a district, or a school or a district, and the request names none.
+    ScopeMissing,
+    /// The body cannot be read in one way only.
+    BodyMalformed,
+    /// The body is longer than the route allows.
+    BodyTooLarge,
     /// Keys cannot be had at the moment.
     KeysUnavailable {
         /// When to try again.
@@ -73,7 +89,7 @@ pub struct LimitReached {
 
 impl Denial {
     /// All codes, in the order of [`Denial::index`].
-    pub const CODES: [&'static str; 16] = [
+    pub const CODES: [&'static str; 24] = [
         "malformed-request",
         "token-missing",
         "token-invalid",
@@ -90,6 +106,14 @@ impl Denial {
         "too-costly",
         "keys-unavailable",
         "unavailable",
+        "key-refused",
+        "vendor-mismatch",
+        "token-revoked",
+        "permission-missing",
+        "district-out-of-scope",
+        "scope-missing",
+        "body-malformed",
+        "body-too-large",
     ];
 
     /// A small number for tables.
@@ -111,6 +135,14 @@ impl Denial {
             Self::TooCostly => 13,
             Self::KeysUnavailable { .. } => 14,
             Self::Unavailable => 15,
+            Self::KeyRefused => 16,
+            Self::VendorMismatch => 17,
+            Self::TokenRevoked => 18,
+            Self::PermissionMissing => 19,
+            Self::DistrictOutOfScope => 20,
+            Self::ScopeMissing => 21,
+            Self::BodyMalformed => 22,
+            Self::BodyTooLarge => 23,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Documents that are fetched over the network (key sets): when to fetch, who fetches, and what a waiting request may expect.
+//! Documents that are fetched over the network (key sets, key lists, revocations): when to fetch, who fetches, and what a waiting request may expect.
 //!
 //! One small record per document in shared data is the truth of the whole process: the last good document's times
 //! and generation, and the claim of whoever fetches now. Every worker reads it on its ticks; whoever wins the swap
@@ -31,6 +31,31 @@ pub struct Document {
     pub stale_at: Now,
     /// Names its content: equal content has an equal generation.
     pub generation: u64,
+    /// The version that it carries, which never goes back; 0 where documents carry none.
+    pub version: u64,
+    /// Which of its two places in shared data holds it.
+    pub place: Place,
+}
+
+/// One of the two places of a document in shared data: while one is read, the next document goes to the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The first.
+    #[default]
+    First,
+    /// The second.
+    Second,
+}
+
+/// A good document that a fetch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Names its content.
+    pub generation: u64,
+    /// The version that it carries; 0 where documents carry none.
+    pub version: u64,
+    /// How long it may be kept, as its server says.
+    pub max_age: Option<Duration>,
 }
 
 /// The shared record of one document.
@@ -73,8 +98,8 @@ pub enum Outlook {
 
 impl Record {
     /// Bytes of an encoded record.
-    pub const LEN: usize = 62;
-    const VERSION: u8 = 1;
+    pub const LEN: usize = 71;
+    const VERSION: u8 = 2;
 
     /// What to do now; `wanted` is the arrival of the latest request that needs a document fetched after it.
     pub fn on_tick(&self, remote: &Remote, wanted: Option<Now>, now: Now) -> Action {
@@ -89,20 +114,17 @@ impl Record {
         })
     }
 
-    /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours.
-    pub fn on_success(
-        &self,
-        remote: &Remote,
-        started: Now,
-        generation: u64,
-        max_age: Option<Duration>,
-        now: Now,
-    ) -> Option<Self> {
+    /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours. A document of
+    /// an older version than the last one is a failed fetch.
+    pub fn on_success(&self, remote: &Remote, started: Now, fetched: Fetched, now: Now) -> Option<Self> {
         if !self.is_claim(started) {
             return None;
         }
+        if self.is_older(fetched) {
+            return self.on_failure(remote, started, now);
+        }
         let floor = REFRESH_MIN.min(remote.refresh);
-        let interval = max_age.unwrap_or(remote.refresh).clamp(floor, remote.refresh);
+        let interval = fetched.max_age.unwrap_or(remote.refresh).clamp(floor, remote.refresh);
         Some(Self {
             in_flight_until: None,
             next_at: started.after(remote.cooldown),
@@ -111,10 +133,26 @@ impl Record {
                 started,
                 refresh_at: now.after(interval),
                 stale_at: now.after(remote.max_stale),
-                generation,
+                generation: fetched.generation,
+                version: fetched.version,
+                place: self.place_for(fetched.generation),
             }),
             ..*self
         })
+    }
+
+    /// Whether a document is of an older version than the last good one.
+    pub fn is_older(&self, fetched: Fetched) -> bool {
+        self.document.is_some_and(|document| fetched.version < document.version)
+    }
+
+    /// Where a document of this generation belongs: where it already is, or where the current one is not.
+    pub fn place_for(&self, generation: u64) -> Place {
+        match self.document {
+            Some(document) if document.generation == generation => document.place,
+            Some(Document { place: Place::First, .. }) => Place::Second,
+            None | Some(Document { place: Place::Second, .. }) => Place::First,
+        }
     }
 
     /// The record after the claim's fetch failed; `None` if the claim is no longer ours.
@@ -179,6 +217,8 @@ impl Record {
             refresh_at: Now::default(),
             stale_at: Now::default(),
             generation: 0,
+            version: 0,
+            place: Place::First,
         });
         let mut bytes = Vec::with_capacity(Self::LEN);
         bytes.push(Self::VERSION);
@@ -192,9 +232,11 @@ impl Record {
             document.refresh_at.micros(),
             document.stale_at.micros(),
             document.generation,
+            document.version,
         ] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
+        bytes.push(u8::from(document.place == Place::Second));
         bytes
     }
 
@@ -206,11 +248,15 @@ impl Record {
     fn read(bytes: &[u8]) -> Option<Self> {
         let ([version, has_document, failures @ ..], words) = bytes.split_first_chunk::<6>()?;
         let (words, rest) = words.as_chunks::<8>();
-        let words: [[u8; 8]; 7] = words.try_into().ok()?;
-        if *version != Self::VERSION || !rest.is_empty() {
+        let [place] = rest else {
+            return None;
+        };
+        let words: [[u8; 8]; 8] = words.try_into().ok()?;
+        if *version != Self::VERSION {
             return None;
         }
-        let [started, in_flight, next_at, document, refresh_at, stale_at, generation] = words.map(u64::from_le_bytes);
+        let [started, in_flight, next_at, document, refresh_at, stale_at, generation, document_version] =
+            words.map(u64::from_le_bytes);
         Some(Self {
             started: Now::from_micros(started),
             in_flight_until: (in_flight > 0).then(|| Now::from_micros(in_flight)),
@@ -221,6 +267,8 @@ impl Record {
                 refresh_at: Now::from_micros(refresh_at),
                 stale_at: Now::from_micros(stale_at),
                 generation,
+                version: document_version,
+                place: if *place == 1 { Place::Second } else { Place::First },
             }),
         })
     }

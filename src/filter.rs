@@ -1,15 +1,17 @@
 //! One request as an explicit state machine: events in, steps out.
 //!
 //! The order is fixed: strip (by the shell, before anything else), route, admission, credentials, binding, plan, scope,
-//! forward. Every path ends in exactly one `Pass` or `Deny`; whatever comes after gets `Nothing`, but for the reply
+//! body, forward. Every path ends in exactly one `Pass` or `Deny`; whatever comes after gets `Nothing`, but for the reply
 //! of the upstream. Whatever needs the host (a signature, shared data, an address, time to pass) is a step, and its result an
 //! event, so that every interleaving can be tested without Envoy.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
+use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::{Denial, LimitReached, Malformed};
+use crate::document::DocumentId;
 use crate::head::{Bearer, Head};
 use crate::limits::ledger::{Outcome, Receipt, Standing};
 use crate::metrics::Count;
@@ -20,15 +22,20 @@ use crate::strip::{self, Connection};
 use crate::time::Now;
 use crate::worker::Worker;
 
+mod admission;
+mod body;
 mod credentials;
 mod plan;
+mod scope;
 mod stage;
 mod step;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 use stage::{AddressFor, Stage};
-pub use step::{Event, Forward, ReplyEdits, Step};
+pub use step::{Event, Forward, ReplyEdits, ReplyHead, Step};
 
 /// One request.
 #[derive(Debug, Default)]
@@ -38,8 +45,16 @@ pub struct Request {
     route: Option<usize>,
     address: Option<IpAddr>,
     guard: Option<Receipt>,
+    key: Option<Rc<ApiKey>>,
+    failure: Option<Receipt>,
     caller: Option<Rc<Caller>>,
+    /// The charge of the plan, and the whole cost; then the charge of what the body added, and that part of the cost.
     receipt: Option<Receipt>,
+    cost: u32,
+    rest: Option<Receipt>,
+    rest_cost: u32,
+    /// Whether the request names a school or a district.
+    names_scope: bool,
     standings: Vec<Standing>,
     rewrite_connection: bool,
     decision: Option<&'static str>,
@@ -62,22 +77,31 @@ impl Request {
                 let Bearer::Token(token) = head.bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
-                let judged = worker.on_verified(token, &untrusted, valid, now);
+                let judged = worker.on_verified(token, &untrusted, valid, self.arrival, now);
                 self.on_judged(worker, head, judged)
             }
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
-            (Stage::Waiting(_), Event::Ready) => {
+            (Stage::Waiting(wait), Event::Ready) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
                 // A clock set back must not put the deadline off.
                 self.arrival = self.arrival.min(now);
+                if wait.document == DocumentId::ApiKeys {
+                    return self.admit(worker, head, now);
+                }
                 self.guard(worker, head, now)
             }
             (Stage::Waiting(_), Event::Gone) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
                 Step::Nothing
             }
+            (Stage::RefusedKey, Event::Charged(outcome)) => self.on_refused_key(worker, outcome),
+            (Stage::Admission, Event::Charged(outcome)) => self.on_admission(worker, head, now, outcome),
+            (Stage::Failures, Event::Charged(outcome)) => self.on_failures(worker, head, now, outcome),
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),
-            (Stage::Passed, Event::Reply(settlement)) => self.on_reply(worker, settlement),
+            (Stage::Body, Event::Body(bytes)) => self.on_body(worker, bytes),
+            (Stage::Body, Event::TooBig) => self.deny(worker, Denial::BodyTooLarge),
+            (Stage::Rest, Event::Charged(outcome)) => self.on_rest(worker, outcome),
+            (Stage::Passed, Event::Reply(reply)) => self.on_reply(worker, reply),
             (_, Event::Gone) => Step::Nothing,
             (stage, _) => {
                 self.stage = stage;
@@ -101,6 +125,11 @@ impl Request {
         matches!(self.stage, Stage::Passed | Stage::Replied)
     }
 
+    /// Whether [`ReplyHead::status`] matters.
+    pub const fn needs_status(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Closes a request whose last step could not be carried out: nothing of it may pass any more.
     pub fn abort(&mut self) {
         self.stage = Stage::Closed;
@@ -115,6 +144,24 @@ impl Request {
     /// Who is calling, once known.
     pub fn caller(&self) -> Option<&Caller> {
         self.caller.as_deref()
+    }
+
+    /// The API key, once it was accepted.
+    pub fn api_key(&self) -> Option<&ApiKey> {
+        self.key.as_deref()
+    }
+
+    /// What the request was charged, as far as its cost is known; 0: nothing.
+    pub const fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// The tier whose limits hold, by index: that of the API key's account, else that of the token.
+    pub fn tier(&self) -> Option<usize> {
+        match &self.key {
+            Some(key) => key.tier,
+            None => self.caller.as_ref().and_then(|caller| caller.tier),
+        }
     }
 
     /// The template of the route, once known.
@@ -167,22 +214,40 @@ impl Request {
         if has_limits {
             return self.charge_address(worker, head, now, AddressFor::Limits);
         }
-        self.credentials(worker, head, now)
+        self.admit(worker, head, now)
     }
 
-    fn on_reply<'h>(&mut self, worker: &Worker, settlement: Option<&[u8]>) -> Step<'h> {
+    fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
         let fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
-        let actual = settlement.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
-        let settle = self.receipt.take().zip(actual);
+        let actual = reply.settlement.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+        let settle = actual.map_or_else(Vec::new, |actual| self.settlement(actual));
+        // A failure was charged before anyone knew: what went well gives it back.
+        let refund = self.failure.take_if(|_| (100..400).contains(&reply.status));
         self.stage = Stage::Replied;
-        Step::Reply(ReplyEdits { fields, settle })
+        Step::Reply(ReplyEdits { fields, settle, refund })
+    }
+
+    /// What of the actual cost falls to which charge: where there were two, the later one takes what the first does not.
+    fn settlement(&mut self, actual: u32) -> Vec<(Receipt, u32)> {
+        let Some(rest) = self.rest.take() else {
+            return self.receipt.take().map(|receipt| (receipt, actual)).into_iter().collect();
+        };
+        let first = self.cost.saturating_sub(self.rest_cost).min(actual);
+        let first = self.receipt.take().map(|receipt| (receipt, first));
+        let first_cost = first.as_ref().map_or(0, |(_, cost)| *cost);
+        first.into_iter().chain([(rest, actual.saturating_sub(first_cost))]).collect()
     }
 
     fn pass<'h>(&mut self, worker: &mut Worker) -> Step<'h> {
         worker.metrics.count(Count::Allowed(self.tier()));
         self.decision = Some("allow");
         self.stage = Stage::Passed;
-        Step::Pass(Forward { caller: self.caller.clone(), rewrite_connection: self.rewrite_connection })
+        Step::Pass(Forward {
+            caller: self.caller.clone(),
+            key: self.key.clone(),
+            tier: self.tier(),
+            rewrite_connection: self.rewrite_connection,
+        })
     }
 
     fn deny<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
@@ -198,10 +263,6 @@ impl Request {
             worker.metrics.count(Count::WouldDeny(denial.index(), self.tier()));
         }
         dry_run
-    }
-
-    fn tier(&self) -> Option<usize> {
-        self.caller.as_ref().and_then(|caller| caller.known_tier())
     }
 
     fn route_of<'w>(&self, worker: &'w Worker) -> Option<&'w Route> {

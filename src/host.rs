@@ -2,12 +2,16 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod abi;
+#[cfg(target_arch = "wasm32")]
+pub mod body;
 #[cfg(all(target_arch = "wasm32", feature = "test-faults"))]
 pub mod faults;
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub mod http;
+#[cfg(target_arch = "wasm32")]
+pub mod output;
 pub mod pairs;
 #[cfg(target_arch = "wasm32")]
 pub mod root;

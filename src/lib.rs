@@ -11,9 +11,11 @@
 //!            worker caller   all that one worker keeps between requests
 //!              |
 //!     problem  rate_fields  metrics  fetch  denial               answers, counts, when to fetch
+//!     document                                                   keys and lists as a worker has them
 //!     config                                                     what the operator wants, validated once
-//!     route  scope  cost  strip                                  rules on requests
-//!     token (jose, keyset, signature, claims, schools, cache)    who is calling
+//!     route  scope  body  cost  strip                            rules on requests
+//!     api_key  revocation  list                                  keys and void tokens, from lists
+//!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
 //!     limits (bucket, calendar, slot, ledger, owner)             what is used up
 //!     head  path  query  request_id  time                        strict reading
 //! ```
@@ -23,15 +25,20 @@
 //! - A request ends in exactly one `Pass` or `Deny`, and is charged at most once per budget.
 //! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
 
+pub mod api_key;
+pub mod body;
 pub mod caller;
 pub mod config;
 pub mod cost;
 pub mod denial;
+pub mod document;
 pub mod fetch;
 pub mod filter;
+pub mod grant;
 pub mod head;
 pub mod host;
 pub mod limits;
+pub mod list;
 pub mod metrics;
 pub mod path;
 mod percent;
@@ -39,6 +46,7 @@ pub mod problem;
 pub mod query;
 pub mod rate_fields;
 pub mod request_id;
+pub mod revocation;
 pub mod route;
 pub mod scope;
 pub mod strip;

@@ -6,6 +6,7 @@
 
 use crate::config::Config;
 use crate::denial::Denial;
+use crate::document::DocumentId;
 
 /// What Envoy does with a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub enum Count {
     Cache(CacheResult),
     /// A newcomer was charged to a slot's overflow budget.
     Overflow,
-    /// A fetch of an issuer's keys ended.
-    Fetch(usize, FetchResult),
+    /// A fetch of a document ended.
+    Fetch(DocumentId, FetchResult),
 }
 
 /// What the token cache knew.
@@ -77,6 +78,9 @@ pub struct Metrics {
     fetch_at: usize,
     age_at: usize,
     dry_run_at: usize,
+    /// Lists that come over the network, in the order of the list.
+    lists: Vec<DocumentId>,
+    lists_at: usize,
     /// Names of limits with their tier, in the order of the list.
     limits: Vec<(usize, String)>,
 }
@@ -135,6 +139,22 @@ impl Metrics {
             let name = labelled("dry_run", &[("tier", tier)]);
             list.push(Metric { kind: Kind::Gauge, name });
         }
+        let lists: Vec<DocumentId> =
+            DocumentId::remotes(config).map(|(id, _)| id).filter(|id| !is_key_set(*id)).collect();
+        let lists_at = list.len();
+        for id in &lists {
+            let name = match id {
+                DocumentId::Revocations(issuer) => {
+                    format!("revocations_{}", issuers.get(*issuer).map_or("", String::as_str))
+                }
+                _ => "api-keys".to_owned(),
+            };
+            for result in ["ok", "failed"] {
+                counter(&mut list, labelled("list_fetches_total", &[("list", &name), ("result", result)]));
+            }
+            let name = labelled("list_age_seconds", &[("list", &name)]);
+            list.push(Metric { kind: Kind::Gauge, name });
+        }
         let pending = vec![0; list.len()];
         Self {
             tiers: tiers.len(),
@@ -147,6 +167,8 @@ impl Metrics {
             fetch_at,
             age_at,
             dry_run_at,
+            lists,
+            lists_at,
             limits,
         }
     }
@@ -168,9 +190,12 @@ impl Metrics {
                 CacheResult::Bad => 2,
             }),
             Count::Overflow => self.overflow_at,
-            Count::Fetch(issuer, result) => {
-                let failed = usize::from(result == FetchResult::Failed);
-                self.fetch_at.saturating_add(issuer.saturating_mul(2)).saturating_add(failed)
+            Count::Fetch(id, result) => {
+                let first = match id {
+                    DocumentId::Keys(issuer) => self.fetch_at.saturating_add(issuer.saturating_mul(2)),
+                    id => self.list_cell(id),
+                };
+                first.saturating_add(usize::from(result == FetchResult::Failed))
             }
         };
         self.add(at);
@@ -190,9 +215,20 @@ impl Metrics {
         pending.filter(|(_, count)| **count > 0).map(|(at, count)| (at, std::mem::take(count)))
     }
 
-    /// Position of the gauge of the age of an issuer's key set, in seconds.
-    pub const fn key_set_age(&self, issuer: usize) -> usize {
-        self.age_at.saturating_add(issuer)
+    /// Position of the gauge of a document's age, in seconds.
+    pub fn document_age(&self, id: DocumentId) -> usize {
+        match id {
+            DocumentId::Keys(issuer) => self.age_at.saturating_add(issuer),
+            id => self.list_cell(id).saturating_add(2),
+        }
+    }
+
+    /// Where the metrics of a list begin: fetches that went well, fetches that failed, age.
+    fn list_cell(&self, id: DocumentId) -> usize {
+        let Some(nth) = self.lists.iter().position(|it| *it == id) else {
+            return usize::MAX;
+        };
+        self.lists_at.saturating_add(nth.saturating_mul(3))
     }
 
     /// Positions and values of the gauges that tell which tiers only report.
@@ -215,6 +251,10 @@ impl Metrics {
             *count = count.saturating_add(1);
         }
     }
+}
+
+const fn is_key_set(id: DocumentId) -> bool {
+    matches!(id, DocumentId::Keys(_))
 }
 
 fn labelled(name: &str, labels: &[(&str, &str)]) -> String {

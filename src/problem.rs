@@ -8,8 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, Dialect};
-use crate::denial::{Denial, Malformed};
+use crate::denial::Denial;
 use crate::rate_fields;
+
+mod dialect;
+mod text;
 
 /// A complete local reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +28,9 @@ pub struct Answer {
 /// The problem type of draft-ietf-httpapi-ratelimit-headers-11, section 6.1.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/// The fixed part of an answer.
-struct Text {
-    status: u16,
-    title: &'static str,
-    detail: &'static str,
-}
-
 /// The answer to `denial`; `request_id` must be safe in a header.
 pub fn answer(denial: &Denial, config: &Config, request_id: &str) -> Answer {
-    let text = text(denial);
+    let text = text::of(denial);
     let mut headers = vec![("x-request-id", request_id.to_owned()), ("cache-control", "no-store".to_owned())];
     if let Some(challenge) = challenge(denial, &config.realm) {
         headers.push(("www-authenticate", challenge));
@@ -58,8 +54,24 @@ pub fn answer(denial: &Denial, config: &Config, request_id: &str) -> Answer {
             headers.push(("content-type", "text/plain; charset=utf-8".to_owned()));
             format!("{}: {}\n", denial.code(), text.detail)
         }
+        Dialect::StudentDataApi => {
+            headers.push(json_type());
+            dialect::student_data_api(denial, text.detail)
+        }
+        Dialect::OneRoster => {
+            headers.push(json_type());
+            dialect::oneroster(denial, text.detail)
+        }
+        Dialect::OAuth => {
+            headers.push(json_type());
+            dialect::oauth(denial, text.detail)
+        }
     };
     Answer { status: text.status, headers, body }
+}
+
+fn json_type() -> (&'static str, String) {
+    ("content-type", "application/json".to_owned())
 }
 
 /// `wait` in whole seconds, rounded up, from 1 to `max`.
@@ -82,15 +94,21 @@ fn challenge(denial: &Denial, realm: &str) -> Option<String> {
         Denial::TokenMissing => "",
         Denial::TokenInvalid => r#", error="invalid_token", error_description="the token is not valid""#,
         Denial::TokenExpired => r#", error="invalid_token", error_description="the token expired""#,
-        Denial::TierUnknown | Denial::SchoolOutOfScope | Denial::SchoolMissing | Denial::SchoolsTooLong => {
-            r#", error="insufficient_scope""#
-        }
+        Denial::TokenRevoked => r#", error="invalid_token", error_description="the token was revoked""#,
+        Denial::TierUnknown
+        | Denial::SchoolOutOfScope
+        | Denial::SchoolMissing
+        | Denial::SchoolsTooLong
+        | Denial::DistrictOutOfScope
+        | Denial::ScopeMissing
+        | Denial::PermissionMissing
+        | Denial::VendorMismatch => r#", error="insufficient_scope""#,
         _ => return None,
     };
     Some(format!(r#"Bearer realm="{realm}"{error}"#))
 }
 
-fn problem_json(denial: &Denial, text: &Text, base: &str, request_id: &str) -> String {
+fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str) -> String {
     let kind = match denial {
         Denial::LimitReached(_) => QUOTA_EXCEEDED.to_owned(),
         other => format!("{base}{}", other.code()),
@@ -116,63 +134,6 @@ fn is_uuid(id: &str) -> bool {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
-}
-
-fn text(denial: &Denial) -> Text {
-    let (status, title, detail) = match denial {
-        Denial::Malformed(what) => (400, "Bad request", malformed(*what)),
-        Denial::TokenMissing => {
-            (401, "Token missing", "This resource needs a bearer token in the Authorization header.")
-        }
-        Denial::TokenInvalid => (401, "Token invalid", "The token is not a valid token for this resource."),
-        Denial::TokenExpired => {
-            (401, "Token expired", "The token expired. Get a new one from the authorization server.")
-        }
-        Denial::TierUnknown => (403, "Tier unknown", "The token's tier is not one that this API offers."),
-        Denial::SchoolOutOfScope => (
-            403,
-            "School out of scope",
-            "A school that was asked for is not in the list of schools that the token approves.",
-        ),
-        Denial::SchoolMissing => {
-            (403, "School missing", "This resource must be asked for by school, and no school is named.")
-        }
-        Denial::SchoolsTooLong => (
-            403,
-            "Too many schools",
-            "The token approves more schools than this gateway can forward. Ask for a token with fewer.",
-        ),
-        Denial::UpgradeRefused => (403, "Upgrade refused", "This resource does not allow protocol upgrades."),
-        Denial::NoRoute => (404, "Not found", "There is nothing at this address."),
-        Denial::MethodNotAllowed(_) => (405, "Method not allowed", "This resource does not allow the method."),
-        Denial::BodyUnsupported => {
-            (415, "Unsupported body", "This resource does not take a form, or a body without a content type.")
-        }
-        Denial::LimitReached(_) => {
-            (429, "Quota exceeded", "A limit is used up. Try again after the time in Retry-After.")
-        }
-        Denial::TooCostly => (
-            429,
-            "Request too costly",
-            "This one request costs more than the tier ever allows at once, so waiting does not help. Ask for less or upgrade.",
-        ),
-        Denial::KeysUnavailable { .. } => (
-            503,
-            "Keys unavailable",
-            "The keys that verify tokens cannot be had at the moment. Try again after the time in Retry-After.",
-        ),
-        Denial::Unavailable => (503, "Unavailable", "The gateway could not decide about this request. Try again."),
-    };
-    Text { status, title, detail }
-}
-
-const fn malformed(what: Malformed) -> &'static str {
-    match what {
-        Malformed::Head => "The request's headers cannot be read.",
-        Malformed::Path => "The path holds an encoding or a segment that could be read in two ways.",
-        Malformed::Parameter => "A parameter that decides about access is ambiguous or wrongly encoded.",
-        Malformed::CostParameter => "The parameter that says how much is asked for must be one whole number from 1.",
-    }
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn folds_to(name: &str, protected: &str) -> bool {
 }
 
 /// Letters and digits only, in one case; full-width forms as their ASCII twins.
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.chars()
         .map(half_width)
         // Upper case first: `ſ` has no lower case, but its upper case is `S`.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use crate::body;
 use crate::cost;
 use crate::head::{Head, Known};
 use crate::limits::Limit;
@@ -25,6 +26,8 @@ pub enum HostMatch {
 /// A credential that a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
+    /// An API key.
+    ApiKey,
     /// `Authorization: Bearer` with a token of one of the route's issuers.
     Bearer,
 }
@@ -44,10 +47,20 @@ pub struct Route {
     pub issuers: Vec<usize>,
     /// Where the school ids stand, if the filter is to judge them.
     pub scope: Option<scope::Rule>,
+    /// Where the district ids stand, if the filter is to judge them.
+    pub districts: Option<scope::Rule>,
+    /// Whether a request that names neither a school nor a district is refused.
+    pub one_required: bool,
+    /// Permissions that the token must have, all of them.
+    pub permissions: Vec<String>,
+    /// How the body is read; `None`: nothing in it is judged.
+    pub body: Option<body::Rule>,
     /// What a request costs.
     pub cost: cost::Rule,
     /// Limits per source address (for open routes such as the token endpoint).
     pub address_limits: Rc<[Limit]>,
+    /// Limits per API key and source address for requests that the upstream refuses.
+    pub failure_limits: Rc<[Limit]>,
     /// Whether CORS preflights pass without credentials.
     pub cors_preflight: bool,
     /// Whether upgrades (WebSocket) pass.
@@ -164,6 +177,11 @@ impl Request<'_> {
 }
 
 impl Route {
+    /// Whether the caller must show this credential.
+    pub fn requires(&self, credential: Credential) -> bool {
+        self.require.contains(&credential)
+    }
+
     /// Whether this route, standing earlier, takes every request of `later`.
     fn covers(&self, later: &Self) -> bool {
         let covers_methods = if later.methods.is_empty() {

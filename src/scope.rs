@@ -1,17 +1,18 @@
 //! Scope: which schools a request asks for, and whether the caller may see them.
 //!
 //! [`requested`] finds the ids, or refuses a request that servers could read in two ways; [`judge`] compares them with
-//! what the caller was granted, byte by byte. All of them must be granted.
+//! what the caller was granted, byte by byte. All of them must be granted. Ids in a body are read by [`crate::body`].
 
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::body::{self, Pointer};
 use crate::head::{Doubled, Head, Known};
 use crate::path::{PathError, Pattern, RawPath};
 use crate::query::{self, QueryError, VALUES_MAX};
 use crate::strip;
 
-/// Where the school ids of a request stand.
+/// Where the ids of a request stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A query parameter of this name.
@@ -20,9 +21,11 @@ pub enum Place {
     Path(String),
     /// A request header of this name, lower case.
     Header(String),
+    /// A member of the JSON body; [`crate::body`] reads it.
+    Body(Pointer),
 }
 
-/// What to do with a request that names no school.
+/// What to do with a request that names no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Refuse it (the default).
@@ -31,7 +34,7 @@ pub enum Missing {
     Allow,
 }
 
-/// The scope rule of a route.
+/// The scope rule of a route for schools or for districts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Where the ids stand.
@@ -66,7 +69,14 @@ pub enum Verdict {
     Missing,
 }
 
-/// The ids that a request asks for, in order; none if it names none.
+impl Rule {
+    /// Whether it takes the body to tell the ids.
+    pub const fn is_in_body(&self) -> bool {
+        matches!(self.place, Place::Body(_))
+    }
+}
+
+/// The ids that a request asks for in its head, in order; none if it names none there.
 ///
 /// # Errors
 /// The ids cannot be told for sure.
@@ -86,6 +96,8 @@ pub fn requested<'a>(
         Place::Query(name) => query::values(query, name)?,
         Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
         Place::Header(name) => header_values(head, name, rule.separator)?,
+        Place::Body(pointer) if body::is_overridden(query, pointer) => return Err(ScopeError::Ambiguous),
+        Place::Body(_) => Vec::new(),
     };
     let Some(separator) = rule.separator else {
         return Ok(values);
@@ -93,17 +105,17 @@ pub fn requested<'a>(
     // In a header list (`a, b`) spaces around an id are no part of it.
     let margin = match rule.place {
         Place::Header(_) => &[' '][..],
-        Place::Query(_) | Place::Path(_) => &[],
+        Place::Query(_) | Place::Path(_) | Place::Body(_) => &[],
     };
     split_all(&values, separator, margin)
 }
 
 /// Judges the ids of [`requested`] by what the caller was granted.
-pub fn judge(rule: &Rule, requested: &[Cow<'_, str>], is_granted: impl Fn(&str) -> bool) -> Verdict {
+pub fn judge<I: AsRef<str>>(rule: &Rule, requested: &[I], is_granted: impl Fn(&str) -> bool) -> Verdict {
     match (requested.is_empty(), rule.missing) {
         (true, Missing::Allow) => Verdict::Granted,
         (true, Missing::Refuse) => Verdict::Missing,
-        (false, _) if requested.iter().all(|id| is_granted(id)) => Verdict::Granted,
+        (false, _) if requested.iter().all(|id| is_granted(id.as_ref())) => Verdict::Granted,
         (false, _) => Verdict::OutOfScope,
     }
 }

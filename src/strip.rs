@@ -9,12 +9,13 @@ use crate::head::{Doubled, Head, Known};
 ///
 /// The default names of forwarded headers; then headers by which frameworks (Symfony, Laravel, Rails, Express, ASP.NET,
 /// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged.
-const ALWAYS: [&str; 20] = [
+const ALWAYS: [&str; 21] = [
     "x-claim-schools",
     "x-claim-tier",
     "x-claim-client-id",
     "x-claim-districts",
     "x-claim-permissions",
+    "x-claim-account",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",

@@ -44,5 +44,11 @@ pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Reads a date and time of RFC 3339, such as `2026-01-01T00:00:00Z`; `None` for everything else, also before 1970.
+pub fn rfc3339(text: &str) -> Option<Now> {
+    let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    u64::try_from(moment.timestamp_micros()).ok().map(Now::from_micros)
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,10 @@
 
 pub mod cache;
 pub mod claims;
+pub mod ids;
 pub mod jose;
 pub mod json;
 pub mod keyset;
-pub mod schools;
 pub mod signature;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -4,20 +4,25 @@
 //! here is shared with other workers; what is shared (limits, key documents) lives in shared data behind the shell.
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use crate::api_key::{self, ApiKey};
 use crate::caller::Caller;
-use crate::config::{Config, Issuer, KeySource, Remote};
+use crate::config::{Config, Issuer, Remote};
 use crate::denial::Denial;
+use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
+use crate::grant::DistrictSchools;
+use crate::head::Head;
 use crate::limits::owner::Owner;
 use crate::metrics::{CacheResult, Count, Metrics};
 use crate::strip::StripSet;
 use crate::time::Now;
 use crate::token::cache::{BadSignatures, Entry, TokenCache};
 use crate::token::claims::{ClaimError, Claims};
+use crate::token::ids::Ids;
 use crate::token::jose;
-use crate::token::keyset::{KeySet, KeySetError, Origin, SelectError};
-use crate::token::schools::Schools;
+use crate::token::keyset::SelectError;
 use crate::token::signature::Job;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
@@ -40,31 +45,35 @@ pub enum Judged<'a> {
     Invalid,
     /// Valid once.
     Expired,
+    /// Valid, but for a revocation.
+    Revoked,
     /// Check this signature first.
     Verify(Box<Job<'a>>, Box<Untrusted>),
-    /// Keys are needed; what to expect of them, and what a request would wait for.
+    /// Keys, or revocations, are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
     /// A valid token.
     Caller(Rc<Caller>),
 }
 
-/// What a request waits for: usable keys of this issuer other than those of this generation, if any were usable.
+/// What a request waits for: a usable document other than that of this generation, if any was usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    issuer: usize,
+    /// The document.
+    pub document: DocumentId,
     generation: Option<u64>,
     /// When it stops waiting.
     pub deadline: Now,
 }
 
-/// The keys of one issuer, as this worker has them.
-#[derive(Debug, Default)]
-struct IssuerKeys {
-    set: Option<Rc<KeySet>>,
-    /// The shared record, as last seen. Default for inline keys.
-    record: Record,
-    /// The arrival of the latest request that needs keys fetched after it.
-    wanted: Option<Now>,
+/// What became of a presented API key.
+#[derive(Debug)]
+pub enum KeyJudged {
+    /// None, two, an unknown one, or one that is not valid now.
+    Refused,
+    /// The list is needed; what to expect of it, and what a request would wait for.
+    List(Outlook, Wait),
+    /// A valid key.
+    Key(Rc<ApiKey>),
 }
 
 /// State of one worker.
@@ -78,7 +87,7 @@ pub struct Worker {
     pub strip: StripSet,
     /// Requests that wait for keys.
     pub waiting: usize,
-    keys: Vec<IssuerKeys>,
+    documents: Documents,
     cache: TokenCache<Caller>,
     bad: BadSignatures,
 }
@@ -86,87 +95,96 @@ pub struct Worker {
 impl Worker {
     /// A fresh worker. `seed` keys the hash of the token cache and must not be guessable.
     pub fn new(config: Config, seed: u64) -> Self {
-        let keys = config.issuers.iter().map(|issuer| match &issuer.keys {
-            KeySource::Inline(set) => IssuerKeys { set: Some(Rc::clone(set)), ..IssuerKeys::default() },
-            KeySource::Remote(_) => IssuerKeys::default(),
-        });
-        let mut names =
-            vec![config.forward.schools.clone(), config.forward.tier.clone(), config.forward.client.clone()];
-        names.extend(config.settlement_header.clone());
+        let mut names: Vec<&str> = config.forward.names().into_iter().map(|(_, name)| name).collect();
+        names.extend(config.settlement_header.as_deref());
+        names.extend(config.api_keys.iter().filter(|keys| !keys.forward).map(|keys| keys.header.as_str()));
         Self {
             metrics: Metrics::new(&config),
-            strip: StripSet::new(names.iter().map(String::as_str)),
+            strip: StripSet::new(names),
             waiting: 0,
-            keys: keys.collect(),
+            documents: Documents::new(&config),
             cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
             bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
         }
     }
 
-    /// Issuers whose keys come over the network: index and where from.
-    pub fn remotes(&self) -> impl Iterator<Item = (usize, &Remote)> {
-        self.config.issuers.iter().enumerate().filter_map(|(index, issuer)| match &issuer.keys {
-            KeySource::Remote(remote) => Some((index, remote)),
-            KeySource::Inline(_) => None,
-        })
+    /// Documents that come over the network, and where from.
+    pub fn remotes(&self) -> impl Iterator<Item = (DocumentId, &Remote)> {
+        DocumentId::remotes(&self.config)
     }
 
-    /// The arrival of the latest request that needs keys of this issuer fetched after it.
-    pub fn wanted(&self, issuer: usize) -> Option<Now> {
-        self.keys.get(issuer).and_then(|keys| keys.wanted)
+    /// The arrival of the latest request that needs this document fetched after it.
+    pub fn wanted(&self, id: DocumentId) -> Option<Now> {
+        self.documents.state(id)?.wanted()
     }
 
-    /// Whether the keys of this issuer may be used now, and since when they are known.
-    pub fn key_set_started(&self, issuer: usize) -> Option<Now> {
-        self.keys.get(issuer)?.record.document.map(|document| document.started)
+    /// Since when the last good document is known.
+    pub fn document_started(&self, id: DocumentId) -> Option<Now> {
+        self.documents.state(id)?.started()
     }
 
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
-    pub fn on_record(&mut self, issuer: usize, record: Record) -> bool {
-        let Some(keys) = self.keys.get_mut(issuer) else {
-            return false;
-        };
-        let Some(document) = record.document else {
-            keys.record = record;
-            return false;
-        };
-        let known = keys.set.as_ref().is_some_and(|set| set.generation() == document.generation);
-        if known {
-            keys.record = record;
-        } else {
-            // Until its document is here, the record must not vouch for the older keys.
-            keys.record = Record { document: keys.record.document, ..record };
-        }
-        !known
+    pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
+        self.documents.state_mut(id).is_some_and(|state| state.on_record(record))
     }
 
-    /// Takes over a document of this issuer that came with `record`.
+    /// Has a document fetched that is newer than `since`, although none is due.
+    pub fn want(&mut self, id: DocumentId, since: Now, now: Now) {
+        if let Some(state) = self.documents.state_mut(id) {
+            state.want(since, now);
+        }
+    }
+
+    /// Takes over a document that came with `record`.
     ///
     /// # Errors
-    /// The document is no key set, or has no usable key; what was there stays.
-    pub fn on_document(&mut self, issuer: usize, record: Record, body: &[u8]) -> Result<(), KeySetError> {
-        let set = KeySet::from_jwks(body, Origin::Remote)?;
-        if let (Some(keys), Some(document)) = (self.keys.get_mut(issuer), record.document) {
-            keys.set = Some(Rc::new(set.with_generation(document.generation)));
-            keys.record = record;
-        }
+    /// It is no such document.
+    pub fn on_document(&mut self, id: DocumentId, record: Record, body: &[u8]) -> Result<(), DocumentError> {
+        let document = id.read(&self.config, body)?;
+        self.documents.adopt(id, record, document);
         Ok(())
+    }
+
+    /// Takes over a document that was read before.
+    pub fn adopt(&mut self, id: DocumentId, record: Record, document: Document) {
+        self.documents.adopt(id, record, document);
     }
 
     /// Whether a request that arrived at `arrival` and waits for this should be looked at again.
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
-        let (Some(keys), Some(issuer)) = (self.keys.get(wait.issuer), self.config.issuers.get(wait.issuer)) else {
-            return true;
+        let state = self.documents.state(wait.document);
+        state.is_none_or(|state| state.is_over(wait.generation, arrival, wait.deadline, now))
+    }
+
+    /// The API key that a request presents.
+    pub fn api_key(&self, head: &Head, arrival: Now, now: Now) -> KeyJudged {
+        let (Some(rule), Some(list)) = (&self.config.api_keys, self.documents.api_keys()) else {
+            return KeyJudged::Refused;
         };
-        usable(keys, issuer, now) != wait.generation
-            || keys.record.outlook(arrival, wait.deadline, now) != Outlook::Wait
+        let Some(list) = list.usable(now) else {
+            let (outlook, wait) = self.outlook(DocumentId::ApiKeys, arrival, now);
+            return KeyJudged::List(outlook, wait);
+        };
+        let key = api_key::presented(head, &rule.header).and_then(|key| list.find(key));
+        key.filter(|key| key.is_valid(now)).map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
     }
 
     /// The caller behind a token that was verified before and still is.
     pub fn cached(&mut self, token: &[u8], now: Now) -> Option<Rc<Caller>> {
-        let (keys, issuers) = (&self.keys, &self.config.issuers);
-        self.cache.get(token, now, |issuer| usable(keys.get(issuer)?, issuers.get(issuer)?, now))
+        let documents = &self.documents;
+        let caller = self.cache.get(token, now, |issuer| generation(documents, issuer, now))?;
+        // What is revoked, or cannot be told from it, is judged like a token that was never seen.
+        (self.is_revoked(&caller, now) == Some(false)).then_some(caller)
+    }
+
+    /// Whether the token behind `caller` is revoked; `None`: there is no list that tells.
+    fn is_revoked(&self, caller: &Caller, now: Now) -> Option<bool> {
+        let Some(held) = self.documents.revocations(caller.issuer) else {
+            return Some(false);
+        };
+        let list = held.usable(now)?;
+        Some(list.is_revoked(caller.token_id.as_deref(), &caller.client, caller.issued_at))
     }
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
@@ -177,25 +195,26 @@ impl Worker {
         let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
             return Judged::Invalid;
         };
-        let Some(keys) = self.keys.get(index) else {
-            return Judged::Invalid;
-        };
-        let Some(generation) = usable(keys, issuer, now) else {
+        let remote = issuer.keys.remote().is_some();
+        let Some(generation) = generation(&self.documents, index, now) else {
             return self.await_keys(index, arrival, now);
         };
         if self.bad.contains(token, |of| (of == index).then_some(generation)) {
             self.metrics.count(Count::Cache(CacheResult::Bad));
             return Judged::Invalid;
         }
-        match keys.set.as_ref().map(|set| set.select(&parsed)) {
+        match self.documents.keys(index).and_then(|held| Some(held.usable(now)?.select(&parsed))) {
             Some(Ok(key)) => {
                 let (job, payload) = parsed.into_job(key);
                 Judged::Verify(Box::new(job), Box::new(Untrusted { issuer: index, generation, payload }))
             }
-            Some(Err(SelectError::UnknownKid)) => {
+            // An inline set never gets another key.
+            Some(Err(SelectError::UnknownKid)) if remote => {
                 let judged = self.await_keys(index, arrival, now);
                 if matches!(judged, Judged::Keys(Outlook::Wait, _)) {
-                    self.want_newer(index, arrival, now);
+                    // Only keys fetched after the request will do. Without any keys, or with stale ones, every document will,
+                    // also one that another worker is fetching already.
+                    self.want(DocumentId::Keys(index), arrival, now);
                 }
                 judged
             }
@@ -204,7 +223,14 @@ impl Worker {
     }
 
     /// Judges the claims of a token whose signature was checked.
-    pub fn on_verified(&mut self, token: &[u8], untrusted: &Untrusted, valid: bool, now: Now) -> Judged<'static> {
+    pub fn on_verified(
+        &mut self,
+        token: &[u8],
+        untrusted: &Untrusted,
+        valid: bool,
+        arrival: Now,
+        now: Now,
+    ) -> Judged<'static> {
         if !valid {
             self.bad.insert(token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
@@ -230,7 +256,14 @@ impl Worker {
             not_after,
         };
         self.cache.insert(token, entry, caller.weight());
-        Judged::Caller(caller)
+        match self.is_revoked(&caller, now) {
+            Some(false) => Judged::Caller(caller),
+            Some(true) => Judged::Revoked,
+            None => {
+                let (outlook, wait) = self.outlook(DocumentId::Revocations(untrusted.issuer), arrival, now);
+                Judged::Keys(outlook, wait)
+            }
+        }
     }
 
     /// Whether limits and early scope of this tier only report.
@@ -246,25 +279,18 @@ impl Worker {
     }
 
     fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
-        let (Some(keys), Some(issuer)) = (self.keys.get(index), self.config.issuers.get(index)) else {
-            return Judged::Invalid;
-        };
-        let KeySource::Remote(remote) = &issuer.keys else {
-            // An inline set never gets another key.
-            return Judged::Invalid;
-        };
-        let deadline = arrival.after(remote.wait_max());
-        let outlook = keys.record.outlook(arrival, deadline, now);
-        Judged::Keys(outlook, Wait { issuer: index, generation: usable(keys, issuer, now), deadline })
+        let (outlook, wait) = self.outlook(DocumentId::Keys(index), arrival, now);
+        Judged::Keys(outlook, wait)
     }
 
-    /// Notes that only keys fetched after `arrival` will do. Without any keys, or with stale ones, every document will, also
-    /// one that another worker is fetching already.
-    fn want_newer(&mut self, index: usize, arrival: Now, now: Now) {
-        if let Some(keys) = self.keys.get_mut(index) {
-            // A later one is from before the clock was set back.
-            keys.wanted = keys.wanted.filter(|wanted| *wanted <= now).max(Some(arrival));
-        }
+    /// What to expect of a document that cannot be used now, and what a request would wait for.
+    fn outlook(&self, document: DocumentId, arrival: Now, now: Now) -> (Outlook, Wait) {
+        let remote = self.remotes().find(|(id, _)| *id == document).map(|(_, remote)| remote.wait_max());
+        let deadline = arrival.after(remote.unwrap_or_default());
+        let state = self.documents.state(document);
+        let failed = (Outlook::Fail { retry_after: Duration::ZERO }, None);
+        let (outlook, generation) = state.map_or(failed, |state| state.outlook(arrival, deadline, now));
+        (outlook, Wait { document, generation, deadline })
     }
 
     /// `None`: the token grants what its issuer may not grant.
@@ -280,31 +306,29 @@ impl Worker {
             return None;
         }
         let forward = &self.config.forward;
-        let schools = claims.schools.map(|list| Schools::new(list, forward.schools_format));
-        let too_long = schools.as_ref().is_some_and(|s| s.header().len() > forward.schools_bytes_max);
-        let refused = match tier {
-            None => Some(Denial::TierUnknown),
-            Some(_) if too_long => Some(Denial::SchoolsTooLong),
-            Some(_) => None,
-        };
+        let list = |ids: Option<Vec<String>>| ids.map(|ids| Ids::new(ids, forward.schools_format));
+        let lists = [list(claims.schools), list(claims.districts), list(claims.permissions)];
+        let too_long = lists.iter().flatten().any(|list| list.header().len() > forward.schools_bytes_max);
+        let [schools, districts, permissions] = lists;
         Some(Caller {
             issuer: index,
             owner: Owner::client(&issuer.rules.issuer, &claims.client),
             client: claims.client,
-            tier: tier.unwrap_or_default(),
+            tier,
             schools,
-            refused,
+            districts,
+            permissions,
+            district_schools: DistrictSchools::new(claims.district_schools),
+            token_id: claims.id,
+            issued_at: claims.issued_at,
+            refused: too_long.then_some(Denial::SchoolsTooLong),
         })
     }
 }
 
-/// The generation of the keys if they may be used now.
-fn usable(keys: &IssuerKeys, issuer: &Issuer, now: Now) -> Option<u64> {
-    let generation = keys.set.as_ref()?.generation();
-    match issuer.keys {
-        KeySource::Inline(_) => Some(generation),
-        KeySource::Remote(_) => keys.record.is_usable(now).then_some(generation),
-    }
+/// The generation of an issuer's keys if they may be used now.
+fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
+    documents.keys(issuer)?.generation(now)
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::access::Beside;
+use super::api_keys;
 use super::duration;
 use super::forward;
 use super::issuers;
 use super::limit;
+use super::lists;
 use super::problem::{ConfigErrors, Sink};
 use super::reader::{Object, Reader};
 use super::routes;
 use super::tiers;
-use super::{Bounds, Config, Dialect, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
+use super::{Bounds, Config, Dialect, Environment, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
 
 const FIELDS: &[&str] = &[
     "realm",
@@ -27,6 +30,15 @@ const FIELDS: &[&str] = &[
     "failed_credentials",
     "settlement_header",
     "bounds",
+    "api_keys",
+    "districts",
+];
+const DIALECTS: [(&str, Dialect); 5] = [
+    ("problem-json", Dialect::ProblemJson),
+    ("plain", Dialect::Plain),
+    ("student-data-api", Dialect::StudentDataApi),
+    ("oneroster", Dialect::OneRoster),
+    ("oauth", Dialect::OAuth),
 ];
 const BOUND_FIELDS: &[&str] =
     &["max_token_bytes", "max_cached_tokens", "max_cached_bytes", "max_waiters", "max_retry_after"];
@@ -49,26 +61,36 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_hours(1);
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
 /// Reads the document; every problem is reported.
-pub(super) fn read(document: &Value) -> Result<Config, ConfigErrors> {
+pub(super) fn read(document: &Value, environment: &Environment) -> Result<Config, ConfigErrors> {
     let sink = Sink::default();
-    let config = config(&Reader::root(document, &sink));
+    let config = config(&Reader::root(document, &sink), environment);
     let warnings = sink.finish()?;
     // A reader that gives up has noted why.
     let config = config.ok_or_else(|| ConfigErrors::document("not understood"))?;
     Ok(Config { warnings, ..config })
 }
 
-fn config(root: &Reader<'_>) -> Option<Config> {
+fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let fields = root.object(FIELDS)?;
     let realm = fields.field("realm", REALM_DEFAULT.to_owned(), realm);
-    let dialects = [("problem-json", Dialect::ProblemJson), ("plain", Dialect::Plain)];
-    let errors = fields.field("errors", Dialect::ProblemJson, |dialect| dialect.word(&dialects));
+    let errors = fields.field("errors", Dialect::ProblemJson, |dialect| dialect.word(&DIALECTS));
     let problem_base = fields.field("problem_base", PROBLEM_BASE_DEFAULT.to_owned(), problem_base);
     let dry_run = fields.flag("dry_run");
     let tiers = tiers::read(&fields);
-    let issuers = issuers::read(&fields, &tiers);
+    let issuers = issuers::read(&fields, &tiers, environment);
     let forward = forward::read(&fields);
-    let routes = routes::read(&fields, &issuers, forward.as_ref());
+    let api_keys = api_keys::read(&fields, &issuers, &tiers, forward.as_ref());
+    let districts = lists::districts(&fields);
+    let beside = Beside {
+        issuers: &issuers,
+        api_keys: api_keys.as_ref().and_then(Option::as_ref),
+        has_api_keys: fields.get("api_keys").is_some(),
+    };
+    let routes = routes::read(&fields, &beside, forward.as_ref());
+    if beside.has_api_keys {
+        issuers::judge_tiers(&issuers, routes.as_deref());
+        routes::warn_unused_keys(&fields, routes.as_deref());
+    }
     let rate_limit_headers = rate_limit_headers(&fields);
     let failed_credentials = limit::failed_credentials(&fields);
     let settlement_header = forward::settlement(&fields, forward.as_ref());
@@ -82,6 +104,8 @@ fn config(root: &Reader<'_>) -> Option<Config> {
         problem_base: problem_base?,
         dry_run: dry_run?,
         issuers: issuers.list.into_iter().collect::<Option<_>>()?,
+        api_keys: api_keys?,
+        district_schools: districts?,
         tiers: tiers.list?,
         routes: routes?,
         forward: forward?,

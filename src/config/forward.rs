@@ -4,10 +4,23 @@ use super::name;
 use super::reader::{Object, Reader};
 use super::{Forward, ListFormat};
 
-const FIELDS: &[&str] = &["schools", "tier", "client", "schools_format", "max_schools_bytes", "authorization"];
+const FIELDS: &[&str] = &[
+    "schools",
+    "tier",
+    "client",
+    "schools_format",
+    "max_schools_bytes",
+    "authorization",
+    "districts",
+    "permissions",
+    "account",
+];
 const SCHOOLS_DEFAULT: &str = "x-claim-schools";
 const TIER_DEFAULT: &str = "x-claim-tier";
 const CLIENT_DEFAULT: &str = "x-claim-client-id";
+const DISTRICTS_DEFAULT: &str = "x-claim-districts";
+const PERMISSIONS_DEFAULT: &str = "x-claim-permissions";
+const ACCOUNT_DEFAULT: &str = "x-claim-account";
 const SCHOOLS_BYTES_DEFAULT: u32 = 8192;
 /// Envoy refuses requests whose headers exceed 60 KiB by default.
 const SCHOOLS_BYTES_MAX: u32 = 60_000;
@@ -19,6 +32,9 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
             schools: SCHOOLS_DEFAULT.to_owned(),
             tier: TIER_DEFAULT.to_owned(),
             client: CLIENT_DEFAULT.to_owned(),
+            districts: DISTRICTS_DEFAULT.to_owned(),
+            permissions: PERMISSIONS_DEFAULT.to_owned(),
+            account: ACCOUNT_DEFAULT.to_owned(),
             schools_format: ListFormat::Comma,
             schools_bytes_max: SCHOOLS_BYTES_DEFAULT as usize,
             authorization: true,
@@ -29,6 +45,9 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     let schools = header("schools", SCHOOLS_DEFAULT);
     let tier = header("tier", TIER_DEFAULT);
     let client = header("client", CLIENT_DEFAULT);
+    let districts = header("districts", DISTRICTS_DEFAULT);
+    let permissions = header("permissions", PERMISSIONS_DEFAULT);
+    let account = header("account", ACCOUNT_DEFAULT);
     let formats = [("comma", ListFormat::Comma), ("json", ListFormat::Json)];
     let format = fields.field("schools_format", ListFormat::Comma, |format| format.word(&formats));
     let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(1..=SCHOOLS_BYTES_MAX));
@@ -37,6 +56,9 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
         schools: schools?,
         tier: tier?,
         client: client?,
+        districts: districts?,
+        permissions: permissions?,
+        account: account?,
         schools_format: format?,
         schools_bytes_max: bytes_max? as usize,
         authorization: authorization?,
@@ -62,13 +84,12 @@ pub(super) fn settlement(fields: &Object<'_>, forward: Option<&Forward>) -> Opti
 /// The setting whose header an upstream may take for this name.
 fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> {
     let folded = name::fold(name);
-    let settings = [("schools", &forward.schools), ("tier", &forward.tier), ("client", &forward.client)];
-    settings.into_iter().find(|(_, header)| name::fold(header) == folded).map(|(setting, _)| setting)
+    forward.names().into_iter().find(|(_, header)| name::fold(header) == folded).map(|(setting, _)| setting)
 }
 
 fn distinct(fields: &Object<'_>, forward: &Forward) -> bool {
     let mut ok = true;
-    for (setting, header) in [("tier", &forward.tier), ("client", &forward.client)] {
+    for (setting, header) in forward.names().into_iter().skip(1) {
         let first = setting_of(forward, header).filter(|first| *first != setting);
         if let Some(first) = first {
             let why = "upstreams may fold every character but letters and digits";

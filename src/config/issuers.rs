@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::Issuer;
 use super::duration;
 use super::keys;
+use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
 use super::tiers::{TIERS_MAX, Tiers};
-use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, SCHOOLS_MAX, is_school};
+use super::{Environment, Issuer};
+use crate::route::{Credential, Route};
+use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
 
 const FIELDS: &[&str] = &[
     "issuer",
@@ -22,8 +24,10 @@ const FIELDS: &[&str] = &[
     "tiers",
     "default_tier",
     "schools",
+    "revocations",
 ];
-const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools"];
+const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools", "districts", "permissions", "district_schools", "id"];
+const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
 /// Most issuers.
 const ISSUERS_MAX: usize = 64;
 /// Most audiences, and most required claims, of one issuer.
@@ -46,7 +50,7 @@ pub(super) struct Issuers<'a> {
 }
 
 /// Reads `issuers`; absent: none.
-pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>) -> Issuers<'a> {
+pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Environment) -> Issuers<'a> {
     let Some(reader) = fields.get("issuers") else {
         return Issuers::default();
     };
@@ -56,26 +60,41 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>) -> Issuers<'a> {
     let mut names = Vec::new();
     let mut list = Vec::new();
     for reader in &readers {
-        let (name, issuer) = issuer(reader, tiers, &names);
+        let beside = Beside { tiers, environment, with_keys: fields.get("api_keys").is_some() };
+        let (name, issuer) = issuer(reader, &beside, &names);
         names.push(name);
         list.push(issuer);
     }
     Issuers { names, list, readers, unreadable: false }
 }
 
-fn issuer<'a>(reader: &Reader<'a>, tiers: &Tiers<'_>, before: &[Option<&str>]) -> (Option<&'a str>, Option<Issuer>) {
+/// What issuers are read beside.
+struct Beside<'r, 'a> {
+    tiers: &'r Tiers<'a>,
+    environment: &'r Environment,
+    /// Whether there are API keys: then a tier may come from a key.
+    with_keys: bool,
+}
+
+fn issuer<'a>(
+    reader: &Reader<'a>,
+    beside: &Beside<'_, '_>,
+    before: &[Option<&str>],
+) -> (Option<&'a str>, Option<Issuer>) {
     let Some(fields) = reader.object(FIELDS) else {
         return (None, None);
     };
     let name = issuer_name(&fields, before);
-    let keys = keys::read(&fields);
+    let keys = keys::read(&fields, beside.environment);
     let rules = rules(&fields, name);
-    let grants = grants(&fields, tiers);
+    let grants = grants(&fields, beside.tiers);
     let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", is_school));
+    let revocations = fields.maybe("revocations", lists::revocations);
     let issuer = || {
         let (rules, grants, schools) = (rules?, grants?, schools?);
-        contradictions(&fields, &rules.names, &grants, schools.as_ref())?;
-        Some(Issuer { rules, keys: keys?, tiers: grants.tiers, default_tier: grants.default, schools })
+        contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
+        let (keys, revocations) = (keys?, revocations?);
+        Some(Issuer { rules, keys, revocations, tiers: grants.tiers, default_tier: grants.default, schools })
     };
     (name, issuer())
 }
@@ -114,14 +133,27 @@ fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
 
 fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
     let client = || ClaimPath("client_id".to_owned());
+    // Only where it may matter: elsewhere it may be anything.
+    let jti = fields.get("revocations").map(|_| ClaimPath("jti".to_owned()));
     let Some(claims) = fields.get("claims") else {
-        return Some(ClaimNames { client: client(), tier: None, schools: None });
+        let grants = GrantNames { id: jti, ..GrantNames::default() };
+        return Some(ClaimNames { client: client(), tier: None, schools: None, grants });
     };
     let claims = claims.object(CLAIM_FIELDS)?;
     let client = claims.field("client", client(), claim);
     let tier = claims.maybe("tier", claim);
     let schools = claims.maybe("schools", claim);
-    Some(ClaimNames { client: client?, tier: tier?, schools: schools? })
+    let districts = claims.maybe("districts", claim);
+    let permissions = claims.maybe("permissions", claim);
+    let district_schools = claims.maybe("district_schools", claim);
+    let id = claims.maybe("id", claim);
+    let grants = GrantNames {
+        districts: districts?,
+        permissions: permissions?,
+        district_schools: district_schools?,
+        id: id?.or(jti),
+    };
+    Some(ClaimNames { client: client?, tier: tier?, schools: schools?, grants })
 }
 
 /// A member's name, or a JSON Pointer.
@@ -169,14 +201,26 @@ fn tier(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
     found
 }
 
+/// Where routes take tokens without keys, tokens must tell the tier.
+pub(super) fn judge_tiers(issuers: &Issuers<'_>, routes: Option<&[Route]>) {
+    for (index, (issuer, reader)) in issuers.list.iter().zip(&issuers.readers).enumerate() {
+        let tells = issuer.as_ref().is_none_or(|it| it.rules.names.tier.is_some() || it.default_tier.is_some());
+        let is_alone = |route: &Route| route.issuers.contains(&index) && !route.requires(Credential::ApiKey);
+        if !tells && routes.is_some_and(|routes| routes.iter().any(is_alone)) {
+            reader.problem(format_args!("`claims.tier`: {NO_TIER}; a route takes its tokens without an API key"));
+        }
+    }
+}
+
 fn contradictions(
     fields: &Object<'_>,
     names: &ClaimNames,
     grants: &Grants,
     schools: Option<&Vec<String>>,
+    with_keys: bool,
 ) -> Option<()> {
-    if names.tier.is_none() && grants.default.is_none() {
-        fields.problem("claims.tier", "missing; give the claim's name, or a `default_tier`");
+    if names.tier.is_none() && grants.default.is_none() && !with_keys {
+        fields.problem("claims.tier", NO_TIER);
         return None;
     }
     if names.tier.is_some() && grants.default.is_some() {

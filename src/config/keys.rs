@@ -12,13 +12,13 @@ use http::uri::Authority;
 use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
-use super::{KeySource, Remote};
+use super::{Environment, Remote, Source};
 use crate::token::jose::{Alg, is_kid};
 use crate::token::keyset::{KeySet, KeySetError, Origin, Secret};
 
 const JWKS_FIELDS: &[&str] = &["inline", "remote"];
 const REMOTE_FIELDS: &[&str] = &["uri", "cluster", "timeout", "refresh", "max_stale", "cooldown"];
-const SECRET_FIELDS: &[&str] = &["kid", "alg", "base64", "text"];
+const SECRET_FIELDS: &[&str] = &["kid", "alg", "base64", "text", "env"];
 /// Most secrets of one issuer.
 const SECRETS_MAX: usize = 64;
 /// Longest URI of a document.
@@ -31,23 +31,21 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 const COOLDOWN_MIN: Duration = Duration::from_millis(100);
 const COOLDOWN_MAX: Duration = Duration::from_hours(1);
 const COOLDOWN_DEFAULT: Duration = Duration::from_secs(2);
-const REFRESH_DEFAULT: Duration = Duration::from_mins(10);
-const MAX_STALE_DEFAULT: Duration = Duration::from_hours(24);
 /// Secrets are pasted with and without padding.
 const PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Reads `jwks` or `secrets`.
-pub(super) fn read(fields: &Object<'_>) -> Option<KeySource> {
+pub(super) fn read(fields: &Object<'_>, environment: &Environment) -> Option<Source<KeySet>> {
     let (name, reader) = fields.one_of(&["jwks", "secrets"])?;
     if name == "secrets" {
-        return secrets(&reader);
+        return secrets(&reader, environment);
     }
     let (name, source) = reader.object(JWKS_FIELDS)?.one_of(JWKS_FIELDS)?;
-    if name == "inline" { inline(&source) } else { remote(&source).map(KeySource::Remote) }
+    if name == "inline" { inline(&source) } else { remote(&source, &KEY_DEFAULTS).map(Source::Remote) }
 }
 
-fn inline(reader: &Reader<'_>) -> Option<KeySource> {
+fn inline(reader: &Reader<'_>) -> Option<Source<KeySet>> {
     let text = match reader.value() {
         serde_json::Value::String(text) => text.clone(),
         value if value.is_object() => value.to_string(),
@@ -59,19 +57,19 @@ fn inline(reader: &Reader<'_>) -> Option<KeySource> {
     key_set(reader, KeySet::from_jwks(text.as_bytes(), Origin::Inline))
 }
 
-fn secrets(reader: &Reader<'_>) -> Option<KeySource> {
-    let owned = reader.list(SECRETS_MAX, secret)?;
+fn secrets(reader: &Reader<'_>, environment: &Environment) -> Option<Source<KeySet>> {
+    let owned = reader.list(SECRETS_MAX, |item| secret(item, environment))?;
     let secrets: Vec<_> = owned.iter().map(|s| Secret { kid: s.kid, alg: s.alg, bytes: &s.bytes }).collect();
     key_set(reader, KeySet::from_secrets(&secrets))
 }
 
-fn key_set(reader: &Reader<'_>, result: Result<KeySet, KeySetError>) -> Option<KeySource> {
+fn key_set(reader: &Reader<'_>, result: Result<KeySet, KeySetError>) -> Option<Source<KeySet>> {
     match result {
         Ok(keys) => {
             for skipped in keys.skipped() {
                 reader.warn(format_args!("unused {skipped}"));
             }
-            Some(KeySource::Inline(Rc::new(keys)))
+            Some(Source::Inline(Rc::new(keys)))
         }
         Err(error) => {
             reader.problem(error);
@@ -87,16 +85,29 @@ struct OwnedSecret<'a> {
     bytes: Vec<u8>,
 }
 
-fn secret<'a>(reader: &Reader<'a>) -> Option<OwnedSecret<'a>> {
+fn secret<'a>(reader: &Reader<'a>, environment: &Environment) -> Option<OwnedSecret<'a>> {
     let fields = reader.object(SECRET_FIELDS)?;
     let kid = fields.maybe("kid", |kid| kid.string("a key id", is_kid));
     let algs = [("HS256", Alg::Hs256), ("HS384", Alg::Hs384), ("HS512", Alg::Hs512)];
     let alg = fields.required("alg").and_then(|alg| alg.word(&algs));
-    let bytes = fields.one_of(&["base64", "text"]).and_then(|(form, value)| {
+    let bytes = fields.one_of(&["base64", "text", "env"]).and_then(|(form, value)| {
+        if form == "env" {
+            return from_environment(&value, environment);
+        }
         let text = value.string("a secret", |secret| !secret.is_empty())?;
         if form == "text" { Some(text.as_bytes().to_vec()) } else { from_base64(&value, text) }
     });
     Some(OwnedSecret { kid: kid?, alg: alg?, bytes: bytes? })
+}
+
+/// The value of an environment variable of the VM, as it is.
+fn from_environment(reader: &Reader<'_>, environment: &Environment) -> Option<Vec<u8>> {
+    let name = reader.string("the name of an environment variable", name::is_text)?;
+    let value = environment.get(name).filter(|value| !value.is_empty());
+    if value.is_none() {
+        reader.problem("expected a variable that `vm_config.environment_variables` passes on, got one that is not set");
+    }
+    value.map(|value| value.as_bytes().to_vec())
 }
 
 /// Either alphabet of RFC 4648, with or without padding.
@@ -109,7 +120,21 @@ fn from_base64(reader: &Reader<'_>, text: &str) -> Option<Vec<u8>> {
     decoded
 }
 
-fn remote(reader: &Reader<'_>) -> Option<Remote> {
+/// Times of a remote document where none are configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defaults {
+    refresh: Duration,
+    max_stale: Duration,
+}
+
+/// Those of key sets.
+const KEY_DEFAULTS: Defaults = Defaults { refresh: Duration::from_mins(10), max_stale: Duration::from_hours(24) };
+/// Those of lists that revoke: what is revoked must soon be void, and stay so.
+pub(super) const LIST_DEFAULTS: Defaults =
+    Defaults { refresh: Duration::from_secs(10), max_stale: Duration::from_mins(10) };
+
+/// Reads where a document is fetched from.
+pub(super) fn remote(reader: &Reader<'_>, defaults: &Defaults) -> Option<Remote> {
     let fields = reader.object(REMOTE_FIELDS)?;
     let location = fields.required("uri").and_then(|uri| location(&uri));
     let cluster = fields.required("cluster").and_then(|cluster| cluster.string("a cluster's name", name::is_text));
@@ -117,8 +142,8 @@ fn remote(reader: &Reader<'_>) -> Option<Remote> {
         |name: &'static str, default, min, max| fields.field(name, default, |field| field.duration(min..=max));
     let timeout = duration("timeout", TIMEOUT_DEFAULT, TIMEOUT_MIN, TIMEOUT_MAX);
     let cooldown = duration("cooldown", COOLDOWN_DEFAULT, COOLDOWN_MIN, COOLDOWN_MAX);
-    let refresh = duration("refresh", REFRESH_DEFAULT, COOLDOWN_MIN, duration::LONGEST);
-    let max_stale = duration("max_stale", MAX_STALE_DEFAULT, COOLDOWN_MIN, duration::LONGEST);
+    let refresh = duration("refresh", defaults.refresh, COOLDOWN_MIN, duration::LONGEST);
+    let max_stale = duration("max_stale", defaults.max_stale, COOLDOWN_MIN, duration::LONGEST);
     let ordered = at_least(&fields, ("refresh", refresh), ("cooldown", cooldown))
         && at_least(&fields, ("max_stale", max_stale), ("refresh", refresh));
     let location = location?;
@@ -169,8 +194,8 @@ fn location(reader: &Reader<'_>) -> Option<Remote> {
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             scheme: scheme.to_owned(),
             timeout: TIMEOUT_DEFAULT,
-            refresh: REFRESH_DEFAULT,
-            max_stale: MAX_STALE_DEFAULT,
+            refresh: KEY_DEFAULTS.refresh,
+            max_stale: KEY_DEFAULTS.max_stale,
             cooldown: COOLDOWN_DEFAULT,
         })
     });

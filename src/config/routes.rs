@@ -1,32 +1,39 @@
 //! `routes`: what requests match, what callers must show, what requests cost, and contradictions between routes.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 
+use super::access::{self, Beside, NAMES_MAX};
 use super::issuers::Issuers;
 use super::limit::{self, Placed};
 use super::name;
 use super::reader::{Object, Reader};
-use super::{Forward, scope};
-use crate::cost::{self, Factor};
+use super::scope::Scope;
+use super::{Forward, cost, scope};
+use crate::cost::Factor;
 use crate::path::Pattern;
 use crate::route::{self, Credential, HostMatch, Route};
 use crate::scope::Place;
 
-const FIELDS: &[&str] =
-    &["match", "require", "issuers", "scope", "cost", "address_limits", "cors_preflight", "upgrades", "open_subtree"];
+const FIELDS: &[&str] = &[
+    "match",
+    "require",
+    "issuers",
+    "scope",
+    "cost",
+    "address_limits",
+    "cors_preflight",
+    "upgrades",
+    "open_subtree",
+    "permissions",
+    "failure_limits",
+    "body",
+];
 const MATCH_FIELDS: &[&str] = &["host", "path", "methods"];
-const COST_FIELDS: &[&str] = &["weight", "times"];
-const TIMES_FIELDS: &[&str] = &["query", "default"];
 /// Most routes: every request looks at them in turn.
 const ROUTES_MAX: usize = 1_000;
-/// Most methods, credentials and issuers of one route.
-const NAMES_MAX: usize = 64;
-/// Largest weight, and largest assumed factor.
-const COST_MAX: u32 = 1_000_000;
 
 /// Reads `routes`, at least one.
-pub(super) fn read<'a>(fields: &Object<'a>, issuers: &Issuers<'a>, forward: Option<&Forward>) -> Option<Vec<Route>> {
+pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Option<&Forward>) -> Option<Vec<Route>> {
     let reader = fields.required("routes")?;
     let items = reader.items(ROUTES_MAX)?;
     if items.is_empty() {
@@ -34,7 +41,7 @@ pub(super) fn read<'a>(fields: &Object<'a>, issuers: &Issuers<'a>, forward: Opti
     }
     // The budgets of an address are kept by path template, so only limits within one share any.
     let mut address_limits: BTreeMap<String, Vec<Placed<'a>>> = BTreeMap::new();
-    let routes: Vec<_> = items.iter().map(|item| route(item, issuers, forward, &mut address_limits)).collect();
+    let routes: Vec<_> = items.iter().map(|item| route(item, beside, forward, &mut address_limits)).collect();
     for limits in address_limits.values() {
         limit::agree(limits);
     }
@@ -44,8 +51,15 @@ pub(super) fn read<'a>(fields: &Object<'a>, issuers: &Issuers<'a>, forward: Opti
             item.problem(format_args!("never reached, since routes[{by}] matches all of its requests first"));
         }
     }
-    warn_unused(&routes, issuers);
+    warn_unused(&routes, beside.issuers);
     Some(routes)
+}
+
+/// Keys that no route asks for guard nothing.
+pub(super) fn warn_unused_keys(fields: &Object<'_>, routes: Option<&[Route]>) {
+    if routes.is_some_and(|routes| !routes.iter().any(|route| route.requires(Credential::ApiKey))) {
+        fields.warn("api_keys", "no route requires an API key");
+    }
 }
 
 fn warn_unused(routes: &[Route], issuers: &Issuers<'_>) {
@@ -58,40 +72,49 @@ fn warn_unused(routes: &[Route], issuers: &Issuers<'_>) {
 
 fn route<'a>(
     reader: &Reader<'a>,
-    issuers: &Issuers<'a>,
+    beside: &Beside<'_, 'a>,
     forward: Option<&Forward>,
     address_limits: &mut BTreeMap<String, Vec<Placed<'a>>>,
 ) -> Option<Route> {
     let fields = reader.object(FIELDS)?;
     let matched = fields.required("match").and_then(|reader| matching(&reader));
-    let require = fields.field("require", vec![Credential::Bearer], |list| {
-        list.list(1, |item| item.word(&[("bearer", Credential::Bearer)]))
-    });
-    let accepted = accepted(&fields, issuers, require.as_deref());
-    let scope = fields.maybe("scope", |scope| scope::read(scope, forward));
-    let cost = cost(&fields);
+    let require = access::require(&fields, beside);
+    let accepted = access::accepted(&fields, beside, require.as_deref());
+    let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, forward));
+    let cost = cost::read(&fields);
+    let permissions = access::permissions(&fields);
+    let failure_limits = fields.field("failure_limits", Vec::new(), limit::of_address);
+    let rules = scope.as_ref().map_or([None, None], |scope| [scope.schools.as_ref(), scope.districts.as_ref()]);
+    let body = access::body(&fields, rules, cost.as_ref().map(|cost| &cost.factor));
     let limits = fields.field("address_limits", Vec::new(), limit::of_address);
     let flags = (fields.flag("cors_preflight"), fields.flag("upgrades"), fields.flag("open_subtree"));
     let (matched, open_subtree) = (matched?, flags.2?);
     let placed = address_limits.entry(matched.path.template.clone()).or_default();
     placed.extend(limits.iter().flatten().cloned());
+    let scope = scope?;
     let route = Route {
         host: matched.host,
         path: matched.path,
         methods: matched.methods,
         require: require?,
         issuers: accepted?,
-        scope: scope?,
+        scope: scope.schools,
+        districts: scope.districts,
+        one_required: scope.one_required,
+        permissions: permissions?,
+        body: body?,
         cost: cost?,
         address_limits: limits?.into_iter().map(|placed| placed.limit).collect(),
+        failure_limits: failure_limits?.into_iter().map(|placed| placed.limit).collect(),
         cors_preflight: flags.0?,
         upgrades: flags.1?,
     };
     if route.require.is_empty() {
         judge_open(&fields, &route, open_subtree);
     } else {
-        judge_guarded(&fields, &route, open_subtree, issuers);
+        judge_guarded(&fields, &route, open_subtree, beside.issuers);
     }
+    access::judge(&fields, &route);
     Some(route)
 }
 
@@ -143,65 +166,6 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
-/// Issuers by index; an open route has none.
-fn accepted(fields: &Object<'_>, issuers: &Issuers<'_>, require: Option<&[Credential]>) -> Option<Vec<usize>> {
-    let is_open = require.is_some_and(<[_]>::is_empty);
-    let Some(reader) = fields.get("issuers") else {
-        let all = if is_open { 0 } else { issuers.names.len() };
-        if all == 0 && !is_open && !issuers.unreadable {
-            fields.problem("require", "expected `issuers` at the top level, got none; an open route has `require: []`");
-            return None;
-        }
-        return Some((0..all).collect());
-    };
-    let accepted = reader.list(NAMES_MAX, |item| {
-        let name = item.string("an issuer's name", name::is_text)?;
-        let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
-        // A misspelt name may belong to an issuer whose own name has a problem.
-        if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
-            item.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
-        }
-        found
-    })?;
-    if is_open || accepted.is_empty() {
-        let what = if is_open { "no issuers on an open route" } else { "at least one issuer, got none" };
-        reader.problem(format_args!("expected {what}"));
-        return None;
-    }
-    Some(accepted)
-}
-
-/// A weight, or a weight times a number of the request.
-fn cost(fields: &Object<'_>) -> Option<cost::Rule> {
-    let weight = |reader: &Reader<'_>| reader.integer(1..=COST_MAX).and_then(NonZeroU32::new);
-    let Some(reader) = fields.get("cost") else {
-        return Some(cost::Rule { weight: NonZeroU32::MIN, factor: Factor::One });
-    };
-    if reader.value().is_number() {
-        return Some(cost::Rule { weight: weight(&reader)?, factor: Factor::One });
-    }
-    if !reader.value().is_object() {
-        reader.expected("a whole number or an object");
-        return None;
-    }
-    let fields = reader.object(COST_FIELDS)?;
-    let weight = fields.field("weight", NonZeroU32::MIN, weight);
-    let factor = fields.field("times", Factor::One, factor);
-    Some(cost::Rule { weight: weight?, factor: factor? })
-}
-
-fn factor(reader: &Reader<'_>) -> Option<Factor> {
-    if !reader.value().is_object() {
-        reader.word(&[("schools", ())])?;
-        return Some(Factor::Schools);
-    }
-    let fields = reader.object(TIMES_FIELDS)?;
-    let name = fields.required("query").and_then(|name| name.string("a query parameter's name", name::is_text));
-    let default =
-        fields.required("default").and_then(|default| default.integer(1..=COST_MAX).and_then(NonZeroU32::new));
-    Some(Factor::Query { name: name?.to_owned(), default: default? })
-}
-
 /// An open route has no caller: nothing to scope, to charge or to choose issuers for.
 fn judge_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
     if fields.get("scope").is_some() {
@@ -225,6 +189,7 @@ fn judge_guarded(fields: &Object<'_>, route: &Route, open_subtree: bool, issuers
     if open_subtree {
         fields.problem("open_subtree", "expected only on an open route");
     }
+    access::judge_claims(fields, route, issuers);
     let Some(scope) = &route.scope else {
         if route.cost.factor == Factor::Schools {
             fields.problem("cost.times", "expected `scope` as well, without which no school is read");

@@ -1,20 +1,50 @@
-//! `scope` of a route: where the school ids of its requests stand.
+//! `scope` of a route: where the ids of schools and districts stand in its requests.
 
 use super::Forward;
 use super::name;
-use super::reader::Reader;
+use super::reader::{Object, Reader};
+use crate::body::Pointer;
 use crate::scope::{Missing, Place, Rule};
 use crate::strip::StripSet;
 
-const FIELDS: &[&str] = &["schools"];
-const SCHOOLS_FIELDS: &[&str] = &["query", "path", "header", "missing", "separator"];
+const FIELDS: &[&str] = &["schools", "districts", "require_one"];
+const PLACE_FIELDS: &[&str] = &["query", "path", "header", "body", "missing", "separator"];
 /// Characters that lists are written with, and that mean nothing else in a decoded value.
 const SEPARATORS: [char; 5] = [',', ';', '|', ':', ' '];
 
-/// Reads a scope rule.
-pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rule> {
-    let fields = reader.object(FIELDS)?.required("schools")?.object(SCHOOLS_FIELDS)?;
-    let place = fields.one_of(&["query", "path", "header"]).and_then(|(form, name)| place(form, &name, forward));
+/// The scope of a route.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    /// Where the school ids stand.
+    pub(super) schools: Option<Rule>,
+    /// Where the district ids stand.
+    pub(super) districts: Option<Rule>,
+    /// Whether a request that names neither is refused.
+    pub(super) one_required: bool,
+}
+
+/// Reads a scope.
+pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Scope> {
+    let fields = reader.object(FIELDS)?;
+    if fields.get("districts").is_none() {
+        fields.required("schools")?;
+    }
+    let schools = fields.maybe("schools", |schools| rule(schools, forward));
+    let districts = fields.maybe("districts", |districts| rule(districts, forward));
+    let required = fields.maybe("require_one", Reader::boolean);
+    let (schools, districts, required) = (schools?, districts?, required?);
+    let both = schools.is_some() && districts.is_some();
+    if required.is_some() && !both {
+        fields.problem("require_one", "expected `schools` and `districts` beside it; else `missing` says it");
+        return None;
+    }
+    Some(Scope { schools, districts, one_required: both && required.unwrap_or(true) })
+}
+
+fn rule(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rule> {
+    let fields = reader.object(PLACE_FIELDS)?;
+    let place =
+        fields.one_of(&["query", "path", "header", "body"]).and_then(|(form, name)| place(form, &name, forward));
     let words = [("refuse", Missing::Refuse), ("allow", Missing::Allow)];
     let missing = fields.field("missing", Missing::Refuse, |missing| missing.word(&words));
     let separator = fields.maybe("separator", |separator| {
@@ -22,26 +52,42 @@ pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rul
         let text = separator.string(what, |text| text.chars().count() == 1 && text.contains(SEPARATORS))?;
         text.chars().next()
     });
-    let (place, missing) = (place?, missing?);
+    let (place, missing, separator) = (place?, missing?, separator?);
+    contradictions(&fields, &place, missing, separator)?;
+    Some(Rule { place, missing, separator })
+}
+
+fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separator: Option<char>) -> Option<()> {
     if matches!(place, Place::Path(_)) && missing == Missing::Allow {
         fields.problem("missing", "expected `refuse`, since a path always names a school");
         return None;
     }
-    Some(Rule { place, missing, separator: separator? })
+    if matches!(place, Place::Body(_)) && separator.is_some() {
+        fields.problem("separator", "expected none with `body`, where several ids are an array");
+        return None;
+    }
+    Some(())
 }
 
 fn place(form: &str, reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Place> {
     match form {
         "query" => reader.string("a query parameter's name", name::is_text).map(|name| Place::Query(name.to_owned())),
         "path" => reader.string("the name of a variable", name::is_text).map(|name| Place::Path(name.to_owned())),
+        "body" => pointer(reader).map(Place::Body),
         _ => header(reader, forward).map(Place::Header),
     }
+}
+
+/// A JSON Pointer to a member of the body.
+pub(super) fn pointer(reader: &Reader<'_>) -> Option<Pointer> {
+    let what = "a JSON Pointer such as `/district`";
+    Pointer::parse(reader.string(what, |text| Pointer::parse(text).is_some())?)
 }
 
 /// A header that the filter strips cannot tell it anything.
 fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
     let name = name::header(reader)?;
-    let set = forward.into_iter().flat_map(|f| [f.schools.as_str(), &f.tier, &f.client]);
+    let set = forward.into_iter().flat_map(|forward| forward.names().map(|(_, name)| name));
     if StripSet::new(set).contains(name.as_bytes()) {
         reader.problem("expected another name, since the filter strips this header from requests");
         return None;

@@ -22,6 +22,14 @@ fn every() -> Vec<Denial> {
         Denial::TooCostly,
         Denial::KeysUnavailable { retry_after: Duration::ZERO },
         Denial::Unavailable,
+        Denial::KeyRefused,
+        Denial::VendorMismatch,
+        Denial::TokenRevoked,
+        Denial::PermissionMissing,
+        Denial::DistrictOutOfScope,
+        Denial::ScopeMissing,
+        Denial::BodyMalformed,
+        Denial::BodyTooLarge,
     ]
 }
 

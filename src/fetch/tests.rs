@@ -19,6 +19,10 @@ fn at(secs: u64) -> Now {
     Now::from_secs(secs)
 }
 
+fn fetched(generation: u64, max_age: Option<Duration>) -> Fetched {
+    Fetched { generation, version: 0, max_age }
+}
+
 fn claimed(record: &Record, wanted: Option<Now>, now: Now) -> Record {
     match record.on_tick(&remote(), wanted, now) {
         Action::Claim(record) => record,
@@ -29,7 +33,7 @@ fn claimed(record: &Record, wanted: Option<Now>, now: Now) -> Record {
 /// A record with a good document fetched at `now`.
 fn good(now: Now) -> Record {
     let claim = claimed(&Record::default(), None, now);
-    claim.on_success(&remote(), now, 7, None, now).unwrap()
+    claim.on_success(&remote(), now, fetched(7, None), now).unwrap()
 }
 
 #[test]
@@ -59,15 +63,15 @@ fn claim_that_was_given_up_is_taken_over_after_the_cooldown() {
 fn answer_of_a_lost_claim_is_dropped() {
     let first = claimed(&Record::default(), None, at(1000));
     let second = claimed(&first, None, at(1003));
-    assert_eq!(second.on_success(&remote(), at(1000), 1, None, at(1004)), None);
+    assert_eq!(second.on_success(&remote(), at(1000), fetched(1, None), at(1004)), None);
     assert_eq!(second.on_failure(&remote(), at(1000), at(1004)), None);
-    assert!(second.on_success(&remote(), at(1003), 2, None, at(1004)).is_some());
+    assert!(second.on_success(&remote(), at(1003), fetched(2, None), at(1004)).is_some());
 }
 
 #[test]
 fn answer_counts_once() {
     let done = good(at(1000));
-    assert_eq!(done.on_success(&remote(), at(1000), 8, None, at(1001)), None);
+    assert_eq!(done.on_success(&remote(), at(1000), fetched(8, None), at(1001)), None);
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn cache_control_shortens_the_refresh_within_bounds() {
         (Some(86_400), 1600),
     ] {
         let age = age.map(Duration::from_secs);
-        let record = claim.on_success(&remote(), at(1000), 1, age, at(1000)).unwrap();
+        let record = claim.on_success(&remote(), at(1000), fetched(1, age), at(1000)).unwrap();
         assert_eq!(record.document.unwrap().refresh_at, at(due), "{age:?}");
     }
 }
@@ -100,7 +104,7 @@ fn unknown_kid_refetches_once_per_cooldown() {
     // Within the cooldown of the fetch at 1000.
     assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1001)), Action::Idle);
     let record = claimed(&record, Some(at(1001)), at(1002));
-    let record = record.on_success(&remote(), at(1002), 7, None, at(1002)).unwrap();
+    let record = record.on_success(&remote(), at(1002), fetched(7, None), at(1002)).unwrap();
     // The document of 1002 answers the request of 1001.
     assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1010)), Action::Idle);
     assert_eq!(record.outlook(at(1001), at(1006), at(1002)), Outlook::Fresh);
@@ -168,7 +172,7 @@ fn long_cooldown_is_told_and_not_waited_for() {
     assert_eq!(remote().wait_max(), Duration::from_secs(5));
     assert_eq!(slow.wait_max(), Duration::from_secs(13));
     let claim = claimed(&Record::default(), None, at(1000));
-    let record = claim.on_success(&slow, at(1000), 7, None, at(1000)).unwrap();
+    let record = claim.on_success(&slow, at(1000), fetched(7, None), at(1000)).unwrap();
     let (arrival, deadline) = (at(1001), at(1001).after(slow.wait_max()));
     let retry_after = Duration::from_secs(299);
     assert_eq!(record.outlook(arrival, deadline, arrival), Outlook::Fail { retry_after });
@@ -189,6 +193,41 @@ fn record_survives_its_encoding_and_garbage_is_a_fresh_start() {
         }
     }
     assert_eq!(Record::decode(&[0xff; Record::LEN]), Record::default());
+}
+
+#[test]
+fn version_may_not_go_back() {
+    let with_version = |record: &Record, generation, version, now| {
+        let claim = claimed(record, Some(now), now);
+        claim.on_success(&remote(), now, Fetched { generation, version, max_age: None }, now).unwrap()
+    };
+    let fifth = with_version(&Record::default(), 1, 5, at(1000));
+    // older: the last good one stays, and the failure counts
+    let older = with_version(&fifth, 2, 4, at(1010));
+    assert_eq!((older.document, older.failures), (fifth.document, 1));
+    // the same version again, also with other content, and a newer one
+    assert_eq!(with_version(&fifth, 1, 5, at(1010)).document.unwrap().started, at(1010));
+    assert_eq!(with_version(&fifth, 2, 5, at(1010)).document.unwrap().generation, 2);
+    assert_eq!(with_version(&older, 3, 6, at(1020)).failures, 0);
+}
+
+#[test]
+fn new_content_goes_to_the_place_that_is_not_read() {
+    let next = |record: &Record, generation, now| {
+        let claim = claimed(record, Some(now), now);
+        let place = claim.place_for(generation);
+        let record = claim.on_success(&remote(), now, fetched(generation, None), now).unwrap();
+        assert_eq!(record.document.unwrap().place, place);
+        (record, place)
+    };
+    let (first, place) = next(&Record::default(), 1, at(1000));
+    assert_eq!(place, Place::First);
+    let (second, place) = next(&first, 2, at(1010));
+    assert_eq!(place, Place::Second);
+    // equal content stays where it is
+    assert_eq!(next(&second, 2, at(1020)).1, Place::Second);
+    assert_eq!(next(&second, 1, at(1020)).1, Place::First);
+    assert_eq!(Record::decode(&second.encode()), second);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Admission and credentials: the budgets of the source address, the token, and waiting for its keys.
+//! Credentials: the budgets of the source address, the token, and waiting for its keys.
 
 use std::rc::Rc;
 
@@ -10,6 +10,7 @@ use crate::head::{Bearer, Head};
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::limits::owner::Owner;
 use crate::metrics::{CacheResult, Count};
+use crate::route::Credential;
 use crate::time::Now;
 use crate::worker::{Judged, Worker};
 
@@ -33,16 +34,28 @@ impl Request {
                 };
                 (Owner::address(&route.path.template, address), Rc::clone(&route.address_limits))
             }
-            AddressFor::Guard => {
+            AddressFor::Failures => {
+                let (Some(route), Some(key)) = (self.route_of(worker), &self.key) else {
+                    return self.deny(worker, Denial::Unavailable);
+                };
+                let purpose = format!("failures {} {}", key.id, route.path.template);
+                (Owner::address(&purpose, address), Rc::clone(&route.failure_limits))
+            }
+            AddressFor::Guard | AddressFor::RefusedKey => {
                 (Owner::address("failed-credentials", address), Rc::clone(&worker.config.failed_credentials))
             }
         };
         if limits.is_empty() {
-            return self.judge(worker, head, now);
+            return match purpose {
+                AddressFor::RefusedKey => self.deny(worker, Denial::KeyRefused),
+                _ => self.judge(worker, head, now),
+            };
         }
         self.stage = match purpose {
             AddressFor::Limits => Stage::AddressLimits,
             AddressFor::Guard => Stage::Guard,
+            AddressFor::RefusedKey => Stage::RefusedKey,
+            AddressFor::Failures => Stage::Failures,
         };
         Step::Charge(vec![Charge { owner, limits, requests: 1, cost: 0 }])
     }
@@ -64,13 +77,13 @@ impl Request {
             return self.deny(worker, denial);
         }
         self.standings = outcome.standings;
-        self.credentials(worker, head, now)
+        self.admit(worker, head, now)
     }
 
     /// Cached callers need no crypto and so no guard; everyone else is charged before any work.
     pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
-        if self.route_of(worker).is_none_or(|route| route.require.is_empty()) {
-            return self.pass(worker);
+        if self.route_of(worker).is_none_or(|route| !route.requires(Credential::Bearer)) {
+            return self.scope(worker, head);
         }
         match head.bearer() {
             Bearer::Absent => self.deny(worker, Denial::TokenMissing),
@@ -89,7 +102,11 @@ impl Request {
         }
     }
 
+    /// Charges for the work that follows: the address, unless an API key's account was charged already.
     pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        if self.key.is_some() {
+            return self.judge(worker, head, now);
+        }
         self.charge_address(worker, head, now, AddressFor::Guard)
     }
 
@@ -130,6 +147,7 @@ impl Request {
         let after = match judged {
             Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
             Judged::Expired => return self.deny(worker, Denial::TokenExpired),
+            Judged::Revoked => return self.deny(worker, Denial::TokenRevoked),
             Judged::Verify(job, untrusted) => {
                 self.stage = Stage::Verifying(untrusted);
                 return Step::Verify(job);

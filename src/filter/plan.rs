@@ -1,4 +1,4 @@
-//! Binding, plan and scope: what the caller's tier allows, and which schools the caller may see.
+//! Binding and plan: whether key and token belong together, and what the tier allows.
 
 use std::rc::Rc;
 
@@ -9,47 +9,89 @@ use crate::cost;
 use crate::denial::{Denial, Malformed};
 use crate::head::Head;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
+use crate::limits::owner::Owner;
 use crate::path::RawPath;
-use crate::scope::{self, ScopeError, Verdict};
+use crate::scope::{self, ScopeError};
 use crate::worker::Worker;
 
 impl Request {
     pub(super) fn bind<'h>(&mut self, worker: &mut Worker, head: &'h Head, caller: Rc<Caller>) -> Step<'h> {
-        let refused = caller.refused.clone();
+        let refused = self.refusal(worker, &caller);
+        let (tier, owner) = (caller.tier, caller.owner);
         self.caller = Some(caller);
         match refused {
             Some(denial) => self.deny(worker, denial),
-            None => self.plan(worker, head),
+            // The key's account has been charged: its limits are the plan.
+            None if self.key.is_some() => self.scope(worker, head),
+            None => self.plan(worker, head, tier, owner),
         }
+    }
+
+    /// Why this caller is refused on this route, whatever it asks for.
+    fn refusal(&self, worker: &Worker, caller: &Caller) -> Option<Denial> {
+        match &self.key {
+            Some(key) => {
+                let issuer = worker.config.api_keys.as_ref().and_then(|keys| keys.issuer);
+                if issuer != Some(caller.issuer) || key.account != caller.client {
+                    return Some(Denial::VendorMismatch);
+                }
+            }
+            None if caller.tier.is_none() => return Some(Denial::TierUnknown),
+            None => {}
+        }
+        if caller.refused.is_some() {
+            return caller.refused.clone();
+        }
+        let route = self.route_of(worker)?;
+        (!caller.has_permissions(&route.permissions)).then_some(Denial::PermissionMissing)
     }
 
     /// Charges the caller's limits, before anything is said about schools.
-    pub(super) fn plan<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
-        let cost = match self.cost(worker, head) {
+    fn plan<'h>(&mut self, worker: &mut Worker, head: &'h Head, tier: Option<usize>, owner: Owner) -> Step<'h> {
+        let cost = match self.cost_of_head(worker, head) {
             Ok(cost) => cost,
             Err(denial) => return self.deny(worker, denial),
         };
-        let Some(caller) = self.caller.clone() else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        let Some(tier) = worker.config.tiers.get(caller.tier) else {
-            return self.deny(worker, Denial::TierUnknown);
-        };
-        let limits = Rc::clone(&tier.limits);
-        let dry_run = worker.config.dry_run || tier.dry_run;
-        if tier.max_cost.is_some_and(|ceiling| cost > ceiling.get())
-            && !self.only_report(worker, dry_run, &Denial::TooCostly)
-        {
-            return self.deny(worker, Denial::TooCostly);
+        match self.charge_tier(worker, tier, owner, cost, Stage::Planned) {
+            Some(step) => step,
+            None => self.scope(worker, head),
         }
-        if limits.is_empty() {
-            return self.scope(worker, head);
-        }
-        self.stage = Stage::Planned;
-        Step::Charge(vec![Charge { owner: caller.owner, limits, requests: 1, cost }])
     }
 
-    pub(super) fn cost(&self, worker: &Worker, head: &Head) -> Result<u32, Denial> {
+    /// Charges a tier's limits; `None`: it has none.
+    pub(super) fn charge_tier<'h>(
+        &mut self,
+        worker: &mut Worker,
+        tier: Option<usize>,
+        owner: Owner,
+        cost: u32,
+        stage: Stage,
+    ) -> Option<Step<'h>> {
+        if tier.is_none_or(|tier| tier >= worker.config.tiers.len()) {
+            return Some(self.deny(worker, Denial::TierUnknown));
+        }
+        if let Some(denial) = self.over_ceiling(worker, cost) {
+            return Some(self.deny(worker, denial));
+        }
+        let limits = Rc::clone(&worker.config.tiers.get(tier?)?.limits);
+        self.cost = cost;
+        if limits.is_empty() {
+            return None;
+        }
+        self.stage = stage;
+        Some(Step::Charge(vec![Charge { owner, limits, requests: 1, cost }]))
+    }
+
+    /// The denial of a request that costs more than the tier's ceiling, if it is enforced.
+    pub(super) fn over_ceiling(&self, worker: &mut Worker, cost: u32) -> Option<Denial> {
+        let tier = worker.config.tiers.get(self.tier()?)?;
+        let is_over = tier.max_cost.is_some_and(|ceiling| cost > ceiling.get());
+        let dry_run = worker.reports_only(self.tier());
+        (is_over && !self.only_report(worker, dry_run, &Denial::TooCostly)).then_some(Denial::TooCostly)
+    }
+
+    /// What the request costs as far as its head tells.
+    pub(super) fn cost_of_head(&self, worker: &Worker, head: &Head) -> Result<u32, Denial> {
         let (Some(route), Some(path)) = (self.route_of(worker), raw_path(head)) else {
             return Err(Denial::Unavailable);
         };
@@ -62,62 +104,55 @@ impl Request {
         cost::of(&route.cost, path.query, schools).map_err(|_| Denial::Malformed(Malformed::CostParameter))
     }
 
+    pub(super) fn weight(&self, worker: &Worker) -> u32 {
+        self.route_of(worker).map_or(1, |route| route.cost.weight.get())
+    }
+
     pub(super) fn on_plan<'h>(
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let Ok(outcome) = outcome else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        note_overflow(worker, &outcome);
-        if let Some(denial) = limit_denial(&outcome) {
-            let tier = self.tier();
-            for name in outcome.violated() {
-                worker.metrics.count_limit(tier.unwrap_or(usize::MAX), name);
-            }
-            let dry_run = worker.reports_only(tier);
-            if !self.only_report(worker, dry_run, &denial) {
-                return self.deny(worker, denial);
-            }
+        match self.take_plan(worker, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(()) => self.scope(worker, head),
         }
-        self.standings = outcome.standings;
-        self.receipt = outcome.receipt;
-        self.scope(worker, head)
     }
 
-    pub(super) fn scope<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
-        let (Some(route), Some(path)) = (self.route_of(worker), raw_path(head)) else {
-            return self.deny(worker, Denial::Unavailable);
+    /// Notes how the charge of the tier's limits ended.
+    pub(super) fn take_plan(
+        &mut self,
+        worker: &mut Worker,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<(), Denial> {
+        let outcome = outcome.map_err(|_| Denial::Unavailable)?;
+        self.judge_outcome(worker, &outcome)?;
+        self.standings = outcome.standings;
+        self.receipt = outcome.receipt;
+        Ok(())
+    }
+
+    /// Counts what a charge of the tier's limits met; an error if it is a denial that is enforced.
+    pub(super) fn judge_outcome(&self, worker: &mut Worker, outcome: &Outcome) -> Result<(), Denial> {
+        note_overflow(worker, outcome);
+        let Some(denial) = limit_denial(outcome) else {
+            return Ok(());
         };
-        let Some(rule) = &route.scope else {
-            return self.pass(worker);
-        };
-        let Some(caller) = self.caller.clone() else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        let verdict = scope::requested(rule, head, &path, &route.path)
-            .map(|requested| scope::judge(rule, &requested, |school| caller.may_see(school)));
-        let denial = match verdict {
-            Ok(Verdict::Granted) => return self.pass(worker),
-            Ok(Verdict::OutOfScope) => Denial::SchoolOutOfScope,
-            Ok(Verdict::Missing) => Denial::SchoolMissing,
-            Err(error) => return self.deny(worker, scope_denial(error)),
-        };
-        let dry_run = worker.reports_only(Some(caller.tier));
-        if self.only_report(worker, dry_run, &denial) {
-            return self.pass(worker);
+        let tier = self.tier();
+        for name in outcome.violated() {
+            worker.metrics.count_limit(tier.unwrap_or(usize::MAX), name);
         }
-        self.deny(worker, denial)
+        let dry_run = worker.reports_only(tier);
+        if self.only_report(worker, dry_run, &denial) { Ok(()) } else { Err(denial) }
     }
 }
 
-fn raw_path(head: &Head) -> Option<RawPath<'_>> {
+pub(super) fn raw_path(head: &Head) -> Option<RawPath<'_>> {
     RawPath::parse(head.path()?).ok()
 }
 
-fn scope_denial(error: ScopeError) -> Denial {
+pub(super) fn scope_denial(error: ScopeError) -> Denial {
     match error {
         ScopeError::FormBody => Denial::BodyUnsupported,
         ScopeError::Ambiguous | ScopeError::Malformed | ScopeError::TooMany => Denial::Malformed(Malformed::Parameter),

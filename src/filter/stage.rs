@@ -18,14 +18,24 @@ pub(super) enum Stage {
     AddressLimits,
     /// The budget for failed credentials is being charged.
     Guard,
+    /// The same for a request whose API key is refused.
+    RefusedKey,
+    /// The limits of the API key's account are being charged.
+    Admission,
+    /// The limits of failures are being charged.
+    Failures,
     /// The signature is being checked.
     Verifying(Box<Untrusted>),
     /// The charge of the guard is being given back.
     Refunding(After),
-    /// Keys are being waited for.
+    /// Keys or lists are being waited for.
     Waiting(Wait),
     /// The caller's limits are being charged.
     Planned,
+    /// The body is being waited for.
+    Body,
+    /// The rest of the cost is being charged.
+    Rest,
     /// The request went to the upstream.
     Passed,
     /// The upstream's response has begun; the request's body may still be on its way.
@@ -41,6 +51,10 @@ pub(super) enum AddressFor {
     Limits,
     /// The budget for failed credentials.
     Guard,
+    /// The same, for a request whose API key is refused.
+    RefusedKey,
+    /// Limits of failures that the route asks for.
+    Failures,
 }
 
 /// What follows a refund.

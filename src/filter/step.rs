@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::limits::ledger::{Charge, Outcome, Receipt, StoreError};
@@ -23,10 +24,23 @@ pub enum Event<'a> {
     Verified(bool),
     /// The request is ready to be looked at again.
     Ready,
-    /// The response's head is here, with the value of the settlement header.
-    Reply(Option<&'a [u8]>),
+    /// The whole body is here, as asked for; empty if the request ended without one.
+    Body(&'a [u8]),
+    /// The body is longer than what was asked for.
+    TooBig,
+    /// The response's head is here.
+    Reply(ReplyHead<'a>),
     /// The stream is gone.
     Gone,
+}
+
+/// What the request machine needs of a response's head.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyHead<'a> {
+    /// Status code; 0: not readable.
+    pub status: u16,
+    /// Value of the settlement header.
+    pub settlement: Option<&'a [u8]>,
 }
 
 /// What the shell must do, and then (but for the last four) report as an event.
@@ -42,6 +56,11 @@ pub enum Step<'h> {
     Verify(Box<Job<'h>>),
     /// Hold the request until [`Request::is_ready`].
     AwaitKeys,
+    /// Hold the request until its body has ended, in whichever way, or is longer than `max` bytes.
+    AwaitBody {
+        /// Longest body.
+        max: usize,
+    },
     /// Let it pass. Final.
     Pass(Forward),
     /// Answer this. Final.
@@ -55,8 +74,12 @@ pub enum Step<'h> {
 /// What the upstream is told.
 #[derive(Debug)]
 pub struct Forward {
-    /// Who is calling; `None` on open routes.
+    /// Who is calling; `None` on routes without tokens.
     pub caller: Option<Rc<Caller>>,
+    /// The API key; `None` on routes without keys.
+    pub key: Option<Rc<ApiKey>>,
+    /// The tier, by index: that of the key's account, else that of the token.
+    pub tier: Option<usize>,
     /// Set `connection` to `upgrade` alone (an allowed upgrade that lists more).
     pub rewrite_connection: bool,
 }
@@ -66,6 +89,8 @@ pub struct Forward {
 pub struct ReplyEdits {
     /// Fields to add.
     pub fields: Vec<(&'static str, String)>,
-    /// The charge to settle, and the actual cost.
-    pub settle: Option<(Receipt, u32)>,
+    /// Charges to settle, each with the part of the actual cost that falls to it.
+    pub settle: Vec<(Receipt, u32)>,
+    /// The charge of a failure that did not happen: to give back.
+    pub refund: Option<Receipt>,
 }

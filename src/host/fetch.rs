@@ -1,6 +1,8 @@
-//! Fetching of key sets: carries out what [`crate::fetch`] decides.
+//! Fetching of key sets and lists: carries out what [`crate::fetch`] decides.
 //!
-//! Record and document of one source stand in one value of the shared data, so that a swap changes both or neither.
+//! A small record per source stands in one value of the shared data, which every worker reads on its ticks. Documents may be
+//! long, so they stand apart, in two places: a new one is written to the place that no record names, and then the
+//! record is swapped. Whoever finds other bytes there than the record names has the document fetched anew.
 //! Call-outs are sent from the root context: the answer to one that a request sends is lost with the request.
 
 use std::time::Duration;
@@ -8,34 +10,44 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::Remote;
-use crate::fetch::{Action, Record, max_age};
+use crate::document::{Document, DocumentId};
+use crate::fetch::{Action, Fetched, Place, Record, max_age};
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::status::Status;
 use crate::metrics::{Count, FetchResult};
 use crate::time::Now;
-use crate::token::keyset::{KEY_SET_BYTES_MAX, KeySet, Origin};
 use crate::worker::Worker;
 
 /// Swaps of a record that are tried before the outcome of a fetch is given up.
 const SWAPS_MAX: usize = 100;
 
-/// One source of keys, as this worker's root context sees it.
+/// One source of documents, as this worker's root context sees it.
 #[derive(Debug)]
 pub struct Source {
-    issuer: usize,
+    id: DocumentId,
     remote: Remote,
     key: Vec<u8>,
     /// The call-out under way, and when its claim began.
     call: Option<(u32, Now)>,
 }
 
+/// A document that a fetch brought.
+struct Answer {
+    bytes: Vec<u8>,
+    document: Document,
+    fetched: Fetched,
+}
+
 /// The sources of a configuration.
 pub fn sources(worker: &Worker) -> Vec<Source> {
-    let sources = worker.remotes().map(|(issuer, remote)| {
+    let sources = worker.remotes().map(|(id, remote)| {
         let digest = Sha256::digest(remote.fingerprint_input());
-        let mut key = b"hallpass1/keys/".to_vec();
-        key.extend_from_slice(&digest);
-        Source { issuer, remote: remote.clone(), key, call: None }
+        let kind: &[u8] = match id {
+            DocumentId::Keys(_) => b"hallpass1/keys/",
+            DocumentId::ApiKeys => b"hallpass1/api-keys/",
+            DocumentId::Revocations(_) => b"hallpass1/revocations/",
+        };
+        Source { id, remote: remote.clone(), key: [kind, &digest].concat(), call: None }
     });
     sources.collect()
 }
@@ -43,14 +55,14 @@ pub fn sources(worker: &Worker) -> Vec<Source> {
 impl Source {
     /// Takes over what other workers fetched, and fetches if it is time and nobody else does.
     pub fn on_tick(&mut self, worker: &mut Worker, now: Now) {
-        let (record, body, cas) = self.read();
-        if worker.on_record(self.issuer, record) {
-            self.adopt(worker, record, &body);
+        let (record, cas) = self.read();
+        if worker.on_record(self.id, record) {
+            self.adopt(worker, record, now);
         }
-        if let Action::Claim(claim) = record.on_tick(&self.remote, worker.wanted(self.issuer), now)
-            && abi::set_shared_data(&self.key, &value(&claim, &body), cas).is_ok()
+        if let Action::Claim(claim) = record.on_tick(&self.remote, worker.wanted(self.id), now)
+            && abi::set_shared_data(&self.key, &claim.encode(), cas).is_ok()
         {
-            worker.on_record(self.issuer, claim);
+            worker.on_record(self.id, claim);
             self.send(worker, now);
         }
     }
@@ -60,28 +72,37 @@ impl Source {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
         };
-        match answer(headers, body_len) {
-            Ok(fetched) => self.finish(worker, started, Some(&fetched), now),
+        match answer(self.id, worker, headers, body_len) {
+            Ok(answer) => self.finish(worker, started, Some(answer), now),
             Err(reason) => {
-                self.log(&format!("fetching keys failed: {reason}"));
+                self.log(&format!("fetching {} failed: {reason}", self.what()));
                 self.finish(worker, started, None, now);
             }
         }
     }
 
     /// Takes over what other workers fetched.
-    pub fn take_over(&self, worker: &mut Worker) {
-        let (record, body, _) = self.read();
-        if worker.on_record(self.issuer, record) {
-            self.adopt(worker, record, &body);
+    pub fn take_over(&self, worker: &mut Worker, now: Now) {
+        let (record, _) = self.read();
+        if worker.on_record(self.id, record) {
+            self.adopt(worker, record, now);
         }
     }
 
     /// Gives up a call-out under way: its answer would come to a context that is gone, and nobody else would fetch until its
     /// claim counts as abandoned.
     pub fn release(&mut self) {
-        if let Some((_, started)) = self.call.take() {
-            self.swap(|record, body| Some((record.on_abandoned(started)?, body.to_vec())));
+        let Some((_, started)) = self.call.take() else {
+            return;
+        };
+        for _ in 0..SWAPS_MAX {
+            let (record, cas) = self.read();
+            let Some(next) = record.on_abandoned(started) else {
+                return;
+            };
+            if abi::set_shared_data(&self.key, &next.encode(), cas) != Err(Status::CasMismatch) {
+                return;
+            }
         }
     }
 
@@ -98,86 +119,107 @@ impl Source {
         match abi::http_call(&call) {
             Ok(token) => self.call = Some((token, now)),
             Err(status) => {
-                self.log(&format!("fetching keys failed: the call-out was refused: {status}"));
+                self.log(&format!("fetching {} failed: the call-out was refused: {status}", self.what()));
                 self.finish(worker, now, None, now);
             }
         }
     }
 
     /// Records how a fetch ended.
-    fn finish(&mut self, worker: &mut Worker, started: Now, fetched: Option<&(Vec<u8>, Option<Duration>)>, now: Now) {
-        let result = if fetched.is_some() { FetchResult::Ok } else { FetchResult::Failed };
-        worker.metrics.count(Count::Fetch(self.issuer, result));
-        let change = |record: &Record, old: &[u8]| match fetched {
-            Some((body, age)) => {
-                let next = record.on_success(&self.remote, started, generation(body), *age, now)?;
-                Some((next, body.clone()))
-            }
-            None => Some((record.on_failure(&self.remote, started, now)?, old.to_vec())),
-        };
-        if let Some((next, body)) = self.swap(change)
-            && worker.on_record(self.issuer, next)
-        {
-            self.adopt(worker, next, &body);
-        }
-    }
-
-    /// Changes record and document by compare-and-swap; `None` where `change` gives nothing, or the host refuses.
-    fn swap(&self, change: impl Fn(&Record, &[u8]) -> Option<(Record, Vec<u8>)>) -> Option<(Record, Vec<u8>)> {
+    fn finish(&mut self, worker: &mut Worker, started: Now, answer: Option<Answer>, now: Now) {
         for _ in 0..SWAPS_MAX {
-            let (record, old, cas) = self.read();
-            let (next, body) = change(&record, &old)?;
-            match abi::set_shared_data(&self.key, &value(&next, &body), cas) {
-                Ok(()) => return Some((next, body)),
-                Err(Status::CasMismatch) => {}
-                Err(_) => return None,
+            let (record, cas) = self.read();
+            let is_old = answer.as_ref().is_some_and(|answer| record.is_older(answer.fetched));
+            let good = answer.as_ref().filter(|_| !is_old);
+            let next = match good {
+                Some(answer) => record.on_success(&self.remote, started, answer.fetched, now),
+                None => record.on_failure(&self.remote, started, now),
+            };
+            let Some(next) = next else {
+                break;
+            };
+            let written = good.map_or(Ok(()), |answer| self.write(record, answer));
+            match written.and_then(|()| abi::set_shared_data(&self.key, &next.encode(), cas)) {
+                Err(Status::CasMismatch) => continue,
+                Err(_) => break,
+                Ok(()) => {}
             }
+            if is_old {
+                self.log(&format!("fetching {} failed: its version is older than the last one", self.what()));
+            }
+            let result = if good.is_some() { FetchResult::Ok } else { FetchResult::Failed };
+            worker.metrics.count(Count::Fetch(self.id, result));
+            if worker.on_record(self.id, next)
+                && let Some(answer) = answer.filter(|_| !is_old)
+            {
+                worker.adopt(self.id, next, answer.document);
+            }
+            return;
         }
-        None
+        worker.metrics.count(Count::Fetch(self.id, FetchResult::Failed));
     }
 
-    fn adopt(&self, worker: &mut Worker, record: Record, body: &[u8]) {
-        let expected = record.document.map(|document| document.generation);
-        if expected == Some(generation(body))
-            && let Err(error) = worker.on_document(self.issuer, record, body)
-        {
-            self.log(&format!("keys from shared data refused: {error}"));
+    /// Writes a document to the place that the current record does not name, unless it is the current document.
+    fn write(&self, record: Record, answer: &Answer) -> Result<(), Status> {
+        let generation = answer.fetched.generation;
+        if record.document.is_some_and(|document| document.generation == generation) {
+            return Ok(());
+        }
+        abi::set_shared_data(&self.place_key(record.place_for(generation)), &answer.bytes, 0)
+    }
+
+    /// Takes over the document that a record names.
+    fn adopt(&self, worker: &mut Worker, record: Record, now: Now) {
+        let Some(document) = record.document else {
+            return;
+        };
+        let bytes = abi::shared_data(&self.place_key(document.place)).map(|shared| shared.value).unwrap_or_default();
+        if generation(&bytes) != document.generation {
+            worker.want(self.id, now, now);
+        } else if let Err(error) = worker.on_document(self.id, record, &bytes) {
+            self.log(&format!("{} from shared data refused: {error}", self.what()));
         }
     }
 
-    /// The record, the document behind it, and the number to swap with.
-    fn read(&self) -> (Record, Vec<u8>, u32) {
+    fn place_key(&self, place: Place) -> Vec<u8> {
+        let suffix: &[u8] = match place {
+            Place::First => b"/0",
+            Place::Second => b"/1",
+        };
+        [&self.key, suffix].concat()
+    }
+
+    /// The record, and the number to swap it with.
+    fn read(&self) -> (Record, u32) {
         match abi::shared_data(&self.key) {
-            Ok(mut shared) => {
-                let record = shared.value.get(..Record::LEN).map(Record::decode);
-                shared.value.drain(..Record::LEN.min(shared.value.len()));
-                (record.unwrap_or_default(), shared.value, shared.cas)
-            }
-            Err(_) => (Record::default(), Vec::new(), abi::CAS_CREATE),
+            Ok(shared) => (Record::decode(&shared.value), shared.cas),
+            Err(_) => (Record::default(), abi::CAS_CREATE),
+        }
+    }
+
+    const fn what(&self) -> &'static str {
+        match self.id {
+            DocumentId::Keys(_) => "keys",
+            DocumentId::ApiKeys => "API keys",
+            DocumentId::Revocations(_) => "revocations",
         }
     }
 
     fn log(&self, message: &str) {
-        let line = format!("hallpass: issuers[{}]: {message}", self.issuer);
+        let line = format!("hallpass: {}: {message}", self.id.path());
         // A log line that cannot be written has nowhere to be reported.
         let _ = abi::log(Level::Warn, line.as_bytes());
     }
 }
 
-fn value(record: &Record, body: &[u8]) -> Vec<u8> {
-    let mut value = record.encode();
-    value.extend_from_slice(body);
-    value
-}
-
 /// Names a document by its content.
-fn generation(body: &[u8]) -> u64 {
-    let digest = Sha256::digest(body);
+fn generation(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// The document in the answer at hand, if it is one, and how long it may be kept.
-fn answer(headers: usize, body_len: usize) -> Result<(Vec<u8>, Option<Duration>), String> {
+fn answer(id: DocumentId, worker: &Worker, headers: usize, body_len: usize) -> Result<Answer, String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());
     }
@@ -185,11 +227,14 @@ fn answer(headers: usize, body_len: usize) -> Result<(Vec<u8>, Option<Duration>)
     if status != b"200" {
         return Err(format!("status {}", String::from_utf8_lossy(&status)));
     }
-    if body_len > KEY_SET_BYTES_MAX {
+    if body_len > id.bytes_max() {
         return Err(format!("{body_len} bytes are too many"));
     }
-    let body = abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))?;
-    KeySet::from_jwks(&body, Origin::Remote).map_err(|error| error.to_string())?;
-    let age = abi::header(MapType::CallResponseHeaders, b"cache-control").ok();
-    Ok((body, age.as_deref().and_then(max_age)))
+    let bytes =
+        abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))?;
+    let document = id.read(&worker.config, &bytes).map_err(|error| error.to_string())?;
+    let age: Option<Duration> =
+        abi::header(MapType::CallResponseHeaders, b"cache-control").ok().as_deref().and_then(max_age);
+    let fetched = Fetched { generation: generation(&bytes), version: document.version(), max_age: age };
+    Ok(Answer { bytes, document, fetched })
 }

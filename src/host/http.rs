@@ -1,22 +1,21 @@
 //! One request in Envoy: turns callbacks into events, and steps into host calls.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::denial::Denial;
-use crate::filter::{Event, Forward, Request, Step};
+use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
-use crate::host::abi::{self, LocalResponse, MapType, StreamType};
+use crate::host::abi::{self, MapType, StreamType};
+use crate::host::body::{Seen, Verdict};
+use crate::host::output;
 use crate::host::root::Shared;
 use crate::host::status::Status;
 use crate::host::store::SharedSlots;
 use crate::host::verify::Host;
 use crate::limits::ledger;
-use crate::problem;
 use crate::request_id;
 use crate::time::Now;
 use crate::worker::Worker;
@@ -27,6 +26,7 @@ pub struct Stream {
     request: Request,
     head: Head,
     id: String,
+    body: Seen,
 }
 
 /// How far a request came.
@@ -62,6 +62,29 @@ impl Http {
         stream.strip(&worker)?;
         stream.identify()?;
         stream.run(&mut worker, Event::Head, now)
+    }
+
+    /// Judges the body as far as it is there; `len` is what is buffered, if this callback tells.
+    fn body(&self, len: Option<usize>, ended: bool) -> Result<Flow, Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        stream.body.note(len, ended);
+        if stream.request.is_passed() {
+            return Ok(Flow::Pass);
+        }
+        stream.look(&mut worker)
+    }
+
+    fn on_body(&self, len: Option<usize>, ended: bool) -> Action {
+        match self.body(len, ended) {
+            Ok(Flow::Pass) => Action::Continue,
+            Ok(Flow::Held) => Action::Pause,
+            Err(_) => {
+                refuse_broken(&self.stream);
+                Action::Pause
+            }
+        }
     }
 
     fn is_passed(&self) -> bool {
@@ -116,8 +139,8 @@ impl HttpContext for Http {
         }
     }
 
-    fn on_http_request_body(&mut self, _len: usize, _end_of_stream: bool) -> Action {
-        if self.is_passed() { Action::Continue } else { Action::Pause }
+    fn on_http_request_body(&mut self, len: usize, end_of_stream: bool) -> Action {
+        if self.is_passed() { Action::Continue } else { self.on_body(Some(len), end_of_stream) }
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
@@ -126,7 +149,8 @@ impl HttpContext for Http {
             let _ = abi::close_stream(StreamType::Request);
             return Action::Pause;
         }
-        if self.is_passed() { Action::Continue } else { Action::Pause }
+        // With trailers, no piece of the body was the last one.
+        if self.is_passed() { Action::Continue } else { self.on_body(None, true) }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -185,17 +209,27 @@ impl Stream {
             self.id = id;
             return Ok(());
         }
-        self.id = request_id::fresh(random_bytes());
+        self.id = request_id::fresh(output::random_bytes());
         abi::set_header(MapType::RequestHeaders, b"x-request-id", self.id.as_bytes())
+    }
+
+    /// Tells the request machine about the body if it asked for one and it is known by now.
+    fn look(&mut self, worker: &mut Worker) -> Result<Flow, Status> {
+        match self.body.look()? {
+            Verdict::More => Ok(Flow::Held),
+            Verdict::TooBig => self.run(worker, Event::TooBig, abi::now()?),
+            Verdict::Whole(bytes) => self.run(worker, Event::Body(&bytes), abi::now()?),
+        }
     }
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
-        let Self { request, head, id } = self;
+        let Self { request, head, id, body } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
+            let bytes;
             let event = match step {
-                Step::NeedAddress => Event::Address(source_address()),
+                Step::NeedAddress => Event::Address(output::source_address()),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
@@ -203,16 +237,27 @@ impl Stream {
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
+                Step::AwaitBody { max } => {
+                    body.ask(max);
+                    match body.look()? {
+                        Verdict::More => return Ok(Flow::Held),
+                        Verdict::TooBig => Event::TooBig,
+                        Verdict::Whole(whole) => {
+                            bytes = whole;
+                            Event::Body(&bytes)
+                        }
+                    }
+                }
                 Step::Pass(forward) => {
-                    forward_to_upstream(&forward, worker)?;
-                    publish(request, worker);
+                    output::forward_to_upstream(&forward, worker)?;
+                    output::publish(request, worker);
                     *head = Head::default();
                     return Ok(Flow::Pass);
                 }
                 Step::Deny(denial) => {
-                    publish(request, worker);
+                    output::publish(request, worker);
                     *head = Head::default();
-                    answer(&denial, worker, id)?;
+                    output::answer(&denial, worker, id)?;
                     return Ok(Flow::Held);
                 }
                 Step::AwaitKeys | Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
@@ -237,70 +282,28 @@ impl Stream {
             None => None,
         };
         let Self { request, head, .. } = self;
-        let event = Event::Reply(settlement.as_deref());
+        let status = if request.needs_status() { response_status() } else { 0 };
+        let event = Event::Reply(ReplyHead { status, settlement: settlement.as_deref() });
         let Step::Reply(edits) = request.step(worker, head, Now::default(), event) else {
             return Ok(());
         };
         for (name, value) in &edits.fields {
             abi::set_header(MapType::ResponseHeaders, name.as_bytes(), value.as_bytes())?;
         }
-        if let Some((receipt, actual)) = edits.settle {
+        for (receipt, actual) in edits.settle {
             let _ = ledger::settle(&mut SharedSlots, receipt, actual, abi::now()?);
+        }
+        if let Some(receipt) = edits.refund {
+            let _ = ledger::cancel(&mut SharedSlots, receipt, abi::now()?);
         }
         Ok(())
     }
 }
 
-/// Tells the upstream who is calling. Every value was checked when the token was.
-fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
-    let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
-    let names = &worker.config.forward;
-    if let Some(caller) = &forward.caller {
-        if let Some(schools) = &caller.schools {
-            set(&names.schools, schools.header())?;
-        }
-        if let Some(tier) = worker.config.tiers.get(caller.tier) {
-            set(&names.tier, tier.name.as_bytes())?;
-        }
-        set(&names.client, caller.client.as_bytes())?;
-        if !names.authorization {
-            abi::remove_header(MapType::RequestHeaders, b"authorization")?;
-        }
-    }
-    if forward.rewrite_connection {
-        set("connection", b"upgrade")?;
-    }
-    Ok(())
-}
-
-/// Tells the access log what was decided. A log that misses it is no reason to refuse.
-fn publish(request: &Request, worker: &Worker) {
-    let tier = request.caller().and_then(crate::caller::Caller::known_tier);
-    let tier = tier.and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
-    let client = request.caller().map(|caller| caller.client.as_str());
-    let facts: [(&[u8], Option<&str>); 4] = [
-        (b"hallpass.decision", request.decision()),
-        (b"hallpass.tier", tier),
-        (b"hallpass.client", client),
-        (b"hallpass.route", request.template(worker)),
-    ];
-    for (name, value) in facts {
-        if let Some(value) = value {
-            let _ = abi::set_property(name, value.as_bytes());
-        }
-    }
-}
-
-fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
-    let answer = problem::answer(denial, &worker.config, id);
-    let headers: Vec<(&[u8], &[u8])> =
-        answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-    abi::send_local_response(&LocalResponse {
-        status: u32::from(answer.status),
-        details: denial.code(),
-        headers: &headers,
-        body: answer.body.as_bytes(),
-    })
+/// The status of the response; 0: not readable.
+fn response_status() -> u16 {
+    let value = abi::header(MapType::ResponseHeaders, b":status").unwrap_or_default();
+    std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// The answer when there is no configuration or the host failed: nothing passes, also not later.
@@ -312,38 +315,8 @@ fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
         }
         Err(_) => String::new(),
     };
-    let id = if id.is_empty() { request_id::fresh(random_bytes()) } else { id };
-    let _ = abi::set_property(b"hallpass.decision", b"unavailable");
-    let response = LocalResponse {
-        status: 503,
-        details: "unavailable",
-        headers: &[
-            (b"x-request-id", id.as_bytes()),
-            (b"cache-control", b"no-store"),
-            (b"retry-after", b"1"),
-            (b"content-type", b"text/plain; charset=utf-8"),
-        ],
-        body: b"unavailable\n",
-    };
-    if abi::send_local_response(&response).is_err() {
+    let id = if id.is_empty() { request_id::fresh(output::random_bytes()) } else { id };
+    if output::answer_broken(&id).is_err() {
         let _ = abi::close_stream(StreamType::Request);
     }
-}
-
-/// The address that Envoy trusts (after `xff_num_trusted_hops`), never a raw header.
-fn source_address() -> Option<IpAddr> {
-    let bytes = abi::property(b"source\0address").ok()?;
-    let text = std::str::from_utf8(&bytes).ok()?;
-    text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
-}
-
-/// 16 bytes that nobody can guess.
-fn random_bytes() -> [u8; 16] {
-    use std::hash::{BuildHasher, RandomState};
-    let word = || RandomState::new().hash_one(0_u8).to_le_bytes();
-    let mut bytes = [0; 16];
-    let (low, high) = bytes.split_at_mut(8);
-    low.copy_from_slice(&word());
-    high.copy_from_slice(&word());
-    bytes
 }

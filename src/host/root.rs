@@ -1,6 +1,7 @@
 //! The root context of a worker: configuration, ticks, answers to call-outs.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::{Rc, Weak};
 
@@ -8,7 +9,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
@@ -77,7 +78,7 @@ impl Root {
             // has (call-outs under way, requests that wait, counts) must not be lost.
             return true;
         }
-        let config = match Config::from_bytes(bytes) {
+        let config = match Config::from_bytes_in(bytes, &environment()) {
             Ok(config) => config,
             Err(errors) => {
                 for error in errors.to_string().lines() {
@@ -92,8 +93,9 @@ impl Root {
         let mut worker = Worker::new(config, RandomState::new().build_hasher().finish());
         self.metrics = define_metrics(&worker);
         self.sources = fetch::sources(&worker);
+        let now = abi::now().unwrap_or_default();
         for source in &self.sources {
-            source.take_over(&mut worker);
+            source.take_over(&mut worker, now);
         }
         self.configured = Some(digest);
         let shared = Shared { worker: RefCell::new(worker), waiters: RefCell::default(), tick_ms: Cell::default() };
@@ -109,9 +111,9 @@ impl Root {
                 let _ = abi::increment_metric(*id, i64::try_from(by).unwrap_or(i64::MAX));
             }
         }
-        for (issuer, _) in worker.remotes() {
-            let age = worker.key_set_started(issuer).map(|started| now.since(started).as_secs());
-            let gauge = self.metrics.get(worker.metrics.key_set_age(issuer));
+        for (id, _) in worker.remotes() {
+            let age = worker.document_started(id).map(|started| now.since(started).as_secs());
+            let gauge = self.metrics.get(worker.metrics.document_age(id));
             if let (Some(age), Some(Some(id))) = (age, gauge) {
                 let _ = abi::record_metric(*id, age);
             }
@@ -148,7 +150,7 @@ impl Root {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
-        let missing = worker.remotes().any(|(issuer, _)| worker.key_set_started(issuer).is_none());
+        let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
         let period = if missing || worker.waiting > 0 { TICK_WAITING_MS } else { TICK_MS };
         drop(worker);
         shared.set_tick(period);
@@ -218,6 +220,12 @@ impl RootContext for Root {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
+}
+
+/// What `vm_config.environment_variables` passes on.
+fn environment() -> Environment {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Environment::new(std::env::vars_os().filter_map(text))
 }
 
 fn define_metrics(worker: &Worker) -> Vec<Option<MetricId>> {

@@ -56,9 +56,12 @@ fn every_count_has_its_name() {
     check(Count::Cache(CacheResult::Miss), "token_cache_total.result=.=miss;.;");
     check(Count::Cache(CacheResult::Bad), "token_cache_total.result=.=bad;.;");
     check(Count::Overflow, "limit_overflow_total");
-    check(Count::Fetch(0, FetchResult::Ok), "key_set_fetches_total.issuer=.=one.example;.;result=.=ok;.;");
     check(
-        Count::Fetch(1, FetchResult::Failed),
+        Count::Fetch(DocumentId::Keys(0), FetchResult::Ok),
+        "key_set_fetches_total.issuer=.=one.example;.;result=.=ok;.;",
+    );
+    check(
+        Count::Fetch(DocumentId::Keys(1), FetchResult::Failed),
         "key_set_fetches_total.issuer=.=two.example_8443_realms_x_._y;.;result=.=failed;.;",
     );
 }
@@ -85,7 +88,10 @@ fn gauges_stand_where_they_say() {
     let config = config(&[("dry_run", json!(true))]);
     let metrics = Metrics::new(&config);
     let name = |at: usize| (metrics.list()[at].kind, metrics.list()[at].name.as_str());
-    assert_eq!(name(metrics.key_set_age(0)), (Kind::Gauge, "hallpass.key_set_age_seconds.issuer=.=one.example;.;"));
+    assert_eq!(
+        name(metrics.document_age(DocumentId::Keys(0))),
+        (Kind::Gauge, "hallpass.key_set_age_seconds.issuer=.=one.example;.;")
+    );
     let dry_run: Vec<_> = metrics.dry_run(&config).iter().map(|(at, value)| (name(*at).1, *value)).collect();
     assert_eq!(
         dry_run,
@@ -95,7 +101,9 @@ fn gauges_stand_where_they_say() {
             ("hallpass.dry_run.tier=.=none;.;", 1)
         ]
     );
-    assert!(metrics.list().iter().skip(metrics.key_set_age(0)).all(|metric| metric.kind == Kind::Gauge));
+    assert!(
+        metrics.list().iter().skip(metrics.document_age(DocumentId::Keys(0))).all(|metric| metric.kind == Kind::Gauge)
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::denial::LimitReached;
+use crate::denial::{LimitReached, Malformed};
 use crate::rate_fields::tests::ten_a_day;
 
 const ID: &str = "5f3c1a52-1b1e-4e1f-9d3c-0d6f1c2b3a4d";
@@ -11,6 +11,8 @@ const ID: &str = "5f3c1a52-1b1e-4e1f-9d3c-0d6f1c2b3a4d";
 const INVALID: &str =
     r#"Bearer realm="education data", error="invalid_token", error_description="the token is not valid""#;
 const EXPIRED: &str = r#"Bearer realm="education data", error="invalid_token", error_description="the token expired""#;
+const REVOKED: &str =
+    r#"Bearer realm="education data", error="invalid_token", error_description="the token was revoked""#;
 const SCOPE: &str = r#"Bearer realm="education data", error="insufficient_scope""#;
 const BARE: &str = r#"Bearer realm="education data""#;
 
@@ -68,6 +70,14 @@ fn rows() -> Vec<Row> {
         Row(Denial::TooCostly, 429, "too-costly", vec![]),
         Row(keys_unavailable(1_500), 503, "keys-unavailable", vec![("retry-after", "2")]),
         Row(Denial::Unavailable, 503, "unavailable", vec![("retry-after", "1")]),
+        Row(Denial::KeyRefused, 403, "key-refused", vec![]),
+        Row(Denial::VendorMismatch, 403, "vendor-mismatch", challenge(SCOPE)),
+        Row(Denial::TokenRevoked, 401, "token-revoked", challenge(REVOKED)),
+        Row(Denial::PermissionMissing, 403, "permission-missing", challenge(SCOPE)),
+        Row(Denial::DistrictOutOfScope, 403, "district-out-of-scope", challenge(SCOPE)),
+        Row(Denial::ScopeMissing, 403, "scope-missing", challenge(SCOPE)),
+        Row(Denial::BodyMalformed, 400, "body-malformed", vec![]),
+        Row(Denial::BodyTooLarge, 413, "body-too-large", vec![]),
     ]
 }
 

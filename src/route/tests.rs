@@ -14,8 +14,13 @@ fn route(path: &str, methods: &[&str]) -> Route {
         require: vec![Credential::Bearer],
         issuers: vec![0],
         scope: None,
+        districts: None,
+        one_required: false,
+        permissions: vec![],
+        body: None,
         cost: cost::Rule { weight: NonZeroU32::MIN, factor: Factor::One },
         address_limits: Rc::new([]),
+        failure_limits: Rc::new([]),
         cors_preflight: false,
         upgrades: false,
     }

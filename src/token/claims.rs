@@ -37,6 +37,21 @@ pub struct ClaimNames {
     pub tier: Option<ClaimPath>,
     /// The approved schools: an array of strings; `None`: tokens of this issuer carry no schools.
     pub schools: Option<ClaimPath>,
+    /// What else is granted.
+    pub grants: GrantNames,
+}
+
+/// Names of the claims that grant more than schools; a claim that is named must be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrantNames {
+    /// The approved districts: an array of strings.
+    pub districts: Option<ClaimPath>,
+    /// Permission flags: an array of strings.
+    pub permissions: Option<ClaimPath>,
+    /// Which schools belong to a district: an object of arrays of strings. May be absent.
+    pub district_schools: Option<ClaimPath>,
+    /// The token's id, by which it can be revoked: a string. May be absent.
+    pub id: Option<ClaimPath>,
 }
 
 /// What a token of one issuer must satisfy.
@@ -65,6 +80,16 @@ pub struct Claims {
     pub tier: Option<String>,
     /// The approved schools, each once, in the order of the token; `None` where the issuer's tokens carry none.
     pub schools: Option<Vec<String>>,
+    /// The approved districts, likewise.
+    pub districts: Option<Vec<String>>,
+    /// Permission flags, likewise.
+    pub permissions: Option<Vec<String>>,
+    /// Which schools belong to which district.
+    pub district_schools: Vec<(String, Vec<String>)>,
+    /// The token's id.
+    pub id: Option<String>,
+    /// When it was issued, without tolerance.
+    pub issued_at: Option<Now>,
     /// The token is valid from this moment, tolerance included,
     pub not_before: Now,
     /// and up to, but not at, this moment, tolerance included.
@@ -138,10 +163,17 @@ impl ClaimRules {
         for path in &self.required {
             path.require(payload)?;
         }
+        let grants = &self.names.grants;
+        let list = |path: Option<&ClaimPath>| path.map(|path| ids_at(path, path.require(payload)?)).transpose();
         Ok(Claims {
             client: value_at(&self.names.client, payload)?,
             tier: self.names.tier.as_ref().map(|path| value_at(path, payload)).transpose()?,
-            schools: self.names.schools.as_ref().map(|path| schools_at(path, payload)).transpose()?,
+            schools: list(self.names.schools.as_ref())?,
+            districts: list(grants.districts.as_ref())?,
+            permissions: list(grants.permissions.as_ref())?,
+            district_schools: district_schools(grants.district_schools.as_ref(), payload)?,
+            id: token_id(grants.id.as_ref(), payload)?,
+            issued_at: date(payload, "iat")?,
             not_before,
             not_after,
         })
@@ -245,18 +277,40 @@ fn value_at(path: &ClaimPath, payload: &Value) -> Result<String, ClaimError> {
     }
 }
 
-fn schools_at(path: &ClaimPath, payload: &Value) -> Result<Vec<String>, ClaimError> {
-    let list = path.require(payload)?.as_array().ok_or_else(|| path.invalid())?;
+/// An array of ids, each kept once.
+fn ids_at(path: &ClaimPath, value: &Value) -> Result<Vec<String>, ClaimError> {
+    let list = value.as_array().ok_or_else(|| path.invalid())?;
     if list.len() > SCHOOLS_MAX {
         return Err(ClaimError::TooManySchools);
     }
     let mut seen = BTreeSet::new();
-    let mut schools = Vec::with_capacity(list.len());
-    for school in list {
-        let school = school.as_str().filter(|school| is_school(school)).ok_or_else(|| path.invalid())?;
-        if seen.insert(school) {
-            schools.push(school.to_owned());
+    let mut ids = Vec::with_capacity(list.len());
+    for id in list {
+        let id = id.as_str().filter(|id| is_school(id)).ok_or_else(|| path.invalid())?;
+        if seen.insert(id) {
+            ids.push(id.to_owned());
         }
     }
-    Ok(schools)
+    Ok(ids)
+}
+
+fn district_schools(path: Option<&ClaimPath>, payload: &Value) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
+    let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
+        return Ok(Vec::new());
+    };
+    let districts = value.as_object().ok_or_else(|| path.invalid())?;
+    let total: usize = districts.values().filter_map(Value::as_array).map(Vec::len).sum();
+    if districts.len().saturating_add(total) > SCHOOLS_MAX {
+        return Err(ClaimError::TooManySchools);
+    }
+    let entry = |(district, schools): (&String, &Value)| Ok((district.clone(), ids_at(path, schools)?));
+    districts.iter().map(entry).collect()
+}
+
+fn token_id(path: Option<&ClaimPath>, payload: &Value) -> Result<Option<String>, ClaimError> {
+    let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
+        return Ok(None);
+    };
+    let id = value.as_str().filter(|id| (1..=VALUE_BYTES_MAX).contains(&id.len()));
+    id.map(|id| Some(id.to_owned())).ok_or_else(|| path.invalid())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fetch::Document;
+use crate::fetch::{Document, Place};
 use crate::token::jose::Alg;
 use crate::token::testing::{jwk_members, token};
 
@@ -40,7 +40,14 @@ fn after(secs: u64) -> Now {
 /// A fetch that began at `started` brought a document that serves for a minute.
 fn record(started: Now, generation: u64) -> Record {
     let minute = Duration::from_mins(1);
-    let document = Document { started, refresh_at: started.after(minute), stale_at: started.after(minute), generation };
+    let document = Document {
+        started,
+        refresh_at: started.after(minute),
+        stale_at: started.after(minute),
+        generation,
+        version: 0,
+        place: Place::First,
+    };
     Record { started, document: Some(document), ..Record::default() }
 }
 
@@ -50,6 +57,7 @@ fn judged(worker: &mut Worker, arrival: Now, now: Now) -> &'static str {
     match worker.judge(token(Alg::EdDsa, &payload).as_bytes(), &[0, 1], arrival, now) {
         Judged::Invalid => "invalid",
         Judged::Expired => "expired",
+        Judged::Revoked => "revoked",
         Judged::Verify(..) => "verify",
         Judged::Keys(Outlook::Wait, _) => "wait",
         Judged::Keys(Outlook::Fail { .. }, _) => "fail",
@@ -61,33 +69,40 @@ fn judged(worker: &mut Worker, arrival: Now, now: Now) -> &'static str {
 #[test]
 fn only_remote_issuers_are_fetched_for() {
     let worker = worker();
-    assert_eq!(worker.remotes().map(|(index, _)| index).collect::<Vec<_>>(), [0]);
-    assert_eq!((worker.key_set_started(0), worker.key_set_started(1), worker.key_set_started(9)), (None, None, None));
+    assert_eq!(worker.remotes().map(|(id, _)| id).collect::<Vec<_>>(), [DocumentId::Keys(0)]);
+    assert_eq!(
+        (
+            worker.document_started(DocumentId::Keys(0)),
+            worker.document_started(DocumentId::Keys(1)),
+            worker.document_started(DocumentId::Keys(9))
+        ),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn document_is_asked_for_once() {
     let mut worker = worker();
-    assert!(!worker.on_record(0, Record::default()), "no document yet");
-    assert!(worker.on_record(0, record(NOW, 7)));
-    assert!(worker.on_record(0, record(NOW, 7)), "it did not come");
-    worker.on_document(0, record(NOW, 7), keys().to_string().as_bytes()).unwrap();
-    assert!(!worker.on_record(0, record(NOW, 7)));
-    assert!(!worker.on_record(0, record(after(10), 7)), "the same content");
-    assert_eq!(worker.key_set_started(0), Some(after(10)));
-    assert!(worker.on_record(0, record(after(20), 8)), "another content");
+    assert!(!worker.on_record(DocumentId::Keys(0), Record::default()), "no document yet");
+    assert!(worker.on_record(DocumentId::Keys(0), record(NOW, 7)));
+    assert!(worker.on_record(DocumentId::Keys(0), record(NOW, 7)), "it did not come");
+    worker.on_document(DocumentId::Keys(0), record(NOW, 7), keys().to_string().as_bytes()).unwrap();
+    assert!(!worker.on_record(DocumentId::Keys(0), record(NOW, 7)));
+    assert!(!worker.on_record(DocumentId::Keys(0), record(after(10), 7)), "the same content");
+    assert_eq!(worker.document_started(DocumentId::Keys(0)), Some(after(10)));
+    assert!(worker.on_record(DocumentId::Keys(0), record(after(20), 8)), "another content");
 }
 
 #[test]
 fn record_without_its_document_vouches_for_nothing() {
     let mut worker = worker();
-    assert!(worker.on_record(0, record(NOW, 7)));
-    assert_eq!(worker.key_set_started(0), None);
+    assert!(worker.on_record(DocumentId::Keys(0), record(NOW, 7)));
+    assert_eq!(worker.document_started(DocumentId::Keys(0)), None);
     assert_eq!(judged(&mut worker, NOW, NOW), "wait");
-    worker.on_document(0, record(NOW, 7), keys().to_string().as_bytes()).unwrap();
+    worker.on_document(DocumentId::Keys(0), record(NOW, 7), keys().to_string().as_bytes()).unwrap();
     assert_eq!(judged(&mut worker, NOW, NOW), "verify");
     // Content that is not here yet does not make the old one live longer.
-    assert!(worker.on_record(0, record(after(50), 8)));
+    assert!(worker.on_record(DocumentId::Keys(0), record(after(50), 8)));
     assert_eq!(judged(&mut worker, after(59), after(59)), "verify");
     assert_eq!(judged(&mut worker, after(60), after(60)), "wait");
 }
@@ -97,25 +112,25 @@ fn latest_request_that_needs_keys_is_noted() {
     let mut worker = worker();
     // Without keys every document will do.
     assert_eq!(judged(&mut worker, NOW, NOW), "wait");
-    assert_eq!(worker.wanted(0), None);
+    assert_eq!(worker.wanted(DocumentId::Keys(0)), None);
     // These keys are there, but are not those of the token.
     let other = format!(r#"{{"keys":[{{"kid":"other","alg":"EdDSA",{}}}]}}"#, jwk_members(Alg::EdDsa));
     let begun = Now::from_secs(NOW.secs() - 1);
-    worker.on_document(0, record(begun, 7), other.as_bytes()).unwrap();
+    worker.on_document(DocumentId::Keys(0), record(begun, 7), other.as_bytes()).unwrap();
     assert_eq!(judged(&mut worker, after(5), after(5)), "wait");
     assert_eq!(judged(&mut worker, after(3), after(5)), "wait");
-    assert_eq!(worker.wanted(0), Some(after(5)));
+    assert_eq!(worker.wanted(DocumentId::Keys(0)), Some(after(5)));
     // What was noted before the clock was set back is forgotten.
     assert_eq!(judged(&mut worker, after(1), after(1)), "wait");
-    assert_eq!(worker.wanted(0), Some(after(1)));
-    assert_eq!(worker.wanted(1), None);
+    assert_eq!(worker.wanted(DocumentId::Keys(0)), Some(after(1)));
+    assert_eq!(worker.wanted(DocumentId::Keys(1)), None);
 }
 
 #[test]
 fn indices_that_are_no_issuer_do_nothing() {
     let mut worker = worker();
-    assert!(!worker.on_record(9, record(NOW, 1)));
-    assert!(worker.on_document(9, record(NOW, 1), keys().to_string().as_bytes()).is_ok());
-    assert_eq!(worker.wanted(9), None);
+    assert!(!worker.on_record(DocumentId::Keys(9), record(NOW, 1)));
+    assert!(worker.on_document(DocumentId::Keys(9), record(NOW, 1), keys().to_string().as_bytes()).is_ok());
+    assert_eq!(worker.wanted(DocumentId::Keys(9)), None);
     assert!(matches!(worker.judge(b"x", &[9], NOW, NOW), Judged::Invalid));
 }

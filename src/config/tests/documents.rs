@@ -135,7 +135,7 @@ fn every_problem_is_reported_at_once() {
     let report = load(&changed(&changes)).unwrap_err();
     let expected = [
         "relam: unknown field; did you mean `realm`?",
-        "errors: expected `problem-json` or `plain`, got a number",
+        "errors: expected `problem-json` or `plain` or `student-data-api` or `oneroster` or `oauth`, got a number",
         "tiers.free.limits[0].per: expected a duration such as `1m`, or `hour`, `day` or `month`, got another string",
         "tiers.free.max_cost: expected a whole number from 1 to 4294967295, got another number",
         "issuers[0].jwks.remote.timeout: expected a duration such as `2s`, got a number",

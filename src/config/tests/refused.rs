@@ -11,7 +11,10 @@ fn bad_settings_of_the_top_level_are_refused() {
     refused(&[("/realm", json!("a\nb"))], &format!("{realm} another string"));
     refused(&[("/realm", json!(""))], &format!("{realm} an empty string"));
     // A dialect of another system.
-    refused(&[("/errors", json!("oneroster"))], "errors: expected `problem-json` or `plain`, got another string");
+    refused(
+        &[("/errors", json!("one-roster"))],
+        "errors: expected `problem-json` or `plain` or `student-data-api` or `oneroster` or `oauth`, got another string",
+    );
     refused(&[("/dry_run", json!("true"))], "dry_run: expected a boolean, got a string");
     // YAML writes `off` as a string here, and some writers as false.
     refused(
@@ -234,10 +237,10 @@ fn bad_secrets_are_refused_without_showing_them() {
         json!({"alg": "RS256", "text": canary}),
         "issuers[0].secrets[0].alg: expected `HS256` or `HS384` or `HS512`, got another string",
     );
-    check(json!({"alg": "HS256"}), "issuers[0].secrets[0]: expected exactly one of `base64`, `text`, got 0");
+    check(json!({"alg": "HS256"}), "issuers[0].secrets[0]: expected exactly one of `base64`, `text`, `env`, got 0");
     check(
         json!({"alg": "HS256", "text": canary, "base64": canary}),
-        "issuers[0].secrets[0]: expected exactly one of `base64`, `text`, got 2",
+        "issuers[0].secrets[0]: expected exactly one of `base64`, `text`, `env`, got 2",
     );
     check(json!(canary), "issuers[0].secrets[0]: expected an object, got a string");
     check(json!({"alg": "HS256", "text": [canary]}), "issuers[0].secrets[0].text: expected a secret, got an array");

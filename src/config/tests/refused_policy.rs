@@ -106,7 +106,10 @@ fn bad_routes_are_refused() {
         &[("/routes/0/match/methods", json!([]))],
         "routes[0].match.methods: expected at least one method, got none; leave it out for all",
     );
-    refused(&[("/routes/0/require/0", json!("basic"))], "routes[0].require[0]: expected `bearer`, got another string");
+    refused(
+        &[("/routes/0/require/0", json!("basic"))],
+        "routes[0].require[0]: expected `bearer` or `api_key`, got another string",
+    );
     refused(&[("/routes/0/issuers", json!([]))], "routes[0].issuers: expected at least one issuer, got none");
     refused(
         &[("/routes/0/issuers", json!(["https://other/"]))],
@@ -143,7 +146,7 @@ fn bad_costs_are_refused() {
 #[test]
 fn bad_scopes_are_refused() {
     let schools = "/routes/0/scope/schools";
-    let one = "routes[0].scope.schools: expected exactly one of `query`, `path`, `header`, got";
+    let one = "routes[0].scope.schools: expected exactly one of `query`, `path`, `header`, `body`, got";
     refused(&[(schools, json!({}))], &format!("{one} 0"));
     refused(&[(schools, json!({"query": "a", "header": "b"}))], &format!("{one} 2"));
     refused(&[("/routes/0/scope", json!({}))], "routes[0].scope.schools: missing");

@@ -1,5 +1,6 @@
 //! A dry run lets pass what limits, cost and early scope refuse, and counts it; nothing else.
 
+use crate::grant::DistrictSchools;
 use serde_json::{Value, json};
 
 use super::setup::{forged, good, signed};
@@ -86,6 +87,6 @@ fn dry_run_of_another_tier_changes_nothing() {
 fn reported_request_tells_the_upstream_only_what_was_granted() {
     let exchange = Stack::new(&global()).get("/stats?school_id=elm", &good());
     let caller = exchange.forward().caller.clone().unwrap();
-    assert!(!caller.may_see("elm"));
+    assert!(!caller.may_see("elm", &DistrictSchools::default()));
     assert_eq!(caller.schools.as_ref().unwrap().header(), b"oak");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::setup::{START, good, jwks, remote, signed, unknown_kid};
 use super::stack::{Shelf, Stack, head};
-use crate::filter::{Event, Request, Step};
+use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Charge, Outcome, StoreError};
 use crate::limits::owner::Owner;
@@ -136,6 +136,7 @@ impl Tally {
                 assert_eq!(self.guard, self.refunds, "{name}: the guard keeps a charge, {so_far:?}");
             }
             Step::Deny(_) => self.ended += 1,
+            Step::AwaitBody { .. } => panic!("{name}: no route judges bodies, {so_far:?}"),
             Step::Reply(_) => self.replies += 1,
             Step::Refund(_) => self.refunds += 1,
             Step::Charge(charges) => {
@@ -166,7 +167,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
             Happens::Refunded => Event::Refunded,
             Happens::Good | Happens::Bad => Event::Verified(*happens == Happens::Good),
             Happens::Ready => Event::Ready,
-            Happens::Reply => Event::Reply(Some(b"1")),
+            Happens::Reply => Event::Reply(ReplyHead { status: 200, settlement: Some(b"1") }),
             Happens::Gone => Event::Gone,
             result => Event::Charged(outcome(&pending, *result)),
         };

@@ -11,7 +11,7 @@ fn response_tells_how_the_limits_stand() {
     let fields: Vec<_> = edits.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // A cost limit never appears.
     assert_eq!(fields, [("ratelimit-policy", r#""minute";q=3;w=60"#), ("ratelimit", r#""minute";r=2;t=20"#)]);
-    assert!(edits.settle.is_none());
+    assert!(edits.settle.is_empty());
     let mut open = stack.send("GET", "/open", &[]);
     assert_eq!(stack.reply(&mut open, None).unwrap().fields, []);
 }
@@ -34,7 +34,7 @@ fn actual_cost_that_is_no_number_changes_nothing() {
         let mut stack = Stack::new(&[]);
         let mut exchange = stack.get("/list?limit=9", &good());
         let edits = stack.reply(&mut exchange, Some(value)).unwrap();
-        assert!(edits.settle.is_none(), "{value:?}");
+        assert!(edits.settle.is_empty(), "{value:?}");
         // A second response head cannot make up for it.
         assert!(stack.reply(&mut exchange, Some(b"1")).is_none());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::setup::{REMOTE, REMOTE_INDEX, claims, fetched, forged, remote};
+use super::setup::{REMOTE, REMOTE_ID, claims, fetched, forged, remote};
 use super::stack::Stack;
 use crate::token::jose::Alg;
 use crate::token::testing::token;
@@ -82,7 +82,7 @@ fn stale_keys_serve_again_once_they_are_confirmed() {
         stack.get("/plain", &token(Alg::EdDsa, &claims(&json!({"iss": REMOTE, "exp": 4_000_000_000_u64}))));
     assert_eq!(exchange.verdict(), "waits");
     // The fetch began before the request arrived and brought the keys that were there: they will do.
-    assert!(!stack.worker.on_record(REMOTE_INDEX, fetched(begun, 1)));
+    assert!(!stack.worker.on_record(REMOTE_ID, fetched(begun, 1)));
     stack.tick(&mut exchange);
     assert_eq!(exchange.verdict(), "pass");
 }
@@ -94,8 +94,8 @@ fn document_that_is_no_key_set_changes_nothing() {
     stack.sleep(3_000);
     let record = fetched(stack.now, 2);
     for body in ["", "<html>", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#] {
-        assert!(stack.worker.on_record(REMOTE_INDEX, record), "{body} is asked for until it is there");
-        assert!(stack.worker.on_document(REMOTE_INDEX, record, body.as_bytes()).is_err(), "{body}");
+        assert!(stack.worker.on_record(REMOTE_ID, record), "{body} is asked for until it is there");
+        assert!(stack.worker.on_document(REMOTE_ID, record, body.as_bytes()).is_err(), "{body}");
         assert_eq!(stack.get("/open", "").verdict(), "pass");
     }
     assert_eq!(stack.get("/plain", &remote()).verdict(), "pass");

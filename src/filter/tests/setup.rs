@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::fetch::{Document, Record};
+use crate::document::DocumentId;
+use crate::fetch::{Document, Place, Record};
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::testing::{jwk_members, token, token_with_header};
@@ -18,7 +19,7 @@ pub(super) const INLINE: &str = "https://inline.example/";
 /// An issuer with keys over the network.
 pub(super) const REMOTE: &str = "https://remote.example/";
 /// The place of [`REMOTE`] in the configuration.
-pub(super) const REMOTE_INDEX: usize = 1;
+pub(super) const REMOTE_ID: DocumentId = DocumentId::Keys(1);
 
 /// Limits: three requests and ten units of cost a minute for `free`, no limits for `open`, a ceiling for `small`.
 fn document() -> Value {
@@ -130,6 +131,6 @@ pub(super) fn forged(changes: &Value) -> String {
 pub(super) fn fetched(started: Now, generation: u64) -> Record {
     let secs = |secs| std::time::Duration::from_secs(secs);
     let (refresh_at, stale_at) = (started.after(secs(600)), started.after(secs(3600)));
-    let document = Some(Document { started, refresh_at, stale_at, generation });
+    let document = Some(Document { started, refresh_at, stale_at, generation, version: 0, place: Place::First });
     Record { started, next_at: started.after(secs(2)), document, ..Record::default() }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::setup;
 use crate::denial::Denial;
 use crate::fetch::Record;
-use crate::filter::{Event, Forward, ReplyEdits, Request, Step};
+use crate::filter::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::owner::SlotId;
@@ -113,8 +113,8 @@ impl Stack {
     /// Hands the worker a key set of these algorithms that was fetched now, as the shell does.
     pub(super) fn fetch(&mut self, algs: &[Alg], generation: u64) {
         let (record, body) = (setup::fetched(self.now, generation), setup::jwks(algs).to_string());
-        if self.worker.on_record(setup::REMOTE_INDEX, record) {
-            self.worker.on_document(setup::REMOTE_INDEX, record, body.as_bytes()).unwrap();
+        if self.worker.on_record(setup::REMOTE_ID, record) {
+            self.worker.on_document(setup::REMOTE_ID, record, body.as_bytes()).unwrap();
         }
     }
 
@@ -122,7 +122,7 @@ impl Stack {
     pub(super) fn fail_fetch(&mut self, next_in: Duration) {
         let next_at = self.now.after(next_in);
         let record = Record { started: self.now, next_at, failures: 1, ..Record::default() };
-        assert!(!self.worker.on_record(setup::REMOTE_INDEX, record));
+        assert!(!self.worker.on_record(setup::REMOTE_ID, record));
     }
 
     /// A GET of this path with this token.
@@ -155,7 +155,8 @@ impl Stack {
     /// The response's head arrives; `None` if the machine has no edits for it.
     pub(super) fn reply(&mut self, exchange: &mut Exchange, settlement: Option<&[u8]>) -> Option<ReplyEdits> {
         let Exchange { request, head, .. } = exchange;
-        match request.step(&mut self.worker, head, Now::default(), Event::Reply(settlement)) {
+        match request.step(&mut self.worker, head, Now::default(), Event::Reply(ReplyHead { status: 200, settlement }))
+        {
             Step::Reply(edits) => Some(edits),
             _ => None,
         }
@@ -163,8 +164,9 @@ impl Stack {
 
     /// Settles as the shell does.
     pub(super) fn settle(&mut self, edits: ReplyEdits) {
-        let (receipt, actual) = edits.settle.unwrap();
-        ledger::settle(&mut self.shelf, receipt, actual, self.now).unwrap();
+        for (receipt, actual) in edits.settle {
+            ledger::settle(&mut self.shelf, receipt, actual, self.now).unwrap();
+        }
     }
 
     /// How often this was counted, by the beginning of the metric's name; empties all counts.
@@ -214,7 +216,7 @@ impl Stack {
                     *end = End::Deny(denial);
                     return;
                 }
-                Step::Reply(_) | Step::Nothing => return,
+                Step::AwaitBody { .. } | Step::Reply(_) | Step::Nothing => return,
             };
             step = request.step(&mut self.worker, head, self.now, event);
         }

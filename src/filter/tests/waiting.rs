@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::setup::{REMOTE, REMOTE_INDEX, remote, unknown_kid};
+use super::setup::{REMOTE, REMOTE_ID, remote, unknown_kid};
 use super::stack::{Exchange, Stack};
 use crate::denial::Denial;
 use crate::filter::{Event, Step};
@@ -168,7 +168,7 @@ fn long_cooldown_is_not_waited_for() {
     stack.fetch(&[Alg::EdDsa], 1);
     let mut record = super::setup::fetched(stack.now, 1);
     record.next_at = stack.now.after(Duration::from_mins(5));
-    stack.worker.on_record(REMOTE_INDEX, record);
+    stack.worker.on_record(REMOTE_ID, record);
     stack.sleep(1_000);
     let exchange = stack.get("/plain", &unknown_kid(REMOTE));
     let retry_after = Duration::from_secs(299);
@@ -183,7 +183,7 @@ fn clock_set_back_holds_no_request_for_longer() {
     stack.now = crate::time::Now::from_secs(stack.now.secs() - 3_600);
     stack.tick(&mut exchange);
     assert_eq!(exchange.verdict(), "waits");
-    assert!(stack.worker.wanted(REMOTE_INDEX) <= Some(stack.now));
+    assert!(stack.worker.wanted(REMOTE_ID) <= Some(stack.now));
     stack.sleep(5_000);
     stack.tick(&mut exchange);
     ended(&stack, &exchange, "keys-unavailable");

@@ -3,7 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, SCHOOLS_MAX, is_plain, is_school, numeric_date};
+use super::{
+    ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school, numeric_date,
+};
 use crate::time::Now;
 
 mod dates;
@@ -26,7 +28,12 @@ fn rules() -> ClaimRules {
         clock_skew: Duration::from_secs(30),
         lifetime_max: None,
         required: vec![],
-        names: ClaimNames { client: path("client_id"), tier: Some(path("tier")), schools: Some(path("schools")) },
+        names: ClaimNames {
+            client: path("client_id"),
+            tier: Some(path("tier")),
+            schools: Some(path("schools")),
+            grants: GrantNames::default(),
+        },
     }
 }
 
@@ -70,6 +77,11 @@ fn example_token_is_accepted() {
             client: "YOUR_CLIENT_ID".to_owned(),
             tier: Some("standard".to_owned()),
             schools: Some(vec!["oakwood-primary".to_owned(), "ravenscroft-high".to_owned()]),
+            districts: None,
+            permissions: None,
+            district_schools: Vec::new(),
+            id: None,
+            issued_at: None,
             not_before: Now::default(),
             not_after: Now::from_secs(EXP + 30),
         }
@@ -129,6 +141,7 @@ fn claims_may_be_nested_and_names_may_be_urls() {
         client: path("/app/0/id"),
         tier: Some(path("https://example.com/tier")),
         schools: Some(path("/a~1b/~0")),
+        grants: GrantNames::default(),
     };
     let nested = ClaimRules { names, ..rules() };
     let mut payload = example();
@@ -180,7 +193,7 @@ fn client_and_tier_are_plain_strings() {
 
 #[test]
 fn unnamed_claims_are_not_asked_for() {
-    let names = ClaimNames { client: path("client_id"), tier: None, schools: None };
+    let names = ClaimNames { client: path("client_id"), tier: None, schools: None, grants: GrantNames::default() };
     let claims = accepted(&ClaimRules { names, ..rules() }, &with("schools", &json!("*")));
     assert_eq!((claims.tier, claims.schools), (None, None));
 }

@@ -1,8 +1,8 @@
-use super::Schools;
+use super::Ids;
 use crate::config::ListFormat;
 
-fn schools(list: &[&str], format: ListFormat) -> Schools {
-    Schools::new(list.iter().map(|&school| school.to_owned()).collect(), format)
+fn schools(list: &[&str], format: ListFormat) -> Ids {
+    Ids::new(list.iter().map(|&school| school.to_owned()).collect(), format)
 }
 
 #[test]

@@ -1,0 +1,190 @@
+//! API keys: which account a key names, from a list of hashes.
+//!
+//! The list holds SHA-256 of each key, never a key. A presented key is hashed and looked up in a table, which costs the
+//! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one account
+//! share its budgets, so that rotation doubles nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::head::Head;
+use crate::limits::owner::Owner;
+use crate::list::{self, Entry, ListError, Origin};
+use crate::strip;
+use crate::time::Now;
+use crate::token::claims::is_plain;
+
+/// Longest key that is hashed, bytes: what is longer is no key, and hashing it would be work for a guesser.
+pub const KEY_BYTES_MAX: usize = 512;
+/// Most keys of a list.
+pub const KEYS_MAX: usize = 100_000;
+
+const LIST_FIELDS: &[&str] = &["version", "keys"];
+const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "not_before", "not_after"];
+
+/// One API key, without the key.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// Its id: in the access log; safe in a header.
+    pub id: String,
+    /// The account that it belongs to; safe in a header.
+    pub account: String,
+    /// The account's tier, by index; `None`: it is not configured.
+    pub tier: Option<usize>,
+    /// Whose budgets its requests draw on: the account's.
+    pub owner: Owner,
+    not_before: Option<Now>,
+    not_after: Option<Now>,
+}
+
+impl ApiKey {
+    /// Whether the key is valid at `now`: from `not_before`, and up to, but not at, `not_after`.
+    pub fn is_valid(&self, now: Now) -> bool {
+        self.not_before.is_none_or(|from| from <= now) && self.not_after.is_none_or(|end| now < end)
+    }
+}
+
+/// What a list is read by.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The issuer whose clients the accounts are; accounts without one have a namespace of their own.
+    pub issuer: Option<&'a str>,
+    /// Names of the tiers, by index.
+    pub tiers: &'a [&'a str],
+    /// Where the list comes from.
+    pub origin: Origin,
+}
+
+/// The list of keys.
+pub struct KeyList {
+    version: u64,
+    /// By the first half of the hash: nobody finds two keys that share it, and the whole hash is compared after.
+    keys: HashMap<[u8; 16], ([u8; 32], Rc<ApiKey>)>,
+}
+
+impl KeyList {
+    /// Reads a list from the network.
+    ///
+    /// # Errors
+    /// The first thing wrong with it.
+    pub fn from_bytes(bytes: &[u8], context: &Context<'_>) -> Result<Self, ListError> {
+        Self::from_value(&list::parse(bytes)?, context)
+    }
+
+    /// Reads a parsed list.
+    ///
+    /// # Errors
+    /// The first thing wrong with it: an unknown member, a bad entry, an id or a hash that stands twice.
+    pub fn from_value(value: &Value, context: &Context<'_>) -> Result<Self, ListError> {
+        let root = Entry::root(value, LIST_FIELDS)?;
+        let version = root.version(context.origin)?;
+        if root.get("keys").is_none() {
+            return Err(root.wrong("keys", "an array"));
+        }
+        let entries = root.entries("keys", KEY_FIELDS)?;
+        if entries.len() > KEYS_MAX {
+            return Err(root.wrong("keys", "at most 100000 keys"));
+        }
+        let mut keys = HashMap::with_capacity(entries.len());
+        let mut ids = HashSet::with_capacity(entries.len());
+        for entry in &entries {
+            let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?);
+            let (hash, key) = (hash.unwrap_or_default(), key(entry, context)?);
+            if !ids.insert(key.id.clone()) {
+                return Err(entry.wrong("id", "an id that no other key has"));
+            }
+            if keys.insert(half(&hash), (hash, Rc::new(key))).is_some() {
+                return Err(entry.wrong("sha256", "a hash that no other key has"));
+            }
+        }
+        Ok(Self { version, keys })
+    }
+
+    /// The key behind a presented one, whether it is valid now or not.
+    pub fn find(&self, presented: &[u8]) -> Option<&Rc<ApiKey>> {
+        if presented.is_empty() || presented.len() > KEY_BYTES_MAX {
+            return None;
+        }
+        let digest: [u8; 32] = Sha256::digest(presented).into();
+        let (hash, key) = self.keys.get(&half(&digest))?;
+        bool::from(hash.ct_eq(&digest)).then_some(key)
+    }
+
+    /// The version that the list carries.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many keys it has.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl fmt::Debug for KeyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyList").field("version", &self.version).field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// The key that a request presents in the header `name`: once, and in no other spelling that a server may fold to it.
+pub fn presented<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
+    let mut found = None;
+    for (it, value) in head.pairs() {
+        if it.len() == name.len() && it.iter().zip(name.bytes()).all(|(a, b)| strip::fold(*a) == strip::fold(b)) {
+            if found.is_some() || !it.eq_ignore_ascii_case(name.as_bytes()) {
+                return None;
+            }
+            found = Some(value);
+        }
+    }
+    found
+}
+
+fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
+    let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
+    let id = entry.text("id", plain, is_plain)?;
+    let account = entry.text("account", plain, is_plain)?;
+    let tier = entry.text("tier", "a tier's name", |_| true)?;
+    let tier = context.tiers.iter().position(|name| *name == tier);
+    if tier.is_none() && context.origin == Origin::Inline {
+        return Err(entry.wrong("tier", "one of `tiers`"));
+    }
+    let (not_before, not_after) = (entry.moment("not_before")?, entry.moment("not_after")?);
+    if not_before.zip(not_after).is_some_and(|(from, end)| end <= from) {
+        return Err(entry.wrong("not_after", "a date after `not_before`"));
+    }
+    Ok(ApiKey {
+        id: id.to_owned(),
+        account: account.to_owned(),
+        tier,
+        owner: Owner::client(context.issuer.unwrap_or("api-keys"), account),
+        not_before,
+        not_after,
+    })
+}
+
+fn half(hash: &[u8; 32]) -> [u8; 16] {
+    hash.first_chunk().copied().unwrap_or_default()
+}
+
+/// 64 hexadecimal digits.
+fn hash(text: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes.filter(|_| rest.is_empty())?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{Context, KEY_BYTES_MAX, KeyList, presented};
+use crate::filter::testing::sha256;
+use crate::head::Head;
+use crate::list::Origin;
+use crate::time::Now;
+
+const CONTEXT: Context<'_> = Context { issuer: Some("https://i/"), tiers: &["starter", "pro"], origin: Origin::Remote };
+
+fn entry(id: &str, account: &str, key: &str) -> Value {
+    json!({"id": id, "account": account, "sha256": sha256(key), "tier": "pro"})
+}
+
+fn list(keys: &[Value]) -> Value {
+    json!({"version": 3, "keys": keys})
+}
+
+#[track_caller]
+fn accepted(keys: &[Value]) -> KeyList {
+    KeyList::from_bytes(list(keys).to_string().as_bytes(), &CONTEXT).unwrap()
+}
+
+#[track_caller]
+fn refused(document: &Value, problem: &str) {
+    let error = KeyList::from_bytes(document.to_string().as_bytes(), &CONTEXT).unwrap_err();
+    assert_eq!(error.to_string(), problem, "{document}");
+}
+
+#[test]
+fn key_is_found_by_its_hash() {
+    let keys = accepted(&[entry("k1", "acme", "secret-1"), entry("k2", "acme", "secret-2"), entry("k3", "other", "x")]);
+    let found = keys.find(b"secret-2").unwrap();
+    assert_eq!((found.id.as_str(), found.account.as_str(), found.tier), ("k2", "acme", Some(1)));
+    assert_eq!((keys.version(), keys.len()), (3, 3));
+    // one byte off, empty, the hash itself, non-ASCII, too long
+    let long = vec![b'a'; KEY_BYTES_MAX + 1];
+    for wrong in [b"secret-3".as_slice(), b"", sha256("x").as_bytes(), b"\xff", &long, &vec![b'a'; 65_536]] {
+        assert!(keys.find(wrong).is_none(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn keys_of_one_account_share_an_owner() {
+    let keys = accepted(&[entry("k1", "acme", "a"), entry("k2", "acme", "b"), entry("k3", "other", "c")]);
+    let owner = |key: &[u8]| keys.find(key).unwrap().owner;
+    assert_eq!(owner(b"a"), owner(b"b"));
+    assert_ne!(owner(b"a"), owner(b"c"));
+}
+
+#[test]
+fn key_is_valid_between_its_dates() {
+    let mut dated = entry("k", "acme", "a");
+    dated["not_before"] = json!("2026-01-01T00:00:00Z");
+    dated["not_after"] = json!("2026-02-01T00:00:00Z");
+    let keys = accepted(&[dated]);
+    let key = keys.find(b"a").unwrap();
+    let (begin, end) = (1_767_225_600_000_000, 1_769_904_000_000_000);
+    for (micros, valid) in [(begin - 1, false), (begin, true), (end - 1, true), (end, false)] {
+        assert_eq!(key.is_valid(Now::from_micros(micros)), valid, "{micros}");
+    }
+    let always = accepted(&[entry("k", "acme", "a")]);
+    assert!(always.find(b"a").unwrap().is_valid(Now::default()));
+}
+
+#[test]
+fn bad_lists_are_refused_whole() {
+    let with = |name: &str, value: Value| {
+        let mut bad = entry("k2", "acme", "b");
+        bad[name] = value;
+        list(&[entry("k1", "acme", "a"), bad])
+    };
+    let plain = "expected visible ASCII without comma, quote and backslash, at most 256 bytes";
+    let hex = "`keys[1].sha256`: expected 64 hexadecimal digits";
+    let date = "expected a date such as `2026-01-01T00:00:00Z`";
+    // a misspelt date must not mean "for ever"
+    refused(&with("not_affter", json!("x")), "`keys[1]`: expected no other members than the documented ones");
+    refused(&with("id", json!("a,b")), &format!("`keys[1].id`: {plain}"));
+    refused(&with("account", json!(null)), &format!("`keys[1].account`: {plain}"));
+    refused(&with("sha256", json!("ab")), hex);
+    refused(&with("sha256", json!("g".repeat(64))), hex);
+    refused(&with("sha256", json!(format!("{}0", sha256("b")))), hex);
+    refused(&with("tier", json!(1)), "`keys[1].tier`: expected a tier's name");
+    refused(&with("not_after", json!(7)), &format!("`keys[1].not_after`: {date}"));
+    refused(&with("not_before", json!("2026-01-01")), &format!("`keys[1].not_before`: {date}"));
+    // one key under two entries, one id for two keys
+    refused(&with("sha256", json!(sha256("a"))), "`keys[1].sha256`: expected a hash that no other key has");
+    refused(&with("id", json!("k1")), "`keys[1].id`: expected an id that no other key has");
+    refused(&json!({"keys": []}), "`version`: expected a whole number from 0");
+    refused(&json!({"version": 1}), "`keys`: expected an array");
+    refused(&json!([]), "list: expected an object");
+    accepted(&[]);
+}
+
+#[test]
+fn unknown_tier_is_kept_from_the_network_and_refused_inline() {
+    let mut other = entry("k", "acme", "a");
+    other["tier"] = json!("gold");
+    assert_eq!(accepted(std::slice::from_ref(&other)).find(b"a").unwrap().tier, None);
+    let inline = Context { origin: Origin::Inline, ..CONTEXT };
+    let error = KeyList::from_value(&json!({"keys": [other]}), &inline).unwrap_err();
+    assert_eq!(error.to_string(), "`keys[0].tier`: expected one of `tiers`");
+    KeyList::from_value(&json!({"keys": [entry("k", "acme", "a")]}), &inline).unwrap();
+}
+
+#[test]
+fn header_must_stand_once_in_one_spelling() {
+    #[track_caller]
+    fn check(headers: &[(&str, &str)], expected: Option<&[u8]>) {
+        assert_eq!(presented(&Head::from_pairs(headers), "x-api-key"), expected, "{headers:?}");
+    }
+    check(&[("x-api-key", "a")], Some(b"a"));
+    check(&[("X-API-Key", "a"), ("x-api", "b")], Some(b"a"));
+    check(&[], None);
+    // two, also alike, also in a spelling that a server may fold to it
+    check(&[("x-api-key", "a"), ("x-api-key", "a")], None);
+    check(&[("x-api-key", "a"), ("x_api_key", "b")], None);
+    check(&[("x_api_key", "a")], None);
+}
+
+#[test]
+fn debug_shows_no_hash() {
+    assert_eq!(format!("{:?}", accepted(&[entry("k", "a", "a")])), "KeyList { version: 3, len: 1, .. }");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the time of the machine that counts here")]
+fn ten_thousand_keys_load_soon_and_cost_a_lookup_nothing() {
+    let keys: Vec<Value> =
+        (0..10_000).map(|n| entry(&format!("k{n}"), &format!("a{n}"), &format!("key-{n}"))).collect();
+    let bytes = list(&keys).to_string();
+    let start = Instant::now();
+    let many = KeyList::from_bytes(bytes.as_bytes(), &CONTEXT).unwrap();
+    // Generous: the build of a test is slow, and so may be the machine.
+    assert!(start.elapsed().as_secs() < 10);
+    for n in [0, 1, 5_000, 9_999] {
+        assert_eq!(many.find(format!("key-{n}").as_bytes()).unwrap().id, format!("k{n}"));
+    }
+    assert!(many.find(b"key-10000").is_none());
+}

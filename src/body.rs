@@ -1,0 +1,193 @@
+//! Bodies that the filter judges: strict JSON, read once as a whole, found by JSON Pointers (RFC 6901).
+//!
+//! A body is read only if every server reads it alike: one JSON object in UTF-8, declared as `application/json`, not
+//! compressed, no member twice. What cannot be read so is refused; nothing is repaired. The bytes are not changed.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::head::{Head, Known};
+use crate::query;
+use crate::token::claims::VALUE_BYTES_MAX;
+use crate::token::json::{self, Limits};
+
+/// Depth and number of values that a body may have: room for a list of ids, not for work.
+const LIMITS: Limits = Limits { depth_max: 32, values_max: 16_384 };
+
+/// Most ids at one place of a body.
+pub const IDS_MAX: usize = 1_000;
+
+/// How a route's bodies are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Longest body, bytes.
+    pub bytes_max: u32,
+}
+
+/// Why a body is refused. Holds no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Not there, not strict JSON, or what a rule looks for is of a wrong type: 400.
+    Malformed,
+    /// Longer than the rule allows: 413.
+    TooLarge,
+    /// Another content type, or compressed: 415.
+    Unsupported,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "body is malformed",
+            Self::TooLarge => "body is too long",
+            Self::Unsupported => "body is not plain JSON",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// A JSON Pointer to a member of an object, through objects only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer(Vec<String>);
+
+impl Pointer {
+    /// Reads `/a/b`; `None`: it is none, or it points to the whole document.
+    pub fn parse(text: &str) -> Option<Self> {
+        let names = text.strip_prefix('/')?.split('/').map(unescape).collect::<Option<Vec<_>>>()?;
+        names.iter().all(|name| !name.is_empty()).then_some(Self(names))
+    }
+
+    /// The name of the member that it points to.
+    pub fn name(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+}
+
+/// `~1` is a slash, `~0` a tilde; no other tilde may stand.
+fn unescape(name: &str) -> Option<String> {
+    let is_escaped = name.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    is_escaped.then(|| name.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Judges a body by its request's head, before any of it is read.
+///
+/// # Errors
+/// There is no body, or it is none that can be judged.
+pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
+    if head.end_of_stream {
+        return Err(BodyError::Malformed);
+    }
+    let Ok(Some(media)) = head.known(Known::ContentType) else {
+        return Err(BodyError::Unsupported);
+    };
+    if !is_json(media) {
+        return Err(BodyError::Unsupported);
+    }
+    match head.single("content-encoding") {
+        Ok(None) => {}
+        Ok(Some(coding)) if coding.trim_ascii().eq_ignore_ascii_case(b"identity") => {}
+        _ => return Err(BodyError::Unsupported),
+    }
+    match head.known(Known::ContentLength) {
+        Ok(None) => Ok(()),
+        Ok(Some(digits)) if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
+            let text = str::from_utf8(digits).map_err(|_| BodyError::Malformed)?;
+            // What does not fit is too long.
+            let length: u64 = text.parse().unwrap_or(u64::MAX);
+            if length > u64::from(rule.bytes_max) { Err(BodyError::TooLarge) } else { Ok(()) }
+        }
+        _ => Err(BodyError::Malformed),
+    }
+}
+
+/// Whether the query names a member that the body is judged by: some servers merge the two.
+pub fn is_overridden(query: &str, pointer: &Pointer) -> bool {
+    query::values(query, pointer.name()).map_or(true, |values| !values.is_empty())
+}
+
+/// `application/json`, without parameters or with `charset=utf-8` alone.
+fn is_json(media: &[u8]) -> bool {
+    let mut parts = media.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(b"application/json"));
+    let is_utf8 =
+        |part: &[u8]| part.eq_ignore_ascii_case(b"charset=utf-8") || part.eq_ignore_ascii_case(b"charset=\"utf-8\"");
+    is_json && parts.next().is_none_or(is_utf8) && parts.next().is_none()
+}
+
+/// A body that was read.
+#[derive(Debug)]
+pub struct Body(Map<String, Value>);
+
+impl Body {
+    /// Reads a whole body.
+    ///
+    /// # Errors
+    /// It is not exactly one JSON object.
+    pub fn parse(rule: Rule, bytes: &[u8]) -> Result<Self, BodyError> {
+        if bytes.len() > usize::try_from(rule.bytes_max).unwrap_or(usize::MAX) {
+            return Err(BodyError::TooLarge);
+        }
+        match json::parse(bytes, LIMITS) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            _ => Err(BodyError::Malformed),
+        }
+    }
+
+    /// The ids at `pointer`: a string, or an array of strings; none if the member is absent or the array is empty.
+    ///
+    /// # Errors
+    /// Another type, an empty id, too many; or a name beside it that a server may take for the same.
+    pub fn ids(&self, pointer: &Pointer) -> Result<Vec<&str>, BodyError> {
+        let ids: Vec<&str> = match self.find(pointer)? {
+            None => Vec::new(),
+            Some(Value::String(id)) => vec![id],
+            Some(Value::Array(list)) if list.len() <= IDS_MAX => {
+                list.iter().map(Value::as_str).collect::<Option<_>>().ok_or(BodyError::Malformed)?
+            }
+            Some(_) => return Err(BodyError::Malformed),
+        };
+        let is_id = |id: &&str| (1..=VALUE_BYTES_MAX).contains(&id.len()) && !id.contains(char::is_control);
+        if ids.iter().all(is_id) { Ok(ids) } else { Err(BodyError::Malformed) }
+    }
+
+    /// The whole number from 1 at `pointer`; `None` if the member is absent. Numbers beyond `u32` are `u32::MAX`.
+    ///
+    /// # Errors
+    /// Anything else, zero included: servers read it as "no limit".
+    pub fn number(&self, pointer: &Pointer) -> Result<Option<u32>, BodyError> {
+        match self.find(pointer)? {
+            None => Ok(None),
+            Some(value) => match value.as_u64() {
+                None | Some(0) => Err(BodyError::Malformed),
+                Some(number) => Ok(Some(u32::try_from(number).unwrap_or(u32::MAX))),
+            },
+        }
+    }
+
+    /// What stands at `pointer`. Members above it must be objects.
+    fn find(&self, pointer: &Pointer) -> Result<Option<&Value>, BodyError> {
+        let mut members = Some(&self.0);
+        let mut found = None;
+        for name in &pointer.0 {
+            let Some(object) = members else {
+                return Err(BodyError::Malformed);
+            };
+            let folded = query::fold(name);
+            // Servers match names in any case, or without hyphens.
+            if object.keys().any(|other| other != name && query::fold(other) == folded) {
+                return Err(BodyError::Malformed);
+            }
+            found = object.get(name);
+            let Some(value) = found else {
+                return Ok(None);
+            };
+            members = value.as_object();
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests;

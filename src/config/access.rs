@@ -1,0 +1,164 @@
+//! What a route asks of its callers beside a scope: credentials, issuers, permissions, bodies that can be judged.
+
+use super::ApiKeys;
+use super::issuers::Issuers;
+use super::name;
+use super::reader::{Object, Reader};
+use crate::body;
+use crate::cost::Factor;
+use crate::route::{Credential, Route};
+use crate::scope::{Place, Rule};
+use crate::token::claims::is_plain;
+
+const BODY_FIELDS: &[&str] = &["max_bytes"];
+/// Longest body where none is configured, bytes: a list of ids, and some filters beside it.
+const BODY_BYTES_DEFAULT: u32 = 64 * 1024;
+/// Envoy buffers no more than a listener's `per_connection_buffer_limit_bytes`, 1 MiB by default.
+const BODY_BYTES_MAX: u32 = 16 << 20;
+/// Most methods, credentials, permissions and issuers of one route.
+pub(super) const NAMES_MAX: usize = 64;
+
+/// What routes are read beside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside<'r, 'a> {
+    /// The issuers.
+    pub(super) issuers: &'r Issuers<'a>,
+    /// `api_keys`; `None`: not given, or not readable.
+    pub(super) api_keys: Option<&'r ApiKeys>,
+    /// Whether `api_keys` is given.
+    pub(super) has_api_keys: bool,
+}
+
+/// `require`: distinct credentials.
+pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Vec<Credential>> {
+    let words = [("bearer", Credential::Bearer), ("api_key", Credential::ApiKey)];
+    let required = fields.field("require", vec![Credential::Bearer], |list| list.list(2, |item| item.word(&words)))?;
+    if required.len() == 2 && required.first() == required.last() {
+        fields.problem("require", "expected distinct credentials, got one a second time");
+        return None;
+    }
+    if required.contains(&Credential::ApiKey) && !beside.has_api_keys {
+        fields.problem("require", "expected `api_keys` at the top level, where the keys are");
+        return None;
+    }
+    Some(required)
+}
+
+/// Issuers by index; a route without tokens has none.
+pub(super) fn accepted(
+    fields: &Object<'_>,
+    beside: &Beside<'_, '_>,
+    require: Option<&[Credential]>,
+) -> Option<Vec<usize>> {
+    let issuers = beside.issuers;
+    let is_open = require.is_some_and(|list| !list.contains(&Credential::Bearer));
+    let with_key = require.is_some_and(|list| list.contains(&Credential::ApiKey));
+    let bound = beside.api_keys.filter(|_| with_key && !is_open).and_then(|keys| keys.issuer);
+    let Some(reader) = fields.get("issuers") else {
+        if let Some(issuer) = bound {
+            return Some(vec![issuer]);
+        }
+        let all = if is_open { 0 } else { issuers.names.len() };
+        if all == 0 && !is_open && !issuers.unreadable {
+            fields.problem("require", "expected `issuers` at the top level, got none; an open route has `require: []`");
+            return None;
+        }
+        let accepted = (0..all).collect();
+        return bindable(fields, beside, with_key && !is_open, accepted);
+    };
+    let accepted = reader.list(NAMES_MAX, |item| issuer(item, issuers))?;
+    if is_open || accepted.is_empty() {
+        let what = if is_open { "no issuers on an open route" } else { "at least one issuer, got none" };
+        reader.problem(format_args!("expected {what}"));
+        return None;
+    }
+    bindable(fields, beside, with_key, accepted)
+}
+
+fn issuer(item: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
+    let name = item.string("an issuer's name", name::is_text)?;
+    let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
+    // A misspelt name may belong to an issuer whose own name has a problem.
+    if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
+        item.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
+    }
+    found
+}
+
+/// A token is bound to a key by the issuer whose clients the accounts are.
+fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accepted: Vec<usize>) -> Option<Vec<usize>> {
+    let Some(keys) = beside.api_keys.filter(|_| with_key) else {
+        return Some(accepted);
+    };
+    if keys.issuer.is_none_or(|issuer| accepted != [issuer]) {
+        fields.problem("issuers", "expected only `api_keys.issuer`, to whose clients the keys belong");
+        return None;
+    }
+    Some(accepted)
+}
+
+/// `permissions`: all of them are required.
+pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
+    fields.field("permissions", Vec::new(), |list| list.strings(NAMES_MAX, "a permission", is_plain))
+}
+
+/// How the body is read, if the scope or the cost looks into it.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether it could be read, the inner one whether it is needed"
+)]
+pub(super) fn body(
+    fields: &Object<'_>,
+    rules: [Option<&Rule>; 2],
+    factor: Option<&Factor>,
+) -> Option<Option<body::Rule>> {
+    let is_needed = rules.into_iter().flatten().any(Rule::is_in_body) || matches!(factor, Some(Factor::Body { .. }));
+    let bytes_max = fields.field("body", BODY_BYTES_DEFAULT, |reader| {
+        let fields = reader.object(BODY_FIELDS)?;
+        fields.field("max_bytes", BODY_BYTES_DEFAULT, |max| max.integer(1..=BODY_BYTES_MAX))
+    })?;
+    if !is_needed && fields.get("body").is_some() {
+        fields.problem("body", "expected only where `scope` or `cost` looks into the body");
+        return None;
+    }
+    if is_needed {
+        let setting = "`allow_on_headers_stop_iteration: true` in Envoy's PluginConfig";
+        fields.warn("body", format_args!("the body is judged, which needs {setting}; without it requests hang"));
+    }
+    Some(is_needed.then_some(body::Rule { bytes_max }))
+}
+
+/// Rules that need a token, or a key.
+pub(super) fn judge(fields: &Object<'_>, route: &Route) {
+    let (key, token) = (route.requires(Credential::ApiKey), route.requires(Credential::Bearer));
+    if !token && !route.permissions.is_empty() {
+        fields.problem("permissions", "expected `bearer` in `require`, since a token carries them");
+    }
+    if !token && key && fields.get("scope").is_some() {
+        fields.problem("scope", "expected `bearer` in `require`, since a token carries the grants");
+    }
+    if !key && !route.failure_limits.is_empty() {
+        fields.problem("failure_limits", "expected `api_key` in `require`, since they count per key");
+    }
+}
+
+/// Claims that a route's rules read must be configured at each of its issuers.
+pub(super) fn judge_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers<'_>) {
+    if let Some(Rule { place: Place::Path(variable), .. }) = &route.districts
+        && !route.path.has_variable(variable)
+    {
+        fields.problem("scope.districts.path", "expected a variable of `match.path`");
+    }
+    for index in &route.issuers {
+        let Some(issuer) = issuers.list.get(*index).and_then(Option::as_ref) else {
+            continue;
+        };
+        let (grants, name) = (&issuer.rules.names.grants, issuer.rules.issuer.escape_default());
+        if route.districts.is_some() && grants.districts.is_none() {
+            fields.problem("scope.districts", format_args!("expected `claims.districts` at the issuer `{name}`"));
+        }
+        if !route.permissions.is_empty() && grants.permissions.is_none() {
+            fields.problem("permissions", format_args!("expected `claims.permissions` at the issuer `{name}`"));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `api_keys`: the header that carries them, whose accounts they name, and the list.
+
+use super::issuers::Issuers;
+use super::lists;
+use super::name;
+use super::reader::{Object, Reader};
+use super::tiers::Tiers;
+use super::{ApiKeys, Forward};
+use crate::api_key::{Context, KeyList};
+use crate::list::Origin;
+
+const FIELDS: &[&str] = &["header", "forward", "issuer", "inline", "remote"];
+const HEADER_DEFAULT: &str = "x-api-key";
+
+/// Reads `api_keys`; absent: none.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether it could be read, the inner one whether it is given"
+)]
+pub(super) fn read(
+    fields: &Object<'_>,
+    issuers: &Issuers<'_>,
+    tiers: &Tiers<'_>,
+    forward: Option<&Forward>,
+) -> Option<Option<ApiKeys>> {
+    let Some(reader) = fields.get("api_keys") else {
+        return Some(None);
+    };
+    let fields = reader.object(FIELDS)?;
+    let header = fields.field("header", HEADER_DEFAULT.to_owned(), |name| header(name, forward));
+    let forward = fields.flag("forward");
+    let issuer = fields.maybe("issuer", |name| issuer(name, issuers)).map(|given| given.or_else(|| only(issuers)));
+    let of = issuer.flatten().and_then(|index| issuers.names.get(index).copied().flatten());
+    let context = Context { issuer: of, tiers: &tiers.names, origin: Origin::Inline };
+    let source = lists::source(&fields, |value| KeyList::from_value(value, &context));
+    if forward == Some(true) {
+        fields.warn("forward", "the upstream sees the callers' keys");
+    }
+    Some(Some(ApiKeys { header: header?, forward: forward?, issuer: issuer?, source: source? }))
+}
+
+/// Where there is one issuer, the accounts are its clients.
+fn only(issuers: &Issuers<'_>) -> Option<usize> {
+    (issuers.names.len() == 1).then_some(0)
+}
+
+fn issuer(reader: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
+    let name = reader.string("an issuer's name", name::is_text)?;
+    let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
+    if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
+        reader.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
+    }
+    found
+}
+
+/// A header that the filter sets for the upstream cannot carry a key.
+fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
+    let header = name::header(reader)?;
+    let folded = name::fold(&header);
+    let taken = forward.and_then(|forward| forward.names().into_iter().find(|(_, name)| name::fold(name) == folded));
+    if let Some((setting, _)) = taken {
+        reader.problem(format_args!("expected another name than that of `forward.{setting}`"));
+        return None;
+    }
+    Some(header)
+}

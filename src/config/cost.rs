@@ -1,0 +1,52 @@
+//! `cost` of a route: a weight, or a weight times a number of the request.
+
+use std::num::NonZeroU32;
+
+use super::name;
+use super::reader::{Object, Reader};
+use super::scope;
+use crate::cost::{Factor, Rule};
+
+const FIELDS: &[&str] = &["weight", "times"];
+const TIMES_FIELDS: &[&str] = &["query", "body", "default"];
+/// Largest weight, and largest assumed factor.
+const COST_MAX: u32 = 1_000_000;
+
+/// Reads `cost`; absent: 1.
+pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
+    let weight = |reader: &Reader<'_>| reader.integer(1..=COST_MAX).and_then(NonZeroU32::new);
+    let Some(reader) = fields.get("cost") else {
+        return Some(Rule { weight: NonZeroU32::MIN, factor: Factor::One });
+    };
+    if reader.value().is_number() {
+        return Some(Rule { weight: weight(&reader)?, factor: Factor::One });
+    }
+    if !reader.value().is_object() {
+        reader.expected("a whole number or an object");
+        return None;
+    }
+    let fields = reader.object(FIELDS)?;
+    let weight = fields.field("weight", NonZeroU32::MIN, weight);
+    let factor = fields.field("times", Factor::One, factor);
+    Some(Rule { weight: weight?, factor: factor? })
+}
+
+fn factor(reader: &Reader<'_>) -> Option<Factor> {
+    if !reader.value().is_object() {
+        reader.word(&[("schools", ())])?;
+        return Some(Factor::Schools);
+    }
+    let fields = reader.object(TIMES_FIELDS)?;
+    let default =
+        fields.required("default").and_then(|default| default.integer(1..=COST_MAX).and_then(NonZeroU32::new));
+    if fields.get("body").is_some() && fields.get("query").is_none() {
+        let pointer = fields.required("body").and_then(|body| scope::pointer(&body));
+        return Some(Factor::Body { pointer: pointer?, default: default? });
+    }
+    if fields.get("body").is_some() {
+        fields.problem("body", "expected `query` or `body`, got both");
+        return None;
+    }
+    let name = fields.required("query").and_then(|name| name.string("a query parameter's name", name::is_text));
+    Some(Factor::Query { name: name?.to_owned(), default: default? })
+}

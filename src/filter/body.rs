@@ -1,0 +1,142 @@
+//! Bodies: what stands in them is judged like what stands in a head, and the rest of the cost is charged.
+
+use std::rc::Rc;
+
+use super::scope::Dimension;
+use super::stage::Stage;
+use super::{Request, Step};
+use crate::body::{self, Body, BodyError};
+use crate::cost::{self, Factor};
+use crate::denial::{Denial, Malformed};
+use crate::head::Head;
+use crate::limits::Unit;
+use crate::limits::ledger::{Charge, Outcome, Receipt, StoreError};
+use crate::path::RawPath;
+use crate::scope::{Place, Rule};
+use crate::worker::Worker;
+
+impl Request {
+    /// Asks for the body, unless the head tells that it cannot be judged.
+    pub(super) fn await_body<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
+        let Some((rule, factor)) = self.route_of(worker).and_then(|route| Some((route.body?, &route.cost.factor)))
+        else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        let query = head.path().and_then(|path| RawPath::parse(path).ok()?.query).unwrap_or_default();
+        if let Factor::Body { pointer, .. } = factor
+            && body::is_overridden(query, pointer)
+        {
+            return self.deny(worker, Denial::Malformed(Malformed::CostParameter));
+        }
+        if let Err(error) = body::judge_head(rule, head) {
+            return self.deny(worker, body_denial(error));
+        }
+        self.stage = Stage::Body;
+        Step::AwaitBody { max: usize::try_from(rule.bytes_max).unwrap_or(usize::MAX) }
+    }
+
+    pub(super) fn on_body<'h>(&mut self, worker: &mut Worker, bytes: &[u8]) -> Step<'h> {
+        match self.judge_body(worker, bytes) {
+            Ok(cost) => self.charge_rest(worker, cost),
+            Err(denial) => self.deny(worker, denial),
+        }
+    }
+
+    /// Judges a whole body; returns what the request costs in all.
+    fn judge_body(&mut self, worker: &mut Worker, bytes: &[u8]) -> Result<u32, Denial> {
+        let rule = self.route_of(worker).and_then(|route| route.body).ok_or(Denial::Unavailable)?;
+        let body = Body::parse(rule, bytes).map_err(body_denial)?;
+        let cost = self.cost_of_body(worker, &body)?;
+        for dimension in Dimension::ALL {
+            let denial = self.judge_part(worker, &body, dimension)?;
+            if let Some(denial) = denial.filter(|denial| !self.reports_scope(worker, denial)) {
+                return Err(denial);
+            }
+        }
+        self.judge_whole_scope(worker)?;
+        Ok(cost)
+    }
+
+    fn judge_part(&mut self, worker: &Worker, body: &Body, dimension: Dimension) -> Result<Option<Denial>, Denial> {
+        let rule = self.route_of(worker).and_then(|route| dimension.rule(route));
+        let Some(rule @ Rule { place: Place::Body(pointer), .. }) = rule else {
+            return Ok(None);
+        };
+        let ids = body.ids(pointer).map_err(body_denial)?;
+        self.judge_ids(worker, dimension, rule, &ids)
+    }
+
+    fn cost_of_body(&self, worker: &Worker, body: &Body) -> Result<u32, Denial> {
+        let Some(route) = self.route_of(worker) else {
+            return Err(Denial::Unavailable);
+        };
+        let number = match (&route.cost.factor, &route.scope) {
+            (Factor::Body { pointer, .. }, _) => body.number(pointer).map_err(body_denial)?,
+            (Factor::Schools, Some(Rule { place: Place::Body(pointer), .. })) => {
+                let count = body.ids(pointer).map_err(body_denial)?.len();
+                Some(u32::try_from(count).unwrap_or(u32::MAX))
+            }
+            // The head has told all of it.
+            _ => return Ok(self.cost),
+        };
+        Ok(cost::of_body(&route.cost, number))
+    }
+
+    /// Charges what the body adds to what was charged before it was read.
+    fn charge_rest<'h>(&mut self, worker: &mut Worker, cost: u32) -> Step<'h> {
+        let rest = cost.saturating_sub(self.cost);
+        if rest == 0 {
+            return self.pass(worker);
+        }
+        if let Some(denial) = self.over_ceiling(worker, cost) {
+            return self.deny(worker, denial);
+        }
+        let key_owner = self.key.as_ref().map(|key| key.owner);
+        let owner = key_owner.or_else(|| self.caller.as_ref().map(|caller| caller.owner));
+        let limits = self.tier().and_then(|tier| Some(Rc::clone(&worker.config.tiers.get(tier)?.limits)));
+        let (Some(owner), Some(limits)) = (owner, limits) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
+        let is_never = limits.iter().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
+        let dry_run = worker.reports_only(self.tier());
+        if is_never && !self.only_report(worker, dry_run, &Denial::TooCostly) {
+            return self.deny(worker, Denial::TooCostly);
+        }
+        self.rest_cost = rest;
+        if limits.is_empty() {
+            return self.passed_with_rest(worker, None);
+        }
+        self.stage = Stage::Rest;
+        // The request itself has been counted.
+        Step::Charge(vec![Charge { owner, limits, requests: 0, cost: rest }])
+    }
+
+    pub(super) fn on_rest<'h>(&mut self, worker: &mut Worker, outcome: Result<Outcome, StoreError>) -> Step<'h> {
+        let Ok(outcome) = outcome else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        if let Err(denial) = self.judge_outcome(worker, &outcome) {
+            return self.deny(worker, denial);
+        }
+        self.standings.clone_from(&outcome.standings);
+        self.passed_with_rest(worker, outcome.receipt)
+    }
+
+    fn passed_with_rest<'h>(&mut self, worker: &mut Worker, receipt: Option<Receipt>) -> Step<'h> {
+        self.cost = self.cost.saturating_add(self.rest_cost);
+        self.rest = receipt;
+        self.pass(worker)
+    }
+}
+
+fn body_denial(error: BodyError) -> Denial {
+    match error {
+        BodyError::Malformed => Denial::BodyMalformed,
+        BodyError::TooLarge => Denial::BodyTooLarge,
+        BodyError::Unsupported => Denial::BodyUnsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! What leaves the filter: headers for the upstream, facts for the access log, answers for the client.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::denial::Denial;
+use crate::filter::{Forward, Request};
+use crate::host::abi::{self, LocalResponse, MapType};
+use crate::host::status::Status;
+use crate::problem;
+use crate::token::ids::Ids;
+use crate::worker::Worker;
+
+/// Tells the upstream who is calling. Every value was checked when the token was, or the list of keys.
+///
+/// # Errors
+/// Whatever the host answers.
+pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
+    let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
+    let names = &worker.config.forward;
+    if let Some(caller) = &forward.caller {
+        let lists = [
+            (&names.schools, &caller.schools),
+            (&names.districts, &caller.districts),
+            (&names.permissions, &caller.permissions),
+        ];
+        for (name, list) in lists {
+            if let Some(header) = list.as_ref().map(Ids::header) {
+                set(name, header)?;
+            }
+        }
+        set(&names.client, caller.client.as_bytes())?;
+        if !names.authorization {
+            abi::remove_header(MapType::RequestHeaders, b"authorization")?;
+        }
+    }
+    if let Some(key) = &forward.key {
+        set(&names.account, key.account.as_bytes())?;
+    }
+    if let Some(tier) = forward.tier.and_then(|tier| worker.config.tiers.get(tier)) {
+        set(&names.tier, tier.name.as_bytes())?;
+    }
+    if forward.rewrite_connection {
+        set("connection", b"upgrade")?;
+    }
+    Ok(())
+}
+
+/// Tells the access log what was decided. A log that misses it is no reason to refuse.
+pub fn publish(request: &Request, worker: &Worker) {
+    let tier = request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
+    let client = request.caller().map(|caller| caller.client.as_str());
+    let key = request.api_key();
+    let cost = key.map(|_| request.cost().to_string());
+    let facts: [(&[u8], Option<&str>); 7] = [
+        (b"hallpass.decision", request.decision()),
+        (b"hallpass.tier", tier),
+        (b"hallpass.client", client),
+        (b"hallpass.route", request.template(worker)),
+        (b"hallpass.account", key.map(|key| key.account.as_str())),
+        (b"hallpass.key", key.map(|key| key.id.as_str())),
+        (b"hallpass.cost", cost.as_deref()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            let _ = abi::set_property(name, value.as_bytes());
+        }
+    }
+}
+
+/// Answers the request here.
+///
+/// # Errors
+/// Whatever the host answers.
+pub fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
+    let answer = problem::answer(denial, &worker.config, id);
+    let headers: Vec<(&[u8], &[u8])> =
+        answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    abi::send_local_response(&LocalResponse {
+        status: u32::from(answer.status),
+        details: denial.code(),
+        headers: &headers,
+        body: answer.body.as_bytes(),
+    })
+}
+
+/// The answer when there is no configuration or the host failed.
+///
+/// # Errors
+/// Whatever the host answers.
+pub fn answer_broken(id: &str) -> Result<(), Status> {
+    let _ = abi::set_property(b"hallpass.decision", b"unavailable");
+    abi::send_local_response(&LocalResponse {
+        status: 503,
+        details: "unavailable",
+        headers: &[
+            (b"x-request-id", id.as_bytes()),
+            (b"cache-control", b"no-store"),
+            (b"retry-after", b"1"),
+            (b"content-type", b"text/plain; charset=utf-8"),
+        ],
+        body: b"unavailable\n",
+    })
+}
+
+/// The address that Envoy trusts (after `xff_num_trusted_hops`), never a raw header.
+pub fn source_address() -> Option<IpAddr> {
+    let bytes = abi::property(b"source\0address").ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
+}
+
+/// 16 bytes that nobody can guess.
+pub fn random_bytes() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let word = || RandomState::new().hash_one(0_u8).to_le_bytes();
+    let mut bytes = [0; 16];
+    let (low, high) = bytes.split_at_mut(8);
+    low.copy_from_slice(&word());
+    high.copy_from_slice(&word());
+    bytes
+}

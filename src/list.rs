@@ -1,0 +1,141 @@
+//! Lists that an operator keeps (API keys, revocations): strict reading of their JSON.
+//!
+//! Every member is known, every entry is good, and a list from the network carries a version; anything else refuses
+//! the list as a whole, so that a misspelt date never means "for ever" and the last good list keeps serving.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::time::{Now, rfc3339};
+use crate::token::json::{self, JsonError};
+
+/// Longest list from the network, bytes: tens of thousands of entries.
+pub const LIST_BYTES_MAX: usize = 16 << 20;
+
+/// Where a list comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From the configuration: needs no version.
+    Inline,
+    /// From the network.
+    Remote,
+}
+
+/// Why there is no list. Names members and places, never values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListError {
+    /// Longer than [`LIST_BYTES_MAX`].
+    TooLong,
+    /// Not strict JSON.
+    Json(JsonError),
+    /// What stands at `path` is not what is expected.
+    Expected {
+        /// Where: `keys[3].sha256`; empty for the whole.
+        path: String,
+        /// What.
+        what: &'static str,
+    },
+}
+
+impl fmt::Display for ListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "list is too long (expected at most {LIST_BYTES_MAX} bytes)"),
+            Self::Json(error) => write!(f, "list {error}"),
+            Self::Expected { path, what } if path.is_empty() => write!(f, "list: expected {what}"),
+            Self::Expected { path, what } => write!(f, "`{path}`: expected {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ListError {}
+
+/// Parses a list from the network.
+///
+/// # Errors
+/// It is too long, or not strict JSON.
+pub fn parse(bytes: &[u8]) -> Result<Value, ListError> {
+    if bytes.len() > LIST_BYTES_MAX {
+        return Err(ListError::TooLong);
+    }
+    json::parse(bytes, json::Limits::DOCUMENT).map_err(ListError::Json)
+}
+
+/// An object of a list and where it stands.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    path: String,
+    members: &'a Map<String, Value>,
+}
+
+impl<'a> Entry<'a> {
+    /// The list itself.
+    pub(crate) fn root(value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
+        Self::new(String::new(), value, known)
+    }
+
+    fn new(path: String, value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
+        let Some(members) = value.as_object() else {
+            return Err(ListError::Expected { path, what: "an object" });
+        };
+        // Its name is not repeated: whoever misplaces a secret must not find it in a log.
+        if members.keys().any(|name| !known.contains(&name.as_str())) {
+            return Err(ListError::Expected { path, what: "no other members than the documented ones" });
+        }
+        Ok(Self { path, members })
+    }
+
+    /// `version`: required of lists from the network, 0 where absent.
+    pub(crate) fn version(&self, origin: Origin) -> Result<u64, ListError> {
+        match (self.members.get("version"), origin) {
+            (None, Origin::Inline) => Ok(0),
+            (value, _) => value.and_then(Value::as_u64).ok_or_else(|| self.wrong("version", "a whole number from 0")),
+        }
+    }
+
+    /// The elements of the array `name`, each with its path; none where it is absent.
+    pub(crate) fn elements(&self, name: &str) -> Result<Vec<(String, &'a Value)>, ListError> {
+        let Some(value) = self.members.get(name) else {
+            return Ok(Vec::new());
+        };
+        let elements = value.as_array().ok_or_else(|| self.wrong(name, "an array"))?;
+        Ok(elements.iter().enumerate().map(|(at, value)| (format!("{name}[{at}]"), value)).collect())
+    }
+
+    /// The objects of the array `name`.
+    pub(crate) fn entries(&self, name: &str, known: &[&str]) -> Result<Vec<Self>, ListError> {
+        self.elements(name)?.into_iter().map(|(path, value)| Self::new(path, value, known)).collect()
+    }
+
+    /// A string that must be there.
+    pub(crate) fn text(
+        &self,
+        name: &str,
+        what: &'static str,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Result<&'a str, ListError> {
+        let text = self.members.get(name).and_then(Value::as_str);
+        text.filter(|text| accepts(text)).ok_or_else(|| self.wrong(name, what))
+    }
+
+    /// A date of RFC 3339.
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Now>, ListError> {
+        let Some(value) = self.members.get(name) else {
+            return Ok(None);
+        };
+        let moment = value.as_str().and_then(rfc3339);
+        moment.map(Some).ok_or_else(|| self.wrong(name, "a date such as `2026-01-01T00:00:00Z`"))
+    }
+
+    /// The value of a member, as it is.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
+        self.members.get(name)
+    }
+
+    /// The error about a member.
+    pub(crate) fn wrong(&self, name: &str, what: &'static str) -> ListError {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        ListError::Expected { path: format!("{}{dot}{name}", self.path), what }
+    }
+}

@@ -1,0 +1,75 @@
+//! Dialects: error bodies as other APIs know them. One table says which code each denial has in each.
+
+use serde_json::json;
+
+use crate::denial::Denial;
+
+/// The codes of one denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Codes {
+    /// `error` of the Student Data API.
+    student: &'static str,
+    /// `imsx_codeMinorFieldValue` of `OneRoster` 1.2.
+    oneroster: &'static str,
+    /// `error` of RFC 6749 and RFC 6750.
+    oauth: &'static str,
+}
+
+/// The table.
+pub(super) const fn codes(denial: &Denial) -> Codes {
+    let (student, oneroster, oauth) = match denial {
+        Denial::Malformed(_) | Denial::BodyMalformed | Denial::BodyTooLarge | Denial::BodyUnsupported => {
+            ("bad-request", "invaliddata", "invalid_request")
+        }
+        Denial::KeyRefused => ("Forbidden", "unauthorisedrequest", "invalid_client"),
+        Denial::TokenMissing => ("unauthorized", "unauthorisedrequest", "unauthorized"),
+        Denial::TokenInvalid | Denial::TokenExpired | Denial::TokenRevoked => {
+            ("invalid-token", "unauthorisedrequest", "invalid_token")
+        }
+        Denial::DistrictOutOfScope => ("no-districtlea", "forbidden", "insufficient_scope"),
+        Denial::SchoolOutOfScope
+        | Denial::SchoolMissing
+        | Denial::ScopeMissing
+        | Denial::SchoolsTooLong
+        | Denial::PermissionMissing
+        | Denial::VendorMismatch => ("no-privilege", "forbidden", "insufficient_scope"),
+        Denial::TierUnknown => ("Forbidden", "forbidden", "insufficient_scope"),
+        Denial::UpgradeRefused => ("Forbidden", "forbidden", "invalid_request"),
+        Denial::NoRoute => ("not-found", "unknownobject", "not_found"),
+        Denial::MethodNotAllowed(_) => ("method-not-allowed", "invaliddata", "invalid_request"),
+        Denial::LimitReached(_) => ("too-many-requests", "server_busy", "slow_down"),
+        Denial::TooCostly => ("too-many-requests", "server_busy", "invalid_request"),
+        Denial::KeysUnavailable { .. } | Denial::Unavailable => {
+            ("unavailable", "server_busy", "temporarily_unavailable")
+        }
+    };
+    Codes { student, oneroster, oauth }
+}
+
+/// A body of the Student Data API.
+pub(super) fn student_data_api(denial: &Denial, message: &str) -> String {
+    json!({"actionOk": false, "error": [codes(denial).student], "message": message}).to_string()
+}
+
+/// `imsx_StatusInfo` (1EdTech `OneRoster` 1.2, REST binding).
+pub(super) fn oneroster(denial: &Denial, description: &str) -> String {
+    let field = json!({
+        "imsx_codeMinorFieldName": "TargetEndSystem",
+        "imsx_codeMinorFieldValue": codes(denial).oneroster,
+    });
+    json!({
+        "imsx_codeMajor": "failure",
+        "imsx_severity": "error",
+        "imsx_description": description,
+        "imsx_CodeMinor": {"imsx_codeMinorField": [field]},
+    })
+    .to_string()
+}
+
+/// An error of RFC 6749 section 5.2.
+pub(super) fn oauth(denial: &Denial, description: &str) -> String {
+    json!({"error": codes(denial).oauth, "error_description": description}).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Revocation without a service: which tokens are void although they are signed and not expired.
+//!
+//! A list names single tokens by `jti`, and vendors whose tokens issued up to a moment are void; a token of such a vendor
+//! that does not say when it was issued is void as well. There is no tolerance for clocks: a token issued in the very
+//! second of the moment is void.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::list::{self, Entry, ListError, Origin};
+use crate::time::Now;
+use crate::token::claims::{VALUE_BYTES_MAX, numeric_date};
+
+const LIST_FIELDS: &[&str] = &["version", "tokens", "vendors"];
+const VENDOR_FIELDS: &[&str] = &["vendor", "issued_until"];
+
+/// What is void.
+#[derive(Debug, Default)]
+pub struct RevocationList {
+    version: u64,
+    tokens: HashSet<Box<str>>,
+    vendors: HashMap<Box<str>, Now>,
+}
+
+impl RevocationList {
+    /// Reads a list from the network.
+    ///
+    /// # Errors
+    /// The first thing wrong with it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ListError> {
+        Self::from_value(&list::parse(bytes)?, Origin::Remote)
+    }
+
+    /// Reads a parsed list.
+    ///
+    /// # Errors
+    /// The first thing wrong with it: an unknown member or a bad entry.
+    pub fn from_value(value: &Value, origin: Origin) -> Result<Self, ListError> {
+        let root = Entry::root(value, LIST_FIELDS)?;
+        let version = root.version(origin)?;
+        let mut tokens = HashSet::new();
+        for (path, token) in root.elements("tokens")? {
+            let token = token.as_str().filter(|token| is_id(token));
+            let token = token.ok_or(ListError::Expected { path, what: "a `jti`, a string of 1 to 256 bytes" })?;
+            tokens.insert(token.into());
+        }
+        let mut vendors: HashMap<Box<str>, Now> = HashMap::new();
+        for entry in root.entries("vendors", VENDOR_FIELDS)? {
+            let vendor = entry.text("vendor", "a vendor's id, a string of 1 to 256 bytes", is_id)?;
+            let until = issued_until(&entry)?;
+            // Twice: the later moment voids what the earlier does.
+            let kept = vendors.entry(vendor.into()).or_insert(until);
+            *kept = until.max(*kept);
+        }
+        Ok(Self { version, tokens, vendors })
+    }
+
+    /// Whether a token of `vendor` is void.
+    pub fn is_revoked(&self, token_id: Option<&str>, vendor: &str, issued_at: Option<Now>) -> bool {
+        token_id.is_some_and(|id| self.tokens.contains(id))
+            || self.vendors.get(vendor).is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
+    }
+
+    /// The version that the list carries.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// A date of RFC 3339, or seconds since 1970.
+fn issued_until(entry: &Entry<'_>) -> Result<Now, ListError> {
+    let what = "a date such as `2026-01-01T00:00:00Z`";
+    let value = entry.get("issued_until");
+    match value.filter(|value| value.is_number()) {
+        Some(number) => numeric_date(number).ok_or_else(|| entry.wrong("issued_until", what)),
+        None => entry.moment("issued_until")?.ok_or_else(|| entry.wrong("issued_until", what)),
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=VALUE_BYTES_MAX).contains(&text.len())
+}
+
+#[cfg(test)]
+mod tests;
