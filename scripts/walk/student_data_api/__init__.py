@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import time
-
+from .. import midnight
 from ..runner import Walk
 from . import access, budgets, changes, scope
 from .cast import assemble
 
 # Longer than the walk takes.
-MIDNIGHT_MARGIN_S = 60
+MIDNIGHT_MARGIN_S = 30
 
 
 def walk(walk: Walk) -> None:
     """All steps; what spends a budget has an account of its own."""
-    _let_midnight_pass(walk)
+    midnight.let_pass(walk, MIDNIGHT_MARGIN_S)
     cast = assemble(walk)
     access.first_answer(walk, cast)
     access.forwarded(walk, cast)
@@ -34,13 +32,3 @@ def walk(walk: Walk) -> None:
     changes.key_rotated(walk, cast)
     changes.token_revoked(walk, cast)
     changes.scope_changed(walk, cast)
-
-
-def _let_midnight_pass(walk: Walk) -> None:
-    """Day quotas start anew at midnight UTC; in the middle of the walk the numbers would not add up."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    midnight = (now + datetime.timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    left = (midnight - now).total_seconds()
-    if left < MIDNIGHT_MARGIN_S:
-        walk.say(f"day quotas start anew at midnight UTC: waiting for {left:.0f} s")
-        time.sleep(left)

@@ -7,6 +7,7 @@ import time
 from ..curl import Request
 from ..expect import absent, matches
 from ..runner import Walk
+from ..token import payload, with_payload
 from .cast import Cast
 from .client import (
     AUTH,
@@ -21,8 +22,6 @@ from .client import (
     log_in,
     login,
     mint,
-    payload,
-    with_payload,
 )
 
 DAY_S = 86400
@@ -157,7 +156,7 @@ def logs(walk: Walk, cast: Cast) -> None:
     access = walk.log_line("access", lambda line: line.get("request_id") == request_id)
     walk.check("account in the access log", access.get("account"), cast.main.account)
     walk.check("key id in the access log", access.get("key"), cast.key_id)
-    walk.check("cost in the access log", "present" if access.get("cost") else None, "present")
+    walk.check("cost in the access log, one unit per student asked for", str(access.get("cost")), "25")
     texts = " ".join(str(value) for line in (upstream, access) for value in line.values())
     hidden = [walk.variables["KEY"], walk.variables["TOKEN"], DISTRICT]
     walk.check("secrets and ids in the logs", [text for text in hidden if text in texts], [])

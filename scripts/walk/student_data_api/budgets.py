@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import time
 
+from .. import midnight
 from ..curl import Answer, Request
 from ..expect import absent, between
 from ..runner import Walk
@@ -75,7 +75,7 @@ def quota(walk: Walk, cast: Cast) -> None:
 
     walk.step("One more", "With either key. Retry-After is the time until midnight UTC, but at most an hour.")
     for request in (second, first):
-        left = _seconds_to_midnight()
+        left = math.ceil(midnight.seconds_left())
         answer = walk.send(request)
         _check_too_many(walk, answer, between(min(left, RETRY_AFTER_MAX) - 2, min(left + 1, RETRY_AFTER_MAX)))
 
@@ -129,9 +129,3 @@ def _exhausted(walk: Walk, request: Request) -> Answer:
 
 def _check_too_many(walk: Walk, answer: Answer, retry_after: object) -> None:
     check_refused(walk, answer, 429, "too-many-requests", retry_after=retry_after)
-
-
-def _seconds_to_midnight() -> int:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    midnight = (now + datetime.timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return math.ceil((midnight - now).total_seconds())

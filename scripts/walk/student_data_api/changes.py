@@ -6,6 +6,7 @@ import time
 
 from ..curl import Request
 from ..runner import Walk
+from ..token import payload
 from .cast import Cast
 from .client import (
     AUTH,
@@ -16,7 +17,6 @@ from .client import (
     check_refused,
     check_students,
     log_in,
-    payload,
     rotate_key,
     utc,
     wait_for,
@@ -32,7 +32,7 @@ def key_rotated(walk: Walk, cast: Cast) -> None:
     rotate_key(walk, cast.key_id, "NEW_KEY", at=utc(OVERLAP_S))
     ends = time.monotonic() + OVERLAP_S
     wait_for(walk, ask("NEW_KEY", "TOKEN", limit=1, districtlea=DISTRICT), 200)
-    if time.monotonic() < ends - 1:
+    if time.monotonic() < ends - 0.5:
         walk.check_answer(walk.send(ask("KEY", "TOKEN", limit=1, districtlea=DISTRICT)), 200)
     wait_for(walk, ask("KEY", "TOKEN", limit=1, districtlea=DISTRICT), 403)
     check_refused(walk, walk.send(ask("KEY", "TOKEN", limit=1, districtlea=DISTRICT)), 403, "Forbidden")

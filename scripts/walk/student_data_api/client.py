@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..curl import Answer, CurlError, Request
 from ..runner import Walk
+from ..token import payload
 
 GATEWAY = "http://127.0.0.1:10000"
 AUTH = "http://127.0.0.1:9100"
@@ -25,8 +25,10 @@ OTHER_DISTRICT = "1504000"
 OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
 # The gateway fetches the lists of keys and revocations every second; the rest is for a loaded machine.
 REFRESH_S = 1.0
-REFRESH_MAX_S = 5.0
+REFRESH_MAX_S = 8.0
 POLL_S = 0.05
+# A worker looks for a new list every half second, each at its own time; every request meets any of them.
+SETTLED_S = 0.6
 
 
 @dataclass(frozen=True)
@@ -136,16 +138,19 @@ def check_students(walk: Walk, answer: Answer, *schools: str) -> None:
 
 
 def wait_for(walk: Walk, request: Request, status: int) -> None:
-    """Asks until the status is this one, which it must be within one refresh of the gateway's lists."""
-    walk.say(f"the gateway fetches its lists every {REFRESH_S:.0f} s: over and over, until the answer is {status}:")
+    """Asks until every worker of the gateway gives this status, which they must within a refresh and a tick."""
+    walk.say(f"the gateway fetches its lists every {REFRESH_S:.0f} s: over and over, until the answer stays {status}:")
     asked = statuses(request, 1)
     walk.show_command(asked)
     started = time.monotonic()
-    got = walk.send_silently(asked)
-    while got != status and time.monotonic() - started < REFRESH_MAX_S:
-        time.sleep(POLL_S)
+    got, since = 0, None
+    while time.monotonic() - started < REFRESH_MAX_S:
         got = walk.send_silently(asked)
-    walk.check(f"status within one refresh (after {time.monotonic() - started:.1f} s)", got, status)
+        since = (since or time.monotonic()) if got == status else None
+        if since and time.monotonic() - since > SETTLED_S:
+            break
+        time.sleep(POLL_S)
+    walk.check(f"status (the first after {(since or time.monotonic()) - started:.1f} s)", got, status)
 
 
 def count(walk: Walk, name: str) -> int:
@@ -157,19 +162,6 @@ def count(walk: Walk, name: str) -> int:
 def utc(seconds_from_now: float) -> str:
     """A time in RFC 3339."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds_from_now))
-
-
-def payload(token: str) -> dict[str, Any]:
-    """What a token says, unverified."""
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def with_payload(token: str, claims: dict[str, Any]) -> str:
-    """The token with other claims under its old signature."""
-    header, _, signature = token.split(".")
-    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    return f"{header}.{part}.{signature}"
 
 
 def _key(walk: Walk, answer: Answer, variable: str) -> str:
