@@ -59,10 +59,14 @@ class Request:
     method: str | None = None
     # The name of the shell variable that holds the token.
     bearer: str | None = None
+    # The name of the shell variable that holds the API key.
+    key: str | None = None
     headers: tuple[str, ...] = ()
     data: dict[str, Any] | None = None
     # Credentials of the application, for Basic.
     user: str | None = None
+    # A command whose output is the body, byte for byte.
+    body_from: str | None = None
     options: tuple[str, ...] = field(default=("-si",))
 
     def command(self) -> str:
@@ -74,10 +78,15 @@ class Request:
             parts.append(f"-u {shlex.quote(self.user)}")
         if self.bearer:
             parts.append(f'-H "Authorization: Bearer ${self.bearer}"')
+        if self.key:
+            parts.append(f'-H "x-api-key: ${self.key}"')
         parts += [f"-H {shlex.quote(header)}" for header in self.headers]
         if self.data is not None:
             parts.append("-H 'Content-Type: application/json'")
             parts.append(f"-d {shlex.quote(json.dumps(self.data))}")
+        if self.body_from:
+            parts[0] = f"{self.body_from} | {parts[0]}"
+            parts.append("--data-binary @-")
         parts.append(shlex.quote(self.url))
         line = " ".join(parts)
         return line if len(line) <= LINE_CHARS else " \\\n    ".join(parts)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import time
-
+from .. import midnight
 from ..runner import Walk
 from . import access, budgets, changes
 
@@ -14,7 +12,7 @@ MIDNIGHT_MARGIN_S = 15
 
 def walk(walk: Walk) -> None:
     """All steps, each with applications of its own, so that no step spends another's budget."""
-    _let_midnight_pass(walk)
+    midnight.let_pass(walk, MIDNIGHT_MARGIN_S)
     access.register_and_get_token(walk)
     access.approved_school(walk)
     access.school_refused_by_gateway(walk)
@@ -28,13 +26,3 @@ def walk(walk: Walk) -> None:
     changes.schools_expanded(walk)
     changes.tier_upgraded(walk)
     changes.keys_rotated(walk)
-
-
-def _let_midnight_pass(walk: Walk) -> None:
-    """Day quotas start anew at midnight UTC; in the middle of the walk the numbers would not add up."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    midnight = (now + datetime.timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    left = (midnight - now).total_seconds()
-    if left < MIDNIGHT_MARGIN_S:
-        walk.say(f"day quotas start anew at midnight UTC: waiting for {left:.0f} s")
-        time.sleep(left)

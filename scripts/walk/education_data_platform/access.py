@@ -7,7 +7,8 @@ import time
 from ..curl import Request
 from ..expect import absent, between, matches
 from ..runner import Walk
-from .client import AUTH, count, get, get_token, mint, payload, register, with_payload
+from ..token import payload, with_payload
+from .client import AUTH, count, get, get_token, mint, register
 
 CHALLENGE = 'Bearer realm="education-data"'
 INVALID = f'{CHALLENGE}, error="invalid_token", error_description="the token is not valid"'

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from ..curl import Answer, CurlError, Request
 from ..runner import Walk
+from ..token import payload
 
 GATEWAY = "http://127.0.0.1:10000"
 AUTH = "http://127.0.0.1:9100"
@@ -79,20 +79,6 @@ def count(walk: Walk, name: str) -> int:
     """One of the development server's counters."""
     value = walk.send(Request(f"{AUTH}/dev/stats")).member(name)
     return value if isinstance(value, int) else -1
-
-
-def payload(token: str) -> dict[str, Any]:
-    """What a token says, unverified."""
-    part = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return claims
-
-
-def with_payload(token: str, claims: dict[str, Any]) -> str:
-    """The token with other claims under its old signature."""
-    header, _, signature = token.split(".")
-    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    return f"{header}.{part}.{signature}"
 
 
 def _text(answer: Answer, name: str) -> str:

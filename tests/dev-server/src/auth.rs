@@ -1,13 +1,13 @@
 //! The authorization server: applications, the token endpoint, the key set and, for development only,
 //! the controls under `/dev`.
 //!
-//! The login of the Student Data API and the district tokens will be further modules here.
+//! The district tokens will be a further module here. The vendors of the Student Data API stand beside it, in `vendors`.
 
 pub(crate) mod applications;
 mod dev;
 mod jwks;
 mod oauth;
-mod secret;
+pub(crate) mod secret;
 
 use std::sync::{
     Arc,
@@ -20,10 +20,12 @@ use axum::{
 };
 use tokio::sync::{Mutex, RwLock};
 
-use self::{applications::Registry, jwks::Fault};
+use self::applications::Registry;
 use crate::{
+    fault::FaultSwitch,
     keys::{KeySet, SigningKey},
     record::Record,
+    vendors::{self, Vendors},
 };
 
 /// What the command line says about the authorization server.
@@ -40,23 +42,25 @@ pub(crate) struct AuthServer {
     settings: Settings,
     keys: RwLock<KeySet>,
     applications: Mutex<Registry>,
-    jwks_fault: Mutex<Option<Fault>>,
+    jwks_fault: FaultSwitch,
     jwks_requests: Counter,
     token_requests: Counter,
     /// What reached the other listener.
     upstream: Arc<Record>,
+    vendors: Arc<Vendors>,
 }
 
 impl AuthServer {
-    pub(crate) fn new(settings: Settings, key: SigningKey, upstream: Arc<Record>) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, key: SigningKey, upstream: Arc<Record>, vendors: Arc<Vendors>) -> Arc<Self> {
         Arc::new(Self {
             settings,
             keys: RwLock::new(KeySet::new(key)),
             applications: Mutex::default(),
-            jwks_fault: Mutex::default(),
+            jwks_fault: FaultSwitch::default(),
             jwks_requests: Counter::default(),
             token_requests: Counter::default(),
             upstream,
+            vendors,
         })
     }
 
@@ -69,20 +73,21 @@ impl AuthServer {
 
 /// A count of requests.
 #[derive(Default)]
-struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    fn increment(&self) {
+    pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// The routes of the authorization server.
 pub(crate) fn router(server: Arc<AuthServer>) -> Router {
+    let vendors = vendors::router(Arc::clone(&server.vendors));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/applications", post(applications::register))
@@ -95,4 +100,5 @@ pub(crate) fn router(server: Arc<AuthServer>) -> Router {
         .route("/dev/stats", get(dev::stats))
         .route("/dev/requests", get(dev::requests).delete(dev::forget_requests))
         .with_state(server)
+        .merge(vendors)
 }

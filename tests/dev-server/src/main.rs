@@ -1,5 +1,5 @@
 //! The neighbours of hallpass in the local stack: an authorization server and, behind the gateway, the
-//! statistics API.
+//! statistics API and the Student Data API.
 //!
 //! Two listeners, each speaking HTTP/1.1 and HTTP/2 with prior knowledge. One JSON line on stdout names
 //! their addresses once both accept; one line per request to the API goes to stderr. Everything is in
@@ -7,18 +7,24 @@
 //! is for development only and belongs on a loopback address.
 
 mod auth;
+mod claim_list;
 mod echo;
+mod fault;
 mod keys;
+mod name;
 mod problem;
 mod record;
-mod school;
 mod serve;
 mod stats;
+mod students;
 #[cfg(test)]
 mod tests;
 mod token;
+mod vendors;
 
-use std::{error::Error, fs, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    env, error::Error, ffi::OsString, fs, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use axum::Router;
 use clap::Parser;
@@ -34,6 +40,8 @@ use crate::{
     record::Record,
     serve::serve,
     stats::Dataset,
+    students::Students,
+    vendors::{TokenSecret, Vendors},
 };
 
 /// How long open requests may take to finish after SIGTERM.
@@ -67,6 +75,10 @@ struct Args {
     /// `max-age` of the key set in seconds
     #[arg(long, default_value_t = 60)]
     jwks_max_age: u64,
+    /// File with the secret of permission tokens, 64 bytes or more; without it `PJWT_SECRET` of the environment,
+    /// and without that a public one for development
+    #[arg(long)]
+    pjwt_secret_file: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -95,7 +107,11 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         token_lifetime_s: args.token_lifetime,
         jwks_max_age_s: args.jwks_max_age,
     };
-    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, Arc::clone(&record));
+    let environment = env::var_os("PJWT_SECRET").map(OsString::into_encoded_bytes);
+    let secret = TokenSecret::choose(args.pjwt_secret_file.as_deref(), environment)?;
+    let vendors = Vendors::built_in(secret)?;
+    let api = api_router(dataset, Students::built_in()?, Arc::clone(&vendors), Arc::clone(&record));
+    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, record, vendors);
 
     // The handlers stand before the ready line, so that a signal sent on seeing it is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -105,7 +121,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     let (stop, stopped) = watch::channel(false);
     let auth = tokio::spawn(serve(auth_listener, auth::router(server), stopped.clone()));
-    let api = tokio::spawn(serve(api_listener, api_router(dataset, record), stopped));
+    let api = tokio::spawn(serve(api_listener, api, stopped));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -126,9 +142,10 @@ fn announce(auth: &TcpListener, api: &TcpListener) -> Result<(), Box<dyn Error>>
 }
 
 /// Everything behind the gateway. Another data API is one more `merge`; the layer sees them all.
-fn api_router(dataset: Dataset, record: Arc<Record>) -> Router {
+fn api_router(dataset: Dataset, students: Students, vendors: Arc<Vendors>, record: Arc<Record>) -> Router {
     Router::new()
         .merge(stats::router(dataset))
+        .merge(students::router(students, vendors))
         .merge(echo::router())
         .layer(axum::middleware::from_fn_with_state(record, record::observe))
 }

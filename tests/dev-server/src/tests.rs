@@ -3,6 +3,8 @@
 mod api;
 mod auth;
 mod client;
+mod students;
+mod vendors;
 
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::{
     record::Record,
     serve::serve,
     stats::Dataset,
+    students::Students,
+    vendors::{TokenSecret, Vendors},
 };
 
 const ISSUER: &str = "https://auth.example.com/";
@@ -28,6 +32,7 @@ struct Stack {
     auth: Client,
     api: Client,
     server: Arc<AuthServer>,
+    vendors: Arc<Vendors>,
     _stop: watch::Sender<bool>,
 }
 
@@ -45,15 +50,21 @@ impl Stack {
             jwks_max_age_s: 60,
         };
         let key = SigningKey::first(alg).unwrap();
-        let server = AuthServer::new(settings, key, Arc::clone(&record));
+        let vendors = Vendors::built_in(TokenSecret::choose(None, None).unwrap()).unwrap();
+        let api_router = crate::api_router(
+            Dataset::built_in().unwrap(),
+            Students::built_in().unwrap(),
+            Arc::clone(&vendors),
+            Arc::clone(&record),
+        );
+        let server = AuthServer::new(settings, key, record, Arc::clone(&vendors));
         let (stop, stopped) = watch::channel(false);
         let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let clients = (Client::to(auth.local_addr().unwrap()), Client::to(api.local_addr().unwrap()));
         tokio::spawn(serve(auth, crate::auth::router(Arc::clone(&server)), stopped.clone()));
-        let dataset = Dataset::built_in().unwrap();
-        tokio::spawn(serve(api, crate::api_router(dataset, record), stopped));
-        Self { auth: clients.0, api: clients.1, server, _stop: stop }
+        tokio::spawn(serve(api, api_router, stopped));
+        Self { auth: clients.0, api: clients.1, server, vendors, _stop: stop }
     }
 
     /// Registers an application for two schools and returns its id and its secret.

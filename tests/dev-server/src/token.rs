@@ -9,19 +9,33 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, crypto, errors::Erro
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::{auth::applications::Tier, keys::SigningKey, school::SchoolId};
+use crate::{auth::applications::Tier, keys::SigningKey, name::Name};
 
 /// The payload of an issued token; the order is the order on the wire.
 #[derive(Serialize)]
 pub(crate) struct Claims<'a> {
     pub(crate) tier: Tier,
-    pub(crate) schools: &'a [SchoolId],
+    pub(crate) schools: &'a [Name],
     pub(crate) client_id: &'a str,
     pub(crate) iss: &'a str,
     /// Seconds since the epoch.
     pub(crate) exp: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) aud: Option<&'a str>,
+}
+
+/// The payload of a permission token; the order is the order on the wire.
+#[derive(Serialize)]
+pub(crate) struct PermissionClaims<'a> {
+    pub(crate) iss: &'a str,
+    pub(crate) vendor: &'a str,
+    pub(crate) districts: &'a [Name],
+    pub(crate) schools: &'a [Name],
+    pub(crate) permissions: &'a [Name],
+    pub(crate) jti: &'a str,
+    /// Seconds since the epoch, like `exp`.
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
 }
 
 /// What a test asks for: any payload, under any header, signed by any key or by none.
@@ -49,6 +63,17 @@ pub(crate) fn issue(key: &SigningKey, claims: &Claims<'_>) -> Result<String, Jwt
     let header = header(key.alg.name(), &key.kid);
     let input = signing_input(&header, &serde_json::to_string(claims)?)?;
     let signature = crypto::sign(input.as_bytes(), &key.private, key.alg.algorithm())?;
+    Ok(format!("{input}.{signature}"))
+}
+
+/// Signs a payload, given as text, with HS512 as the login of the Student Data API does.
+///
+/// # Errors
+/// When signing fails.
+pub(crate) fn sign_hs512(secret: &[u8], payload: &str) -> Result<String, JwtError> {
+    let header = Map::from_iter([("alg".to_owned(), json!("HS512")), ("typ".to_owned(), json!("JWT"))]);
+    let input = signing_input(&header, payload)?;
+    let signature = crypto::sign(input.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS512)?;
     Ok(format!("{input}.{signature}"))
 }
 

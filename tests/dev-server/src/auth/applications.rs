@@ -20,7 +20,7 @@ use super::{
     AuthServer,
     secret::{self, SecretHash},
 };
-use crate::{problem::Problem, school::SchoolId};
+use crate::{name::Name, problem::Problem};
 
 /// Registration is open, and everything is kept in memory.
 const APPLICATIONS_MAX: usize = 10_000;
@@ -44,7 +44,7 @@ pub(crate) struct Application {
     pub(crate) client_id: String,
     name: String,
     pub(crate) tier: Tier,
-    pub(crate) schools: Vec<SchoolId>,
+    pub(crate) schools: Vec<Name>,
     #[serde(skip)]
     secret: SecretHash,
 }
@@ -92,7 +92,7 @@ impl Registry {
 pub(crate) struct Registration {
     name: String,
     tier: Tier,
-    schools: Vec<SchoolId>,
+    schools: Vec<Name>,
 }
 
 /// The only answer that carries the secret.
@@ -150,9 +150,9 @@ pub(crate) async fn show(
 pub(crate) struct Change {
     tier: Option<Tier>,
     #[serde(default)]
-    schools_add: Vec<SchoolId>,
+    schools_add: Vec<Name>,
     #[serde(default)]
-    schools_remove: Vec<SchoolId>,
+    schools_remove: Vec<Name>,
 }
 
 /// `PATCH /applications/{client_id}`: all of the change or none. Tokens issued before keep their claims.
@@ -166,7 +166,7 @@ pub(crate) async fn change(
     let application = owned(&mut registry, &client_id, &headers)?;
     let Json(change) = body?;
 
-    let removed: HashSet<SchoolId> = change.schools_remove.into_iter().collect();
+    let removed: HashSet<Name> = change.schools_remove.into_iter().collect();
     let mut schools = application.schools.clone();
     schools.retain(|school| !removed.contains(school));
     add_schools(&mut schools, change.schools_add)?;
@@ -191,11 +191,11 @@ fn unauthorized() -> Problem {
 }
 
 /// Adds what is not yet there, in the order given.
-fn add_schools(schools: &mut Vec<SchoolId>, more: Vec<SchoolId>) -> Result<(), Problem> {
+fn add_schools(schools: &mut Vec<Name>, more: Vec<Name>) -> Result<(), Problem> {
     if schools.len().saturating_add(more.len()) > SCHOOLS_MAX {
         return Err(bad_request("too many schools (expected at most 20000)"));
     }
-    let mut known: HashSet<SchoolId> = schools.iter().cloned().collect();
+    let mut known: HashSet<Name> = schools.iter().cloned().collect();
     schools.extend(more.into_iter().filter(|school| known.insert(school.clone())));
     Ok(())
 }

@@ -64,6 +64,8 @@ pub(crate) async fn stats(State(server): State<Arc<AuthServer>>) -> Json<Value> 
         "jwks_requests": server.jwks_requests.get(),
         "token_requests": server.token_requests.get(),
         "upstream_requests": server.upstream.count().await,
+        "keys_requests": server.vendors.keys_requests.get(),
+        "revocations_requests": server.vendors.revocations_requests.get(),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::school::SchoolId;
+use crate::name::Name;
 
 const BUILT_IN: &str = include_str!("../../data/attendance.json");
 
@@ -20,7 +20,7 @@ pub(crate) struct Dataset {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct School {
-    pub(crate) id: SchoolId,
+    pub(crate) id: Name,
     pub(crate) name: String,
     enrolled: u32,
     pub(crate) days: Vec<Day>,
