@@ -65,6 +65,13 @@ pub struct Wait {
     pub deadline: Now,
 }
 
+impl Wait {
+    /// Whether there is a document already, so that another one is waited for: an unknown `kid`.
+    pub const fn has_document(&self) -> bool {
+        self.generation.is_some()
+    }
+}
+
 /// What became of a presented API key.
 #[derive(Debug)]
 pub enum KeyJudged {

@@ -102,9 +102,9 @@ impl Request {
         }
     }
 
-    /// Charges for the work that follows: the address, unless an API key's account was charged already.
+    /// Charges for the work that follows: the address, unless it or an API key's account was charged already.
     pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
-        if self.key.is_some() {
+        if self.key.is_some() || self.guard.is_some() {
             return self.judge(worker, head, now);
         }
         self.charge_address(worker, head, now, AddressFor::Guard)
@@ -142,7 +142,8 @@ impl Request {
         self.on_judged(worker, head, judged)
     }
 
-    /// A failed credential keeps the charge of the guard; everything else gives it back.
+    /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
+    /// places; everything else gives it back.
     pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
         let after = match judged {
             Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
@@ -153,6 +154,9 @@ impl Request {
                 return Step::Verify(job);
             }
             Judged::Caller(caller) => After::Bind(caller),
+            Judged::Keys(Outlook::Wait, wait) if wait.has_document() => {
+                return self.proceed(worker, head, After::Wait(wait));
+            }
             Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
             Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
         };

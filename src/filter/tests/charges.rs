@@ -172,6 +172,26 @@ fn keys_that_cannot_be_had_are_no_fault_of_the_caller() {
 }
 
 #[test]
+fn unknown_kid_holds_its_charge_while_it_waits() {
+    let mut stack = Stack::new(&[("/failed_credentials", json!({"requests": 2, "per": "1m"}))]);
+    stack.fetch(&[Alg::EdDsa], 1);
+    stack.sleep(1_000);
+    let mut waiters: Vec<_> = (0..2).map(|_| stack.get("/plain", &unknown_kid(REMOTE))).collect();
+    for waiter in &waiters {
+        assert_eq!(waiter.steps(), "address, charge failed-credentials, await");
+    }
+    // One address cannot hold all places.
+    assert_eq!(stack.get("/plain", &unknown_kid(REMOTE)).verdict(), "limit-reached");
+    // When the keys cannot be had, it was not the caller's fault.
+    stack.fail_fetch(Duration::from_mins(1));
+    for waiter in &mut waiters {
+        stack.tick(waiter);
+        assert_eq!(waiter.steps(), "address, charge failed-credentials, await, refund, deny keys-unavailable");
+    }
+    assert_eq!(stack.get("/plain", "x").verdict(), "token-invalid");
+}
+
+#[test]
 fn guard_may_be_off() {
     let mut stack = Stack::new(&[("/failed_credentials", json!("off"))]);
     for _ in 0..10 {
