@@ -88,7 +88,8 @@ fn issuer<'a>(
     let keys = keys::read(&fields, beside.environment);
     let rules = rules(&fields, name);
     let grants = grants(&fields, beside.tiers);
-    let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", is_school));
+    let mut schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", is_school));
+    schools.iter_mut().flatten().for_each(|schools| schools.sort_unstable());
     let revocations = fields.maybe("revocations", lists::revocations);
     let issuer = || {
         let (rules, grants, schools) = (rules?, grants?, schools?);

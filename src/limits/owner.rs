@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 /// A table of slots. Each slot holds at most [`super::slot::SLOT_BYTES_MAX`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Budgets of clients: 32 MiB at most.
+    /// Budgets of clients: 128 MiB at most.
     Clients,
-    /// Budgets of source addresses: 8 MiB at most. Apart, so that a flood of addresses never touches a client.
+    /// Budgets of source addresses: 16 MiB at most. Apart, so that a flood of addresses never touches a client.
     Addresses,
 }
 
@@ -20,7 +20,7 @@ impl Table {
     /// How many slots the table has, a power of two.
     pub const fn slots(self) -> u32 {
         match self {
-            Self::Clients => 32_768,
+            Self::Clients => 65_536,
             Self::Addresses => 8_192,
         }
     }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn slots_stay_inside_their_table() {
         let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot().index).max();
-        assert!((30_000..32_768).contains(&far.unwrap()));
+        assert!((60_000..65_536).contains(&far.unwrap()));
         let far = (0..5_000u32).map(|n| Owner::address("p", IpAddr::V4(n.into())).slot().index).max();
         assert!((8_000..8_192).contains(&far.unwrap()));
     }

@@ -14,7 +14,7 @@ use crate::time::Now;
 pub use super::owner::SlotId;
 
 /// Longest value of a slot.
-pub const SLOT_BYTES_MAX: usize = 1_024;
+pub const SLOT_BYTES_MAX: usize = 2_048;
 
 const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 17;

@@ -178,10 +178,10 @@ fn newcomers_of_a_full_slot_share_the_overflow_budget() {
     let (mut slots, limits) = (Memory::default(), [quota("day", 5, Period::Day)]);
     let mut ask = |nth| reserve(&mut slots, &[charge(Owner::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
     let seated = (0..100).take_while(|nth| !ask(*nth).overflow).count();
-    assert_eq!(seated, 11, "entries of one limit");
+    assert_eq!(seated, 32, "entries of one limit");
     let shared = (100..200).filter(|nth| ask(*nth).admitted).count();
     assert_eq!(shared, 4, "one of five was taken by the first newcomer");
-    assert!((0..11).all(|nth| (0..9).filter(|_| ask(nth).admitted).count() == 4), "who had a seat keeps it");
+    assert!((0..32).all(|nth| (0..9).filter(|_| ask(nth).admitted).count() == 4), "who had a seat keeps it");
     assert!(reserve(&mut slots, &[charge(Owner::in_first_slot(250), &limits, 5)], at(43_200)).unwrap().admitted);
 }
 
