@@ -174,10 +174,10 @@ proptest! {
     }
 
     #[test]
-    fn a_crowd_in_one_slot_resets_nobody(ops in ops(false, 30), amount in 1..50_u32, per in 1..60_u64, burst in 1..4_u32) {
-        let mut run = Run::new(tiers([amount; 2], per, [burst; 2]), 30);
+    fn a_crowd_in_one_slot_resets_nobody(ops in ops(false, 60), amount in 1..50_u32, per in 1..60_u64, burst in 1..4_u32) {
+        let mut run = Run::new(tiers([amount; 2], per, [burst; 2]), 60);
         // A full slot first, so that everyone's way leads through eviction and the overflow.
-        for owner in 0..30 {
+        for owner in 0..60 {
             run.ask(owner, 0, 1);
         }
         run.steps(&ops);
