@@ -29,6 +29,8 @@ pub struct Caller {
     pub token_id: Option<String>,
     /// When the token was issued.
     pub issued_at: Option<Now>,
+    /// The token is valid up to, but not at, this moment.
+    pub not_after: Now,
     /// Whose budgets its requests draw on.
     pub owner: Owner,
     /// Why every request with this token is refused, though it is valid.

@@ -88,7 +88,10 @@ impl Request {
                 if wait.document == DocumentId::ApiKeys {
                     return self.admit(worker, head, now);
                 }
-                self.guard(worker, head, now)
+                match self.lapsed(worker, head, now) {
+                    Some(denial) => self.deny(worker, denial),
+                    None => self.guard(worker, head, now),
+                }
             }
             (Stage::Waiting(_), Event::Gone) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
@@ -98,7 +101,10 @@ impl Request {
             (Stage::Admission, Event::Charged(outcome)) => self.on_admission(worker, head, now, outcome),
             (Stage::Failures, Event::Charged(outcome)) => self.on_failures(worker, head, now, outcome),
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),
-            (Stage::Body, Event::Body(bytes)) => self.on_body(worker, bytes),
+            (Stage::Body, Event::Body(bytes)) => match self.lapsed(worker, head, now) {
+                Some(denial) => self.deny(worker, denial),
+                None => self.on_body(worker, bytes),
+            },
             (Stage::Body, Event::TooBig) => self.deny(worker, Denial::BodyTooLarge),
             (Stage::Rest, Event::Charged(outcome)) => self.on_rest(worker, outcome),
             (Stage::Passed, Event::Reply(reply)) => self.on_reply(worker, reply),

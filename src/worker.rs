@@ -186,7 +186,7 @@ impl Worker {
     }
 
     /// Whether the token behind `caller` is revoked; `None`: there is no list that tells.
-    fn is_revoked(&self, caller: &Caller, now: Now) -> Option<bool> {
+    pub fn is_revoked(&self, caller: &Caller, now: Now) -> Option<bool> {
         let Some(held) = self.documents.revocations(caller.issuer) else {
             return Some(false);
         };
@@ -328,6 +328,7 @@ impl Worker {
             district_schools: DistrictSchools::new(claims.district_schools),
             token_id: claims.id,
             issued_at: claims.issued_at,
+            not_after: claims.not_after,
             refused: too_long.then_some(Denial::SchoolsTooLong),
         })
     }

@@ -1,6 +1,7 @@
 //! Credentials: the budgets of the source address, the token, and waiting for its keys.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::stage::{AddressFor, After, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
@@ -12,7 +13,7 @@ use crate::limits::owner::Owner;
 use crate::metrics::{CacheResult, Count};
 use crate::route::Credential;
 use crate::time::Now;
-use crate::worker::{Judged, Worker};
+use crate::worker::{Judged, KeyJudged, Worker};
 
 impl Request {
     /// Charges a budget of the source address, once the address is known.
@@ -166,6 +167,26 @@ impl Request {
                 Step::Refund(receipt)
             }
             None => self.proceed(worker, head, after),
+        }
+    }
+
+    /// Why the credentials that let a request wait are good no more: it may have waited for as long as Envoy lets it.
+    pub(super) fn lapsed(&self, worker: &Worker, head: &Head, now: Now) -> Option<Denial> {
+        if let Some(key) = &self.key {
+            match worker.api_key(head, self.arrival, now) {
+                KeyJudged::Key(current) if current.account == key.account => {}
+                KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
+                KeyJudged::Key(_) | KeyJudged::Refused => return Some(Denial::KeyRefused),
+            }
+        }
+        let caller = self.caller.as_ref()?;
+        if now >= caller.not_after {
+            return Some(Denial::TokenExpired);
+        }
+        match worker.is_revoked(caller, now) {
+            Some(false) => None,
+            Some(true) => Some(Denial::TokenRevoked),
+            None => Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
         }
     }
 

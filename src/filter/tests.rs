@@ -11,4 +11,5 @@ mod reply;
 mod rotation;
 mod setup;
 mod stack;
+mod student_attacks;
 mod waiting;
