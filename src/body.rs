@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::head::{Head, Known};
 use crate::query;
+use crate::strip;
 use crate::token::claims::VALUE_BYTES_MAX;
 use crate::token::json::{self, Limits};
 
@@ -17,6 +18,9 @@ const LIMITS: Limits = Limits { depth_max: 32, values_max: 16_384 };
 
 /// Most ids at one place of a body.
 pub const IDS_MAX: usize = 1_000;
+
+/// Headers that say how to read a body.
+const DESCRIBING: [&[u8]; 4] = [b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"];
 
 /// How a route's bodies are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +62,6 @@ impl Pointer {
         let names = text.strip_prefix('/')?.split('/').map(unescape).collect::<Option<Vec<_>>>()?;
         names.iter().all(|name| !name.is_empty()).then_some(Self(names))
     }
-
-    /// The name of the member that it points to.
-    pub fn name(&self) -> &str {
-        self.0.last().map_or("", String::as_str)
-    }
 }
 
 /// `~1` is a slash, `~0` a tilde; no other tilde may stand.
@@ -82,7 +81,7 @@ pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
     let Ok(Some(media)) = head.known(Known::ContentType) else {
         return Err(BodyError::Unsupported);
     };
-    if !is_json(media) {
+    if !is_json(media) || is_described_twice(head) {
         return Err(BodyError::Unsupported);
     }
     match head.single("content-encoding") {
@@ -102,9 +101,16 @@ pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
     }
 }
 
-/// Whether the query names a member that the body is judged by: some servers merge the two.
+/// Whether a header tells something about the body to servers that fold names (`content_type` and `content-type`).
+fn is_described_twice(head: &Head) -> bool {
+    let is_other =
+        |name: &[u8]| DESCRIBING.iter().any(|it| strip::is_folded_from(it, name) && !name.eq_ignore_ascii_case(it));
+    head.pairs().any(|(name, _)| is_other(name))
+}
+
+/// Whether the query names a member that the body is judged by, or one above it: some servers merge the two.
 pub fn is_overridden(query: &str, pointer: &Pointer) -> bool {
-    query::values(query, pointer.name()).map_or(true, |values| !values.is_empty())
+    pointer.0.iter().any(|name| query::values(query, name).map_or(true, |values| !values.is_empty()))
 }
 
 /// `application/json`, without parameters or with `charset=utf-8` alone.
@@ -175,8 +181,8 @@ impl Body {
                 return Err(BodyError::Malformed);
             };
             let folded = query::fold(name);
-            // Servers match names in any case, or without hyphens.
-            if object.keys().any(|other| other != name && query::fold(other) == folded) {
+            // Servers match names in any case, without hyphens, or up to a NUL.
+            if object.keys().any(|other| other != name && query::folds_to(other, &folded)) {
                 return Err(BodyError::Malformed);
             }
             found = object.get(name);

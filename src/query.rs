@@ -133,7 +133,7 @@ fn alphanumerics(name: &str) -> impl Iterator<Item = u8> {
 }
 
 /// Whether a decoded name folds to `protected`, with its array marks, without them, or up to the first of them.
-fn folds_to(name: &str, protected: &str) -> bool {
+pub(crate) fn folds_to(name: &str, protected: &str) -> bool {
     // C libraries end a text at NUL.
     let name = name.split('\0').next().unwrap_or(name);
     let base = name.trim_start_matches(BRACKETS).split(BRACKETS).next().unwrap_or(name);

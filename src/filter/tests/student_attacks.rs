@@ -65,3 +65,24 @@ fn wait_for_revocations_does_not_outlive_the_key() {
         assert_eq!(waiting.verdict(), expected);
     }
 }
+
+#[test]
+fn head_in_other_spellings_tells_nothing_else_about_the_body() {
+    let mut stack = Stack::new(&[]);
+    let token = token(&json!({}));
+    for (name, value) in [
+        ("content_type", "application/x-www-form-urlencoded"),
+        ("content.type", "application/json"),
+        ("content_encoding", "gzip"),
+        ("content_length", "3"),
+        ("transfer_encoding", "chunked"),
+    ] {
+        stack.sleep(60);
+        let headers = [JSON[0], (name, value)];
+        let exchange = stack.send("POST", "/students", "acme1", &token, &headers, false);
+        assert_eq!(exchange.verdict(), "body-unsupported", "{name}");
+    }
+    stack.sleep(60);
+    let headers = [JSON[0], ("content-types", "a"), ("x-content-type", "b")];
+    assert_eq!(stack.send("POST", "/students", "acme1", &token, &headers, false).verdict(), "body");
+}
