@@ -168,7 +168,8 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
         id: id.to_owned(),
         account: account.to_owned(),
         tier,
-        owner: Owner::client(context.issuer.unwrap_or("api-keys"), account),
+        // No issuer has an empty name.
+        owner: Owner::client(context.issuer.unwrap_or_default(), account),
         not_before,
         not_after,
     })

@@ -86,3 +86,15 @@ fn head_in_other_spellings_tells_nothing_else_about_the_body() {
     let headers = [JSON[0], ("content-types", "a"), ("x-content-type", "b")];
     assert_eq!(stack.send("POST", "/students", "acme1", &token, &headers, false).verdict(), "body");
 }
+
+#[test]
+fn account_without_an_issuer_is_nobodys_client() {
+    use crate::limits::owner::Owner;
+    let mut stack = Stack::new(&[]);
+    stack.worker.config.api_keys.as_mut().unwrap().issuer = None;
+    stack.worker.config.issuers[0].rules.issuer = "api-keys".to_owned();
+    let list = json!({"version": 1, "keys": [key("a", "acme", "starter")]});
+    let read = DocumentId::ApiKeys.read(&stack.worker.config, list.to_string().as_bytes()).unwrap();
+    let crate::document::Document::ApiKeys(list) = read else { panic!("no keys") };
+    assert_ne!(list.find(b"key-a").unwrap().owner, Owner::client("api-keys", "acme"));
+}
