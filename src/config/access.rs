@@ -15,6 +15,8 @@ const BODY_FIELDS: &[&str] = &["max_bytes"];
 const BODY_BYTES_DEFAULT: u32 = 64 * 1024;
 /// Envoy buffers no more than a listener's `per_connection_buffer_limit_bytes`, 1 MiB by default.
 const BODY_BYTES_MAX: u32 = 16 << 20;
+/// Methods whose bodies mean nothing (RFC 9110 section 9.3): upstreams do not read them.
+const BODILESS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 /// Most methods, credentials, permissions and issuers of one route.
 pub(super) const NAMES_MAX: usize = 64;
 
@@ -139,6 +141,20 @@ pub(super) fn judge(fields: &Object<'_>, route: &Route) {
     }
     if !key && !route.failure_limits.is_empty() {
         fields.problem("failure_limits", "expected `api_key` in `require`, since they count per key");
+    }
+    if route.body.is_some() {
+        judge_bodies(fields, route);
+    }
+}
+
+/// What a body says must be what the upstream goes by, and it must end before anything passes.
+fn judge_bodies(fields: &Object<'_>, route: &Route) {
+    if route.methods.is_empty() || route.methods.iter().any(|method| BODILESS.contains(&method.as_str())) {
+        let what = "expected only methods whose bodies upstreams read, such as `POST`, where the body is judged";
+        fields.problem("match.methods", what);
+    }
+    if route.upgrades {
+        fields.problem("upgrades", "expected none where the body is judged, since an upgraded stream has no end");
     }
 }
 

@@ -232,5 +232,13 @@ fn contradictions(
         fields.problem("schools", "expected `claims.schools` as well, without which no school is read");
         return None;
     }
+    if names.grants.districts.is_some() && schools.is_some() {
+        fields.problem("schools", "expected none beside `claims.districts`, which open schools without this bound");
+        return None;
+    }
+    if names.grants.districts.is_none() && names.grants.district_schools.is_some() {
+        fields.problem("claims.district_schools", "expected `claims.districts` as well, whose schools these are");
+        return None;
+    }
     Some(())
 }

@@ -153,7 +153,7 @@ fn contradictions_of_routes_are_refused() {
         "routes[0].body: expected only where `scope` or `cost` looks into the body",
     );
     refused(
-        &[("/issuers/0/claims/districts", json!(null))],
+        &[("/issuers/0/claims/districts", json!(null)), ("/issuers/0/claims/district_schools", json!(null))],
         "routes[1].scope.districts: expected `claims.districts` at the issuer `https://students.example.com/`",
     );
     refused(
@@ -176,6 +176,36 @@ fn contradictions_of_routes_are_refused() {
         &[("/routes/1/cost/times", json!({"body": "/limit", "query": "limit", "default": 1}))],
         "routes[1].cost.times.body: expected `query` or `body`, got both",
     );
+}
+
+#[test]
+fn body_that_no_upstream_reads_is_not_judged() {
+    let what = "routes[1].match.methods: expected only methods whose bodies upstreams read, such as `POST`, where the body is judged";
+    for methods in [json!(["GET"]), json!(["POST", "GET"]), json!(["HEAD"]), json!(["OPTIONS"]), json!(null)] {
+        refused(&[("/routes/1/match/methods", methods)], what);
+    }
+    accepted(&[("/routes/1/match/methods", json!(["POST", "PUT", "DELETE"]))]);
+    refused(
+        &[("/routes/1/upgrades", json!(true))],
+        "routes[1].upgrades: expected none where the body is judged, since an upgraded stream has no end",
+    );
+    accepted(&[("/routes/0/upgrades", json!(true))]);
+}
+
+#[test]
+fn districts_do_not_lift_the_bound_of_schools() {
+    refused(
+        &[("/issuers/0/schools", json!(["s1"]))],
+        "issuers[0].schools: expected none beside `claims.districts`, which open schools without this bound",
+    );
+    let no_scope = json!([{"match": {"path": "/plain"}, "require": ["api_key", "bearer"]}]);
+    let no_districts = ("/issuers/0/claims/districts", json!(null));
+    refused(
+        &[("/routes", no_scope.clone()), no_districts.clone()],
+        "issuers[0].claims.district_schools: expected `claims.districts` as well, whose schools these are",
+    );
+    let none_opened = ("/issuers/0/claims/district_schools", json!(null));
+    accepted(&[("/routes", no_scope), no_districts, none_opened, ("/issuers/0/schools", json!(["s1"]))]);
 }
 
 #[test]
