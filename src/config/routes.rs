@@ -32,6 +32,10 @@ const MATCH_FIELDS: &[&str] = &["host", "path", "methods"];
 /// Most routes: every request looks at them in turn.
 const ROUTES_MAX: usize = 1_000;
 
+/// The limits of addresses and those of failures by path template, by which their budgets are kept: only limits within one
+/// share any.
+type ByTemplate<'a> = BTreeMap<String, [Vec<Placed<'a>>; 2]>;
+
 /// Reads `routes`, at least one.
 pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Option<&Forward>) -> Option<Vec<Route>> {
     let reader = fields.required("routes")?;
@@ -39,11 +43,11 @@ pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Op
     if items.is_empty() {
         reader.problem("expected at least one route, got none");
     }
-    // The budgets of an address are kept by path template, so only limits within one share any.
-    let mut address_limits: BTreeMap<String, Vec<Placed<'a>>> = BTreeMap::new();
-    let routes: Vec<_> = items.iter().map(|item| route(item, beside, forward, &mut address_limits)).collect();
-    for limits in address_limits.values() {
-        limit::agree(limits);
+    let mut by_template = ByTemplate::new();
+    let routes: Vec<_> = items.iter().map(|item| route(item, beside, forward, &mut by_template)).collect();
+    for [address_limits, failure_limits] in by_template.values() {
+        limit::agree(address_limits);
+        limit::agree(failure_limits);
     }
     let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
     for (index, by) in route::unreachable(&routes) {
@@ -74,7 +78,7 @@ fn route<'a>(
     reader: &Reader<'a>,
     beside: &Beside<'_, 'a>,
     forward: Option<&Forward>,
-    address_limits: &mut BTreeMap<String, Vec<Placed<'a>>>,
+    by_template: &mut ByTemplate<'a>,
 ) -> Option<Route> {
     let fields = reader.object(FIELDS)?;
     let matched = fields.required("match").and_then(|reader| matching(&reader));
@@ -89,8 +93,10 @@ fn route<'a>(
     let limits = fields.field("address_limits", Vec::new(), limit::of_address);
     let flags = (fields.flag("cors_preflight"), fields.flag("upgrades"), fields.flag("open_subtree"));
     let (matched, open_subtree) = (matched?, flags.2?);
-    let placed = address_limits.entry(matched.path.template.clone()).or_default();
-    placed.extend(limits.iter().flatten().cloned());
+    let placed = by_template.entry(matched.path.template.clone()).or_default();
+    for (placed, limits) in placed.iter_mut().zip([&limits, &failure_limits]) {
+        placed.extend(limits.iter().flatten().cloned());
+    }
     let scope = scope?;
     let route = Route {
         host: matched.host,

@@ -219,6 +219,23 @@ fn limits_of_failures_need_a_key() {
 }
 
 #[test]
+fn limits_of_failures_agree_where_they_share_a_budget() {
+    let login = |host: &str, path: &str, per: &str| {
+        let limits = json!([{"name": "logins", "requests": 5, "per": per}]);
+        json!({"match": {"host": host, "path": path}, "require": ["api_key"], "failure_limits": limits})
+    };
+    let one = ("/routes/-", login("a.example.com", "/v1/login", "1m"));
+    // The same template on two hosts: one budget, counted in two ways.
+    refused(
+        &[one.clone(), ("/routes/-", login("b.example.com", "/v1/login", "day"))],
+        "routes[4].failure_limits[0]: expected the unit and the kind of window that the limit of the same name has at \
+         routes[3].failure_limits[0]",
+    );
+    accepted(&[one.clone(), ("/routes/-", login("b.example.com", "/v1/login", "2m"))]);
+    accepted(&[one, ("/routes/-", login("a.example.com", "/token", "day"))]);
+}
+
+#[test]
 fn districts_are_read_strictly() {
     let id = "expected a district's id, in visible ASCII without comma, quote, backslash and `*`";
     refused(&[("/districts/*", json!([]))], &format!("districts[\"*\"]: {id}"));
