@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::stage::{AddressFor, After, Stage};
-use super::{Request, Step, limit_denial, note_overflow};
+use super::{Request, Step};
 use crate::denial::Denial;
 use crate::fetch::Outlook;
 use crate::head::Head;
@@ -39,16 +39,8 @@ impl Request {
 
     /// Whatever else is wrong with the request, a wrong key wins.
     pub(super) fn on_refused_key<'h>(&mut self, worker: &mut Worker, outcome: Result<Outcome, StoreError>) -> Step<'h> {
-        let Ok(outcome) = outcome else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        note_overflow(worker, &outcome);
-        if let Some(denial) = limit_denial(&outcome)
-            && !self.only_report(worker, worker.config.dry_run, &denial)
-        {
-            return self.deny(worker, denial);
-        }
-        self.deny(worker, Denial::KeyRefused)
+        let denial = self.judge_address(worker, outcome).err();
+        self.deny(worker, denial.unwrap_or(Denial::KeyRefused))
     }
 
     pub(super) fn on_admission<'h>(
@@ -82,18 +74,13 @@ impl Request {
         now: Now,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let Ok(outcome) = outcome else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        note_overflow(worker, &outcome);
-        if let Some(denial) = limit_denial(&outcome) {
-            let dry_run = worker.reports_only(self.tier());
-            if !self.only_report(worker, dry_run, &denial) {
-                return self.deny(worker, denial);
+        match self.judge_address(worker, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(outcome) => {
+                self.failure = outcome.receipt;
+                self.credentials(worker, head, now)
             }
         }
-        self.failure = outcome.receipt;
-        self.credentials(worker, head, now)
     }
 }
 

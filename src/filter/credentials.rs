@@ -68,17 +68,28 @@ impl Request {
         now: Now,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let Ok(outcome) = outcome else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        note_overflow(worker, &outcome);
-        if let Some(denial) = limit_denial(&outcome)
-            && !self.only_report(worker, worker.config.dry_run, &denial)
-        {
-            return self.deny(worker, denial);
+        match self.judge_address(worker, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(outcome) => {
+                self.standings = outcome.standings;
+                self.admit(worker, head, now)
+            }
         }
-        self.standings = outcome.standings;
-        self.admit(worker, head, now)
+    }
+
+    /// What became of the charge of a budget of the source address; an error if it is a denial that is enforced.
+    pub(super) fn judge_address(
+        &self,
+        worker: &mut Worker,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<Outcome, Denial> {
+        let outcome = outcome.map_err(|_| Denial::Unavailable)?;
+        note_overflow(worker, &outcome);
+        let dry_run = worker.reports_only(self.tier());
+        match limit_denial(&outcome) {
+            Some(denial) if !self.only_report(worker, dry_run, &denial) => Err(denial),
+            _ => Ok(outcome),
+        }
     }
 
     /// Cached callers need no crypto and so no guard; everyone else is charged before any work.
@@ -118,17 +129,13 @@ impl Request {
         now: Now,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let Ok(outcome) = outcome else {
-            return self.deny(worker, Denial::Unavailable);
-        };
-        note_overflow(worker, &outcome);
-        if let Some(denial) = limit_denial(&outcome)
-            && !self.only_report(worker, worker.config.dry_run, &denial)
-        {
-            return self.deny(worker, denial);
+        match self.judge_address(worker, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(outcome) => {
+                self.guard = outcome.receipt;
+                self.judge(worker, head, now)
+            }
         }
-        self.guard = outcome.receipt;
-        self.judge(worker, head, now)
     }
 
     pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
