@@ -173,9 +173,11 @@ impl Record {
         self.is_claim(started).then_some(Self { in_flight_until: None, ..*self })
     }
 
-    /// Whether the document may be used at `now`.
+    /// Whether the document may be used at `now`. Once a clock is set back nobody knows its age: one set back by more than
+    /// the document's whole life must not let it serve until that time comes again.
     pub fn is_usable(&self, now: Now) -> bool {
-        self.document.is_some_and(|document| now < document.stale_at)
+        let is_of_now = |it: &Document| it.started.since(now) <= it.stale_at.since(it.started);
+        self.document.is_some_and(|document| now < document.stale_at && is_of_now(&document))
     }
 
     /// What a request may expect that arrived at `arrival` and can wait until `deadline`.

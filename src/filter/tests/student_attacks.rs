@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::document::DocumentId;
 use crate::filter::Event;
 use crate::filter::testing::{START, Stack, key, token};
+use crate::time::Now;
 
 fn remote() -> Value {
     json!({"remote": {"uri": "https://a/list", "cluster": "auth", "refresh": "1m", "max_stale": "1h", "cooldown": "1s"}})
@@ -97,4 +98,20 @@ fn account_without_an_issuer_is_nobodys_client() {
     let read = DocumentId::ApiKeys.read(&stack.worker.config, list.to_string().as_bytes()).unwrap();
     let crate::document::Document::ApiKeys(list) = read else { panic!("no keys") };
     assert_ne!(list.find(b"key-a").unwrap().owner, Owner::client("api-keys", "acme"));
+}
+
+#[test]
+fn clock_set_back_makes_no_list_younger() {
+    let mut stack = Stack::new(&[("/issuers/0/revocations", remote())]);
+    let good = token(&json!({"iat": START.secs() - 86_400, "exp": START.secs() + 86_400}));
+    stack.fetch(DocumentId::Revocations(0), 1, &json!({"version": 1}));
+    assert_eq!(stack.get("acme1", &good).verdict(), "pass");
+    let mut set_back = |secs: u64, expected: &str| {
+        stack.now = Now::from_secs(START.secs() - secs);
+        assert_eq!(stack.get("acme1", &good).verdict(), expected, "{secs}");
+    };
+    set_back(3_600, "pass");
+    // The list would serve for that much longer, however often its fetch fails.
+    set_back(3_601, "waits");
+    set_back(43_200, "waits");
 }
