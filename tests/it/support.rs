@@ -14,6 +14,7 @@ pub mod process;
 pub mod raw;
 pub mod sample;
 pub mod server;
+pub mod student_keys;
 pub mod tokens;
 
 use std::sync::LazyLock;
