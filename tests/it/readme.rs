@@ -2,7 +2,8 @@
 //!
 //! What is checked is marked in the README by the info string of a fenced block: `yaml hallpass` and `json hallpass` are
 //! configurations of the filter, `yaml envoy` is a bootstrap, `sh curl` runs against the local stack and the `text` block behind
-//! it is what it prints (`...` stands for anything), `json problem` is the body of the denial that the heading names.
+//! it is what it prints (`...` stands for anything), `json problem` is the body of the denial that the heading names, and
+//! `json oneroster` one in that dialect.
 
 mod configurations;
 mod document;

@@ -31,6 +31,10 @@ fn file(text: &str) -> (TempDir, std::path::PathBuf) {
     (dir, path)
 }
 
+/// The variables that configurations of the README name.
+const ENVIRONMENT: &str =
+    r#"{"key_values": {"PJWT_SECRET": "a secret of sixty-four bytes or more, for tests of the README alone"}}"#;
+
 /// The `yaml envoy` block with another configuration of the filter.
 fn bootstrap_with(configuration: &str) -> String {
     let bootstrap = &README.blocks_of("yaml envoy")[0].text;
@@ -42,13 +46,18 @@ fn bootstrap_with(configuration: &str) -> String {
         indented.extend([" ".repeat(28).as_str(), line, "\n"]);
     }
     let admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n";
-    format!("{admin}{}{indented}{}", &bootstrap[..begin], &bootstrap[end..])
+    let whole = format!("{admin}{}{indented}{}", &bootstrap[..begin], &bootstrap[end..]);
+    let environment = format!("vm_config:\n{}environment_variables: {ENVIRONMENT}", " ".repeat(26));
+    whole.replacen("vm_config:", &environment, 1)
 }
 
 #[track_caller]
 fn loads_as_text(block: &Block, config: &Value) {
     for wire in [Wire::Text, Wire::Struct] {
-        let result = Gateway::builder().config(config.clone()).wire(wire).validate();
+        let environment: Value = serde_json::from_str(ENVIRONMENT).expect("JSON");
+        let gateway = Gateway::builder().config(config.clone()).wire(wire);
+        let edit = move |plugin: &mut Value| plugin["vm_config"]["environment_variables"] = environment;
+        let result = gateway.edit_plugin(edit).validate();
         assert!(result.is_ok(), "README.md:{}: {wire:?}: {}", block.line, result.unwrap_err());
     }
 }

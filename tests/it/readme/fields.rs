@@ -8,27 +8,38 @@ use serde_json::{Value, json};
 use super::document::{README, spans};
 use crate::support::process::root;
 
-const HEADINGS: [&str; 7] =
-    ["Top level", "Issuers", "Tiers", "Budget for failed credentials", "Routes", "Forwarded headers", "Bounds"];
+const HEADINGS: [&str; 8] = [
+    "Top level",
+    "API keys",
+    "Issuers",
+    "Tiers",
+    "Budget for failed credentials",
+    "Routes",
+    "Forwarded headers",
+    "Bounds",
+];
 
 /// The readers' lists of fields, by file and name, and where in a document each holds.
-const READERS: [(&str, &str, &str); 17] = [
+const READERS: [(&str, &str, &str); 20] = [
     ("document.rs", "FIELDS", ""),
     ("document.rs", "BOUND_FIELDS", "bounds."),
+    ("api_keys.rs", "FIELDS", "api_keys."),
     ("issuers.rs", "FIELDS", "issuers[]."),
     ("issuers.rs", "CLAIM_FIELDS", "issuers[].claims."),
     ("keys.rs", "JWKS_FIELDS", "issuers[].jwks."),
     ("keys.rs", "REMOTE_FIELDS", "issuers[].jwks.remote."),
     ("keys.rs", "SECRET_FIELDS", "issuers[].secrets[]."),
+    ("lists.rs", "SOURCE_FIELDS", "issuers[].revocations."),
     ("tiers.rs", "FIELDS", "tiers.NAME."),
     ("limit.rs", "FIELDS", "tiers.NAME.limits[]."),
     ("limit.rs", "BUDGET_FIELDS", "failed_credentials."),
     ("routes.rs", "FIELDS", "routes[]."),
     ("routes.rs", "MATCH_FIELDS", "routes[].match."),
-    ("routes.rs", "COST_FIELDS", "routes[].cost."),
-    ("routes.rs", "TIMES_FIELDS", "routes[].cost.times."),
+    ("access.rs", "BODY_FIELDS", "routes[].body."),
+    ("cost.rs", "FIELDS", "routes[].cost."),
+    ("cost.rs", "TIMES_FIELDS", "routes[].cost.times."),
     ("scope.rs", "FIELDS", "routes[].scope."),
-    ("scope.rs", "SCHOOLS_FIELDS", "routes[].scope.schools."),
+    ("scope.rs", "PLACE_FIELDS", "routes[].scope.schools."),
     ("forward.rs", "FIELDS", "forward."),
 ];
 
@@ -48,6 +59,7 @@ fn document_for(path: &str) -> Value {
         }],
         "tiers": {"NAME": {"limits": [{"name": "l", "requests": 1, "per": "1m"}]}},
         "routes": [{"match": {"path": "/"}, "scope": {"schools": {"query": "s"}}}],
+        "api_keys": {"inline": {"keys": []}},
         "failed_credentials": {},
         "forward": {},
         "bounds": {},
@@ -58,9 +70,11 @@ fn document_for(path: &str) -> Value {
         issuer.remove("jwks");
         issuer.insert("secrets".to_owned(), json!([secret]));
     }
-    for (field, other) in
-        [("issuers[].secrets[].base64", "/issuers/0/secrets/0"), ("tiers.NAME.limits[].cost", "/tiers/NAME/limits/0")]
-    {
+    for (field, other) in [
+        ("issuers[].secrets[].base64", "/issuers/0/secrets/0"),
+        ("issuers[].secrets[].env", "/issuers/0/secrets/0"),
+        ("tiers.NAME.limits[].cost", "/tiers/NAME/limits/0"),
+    ] {
         if path == field {
             let parent = document.pointer_mut(other).and_then(Value::as_object_mut).expect("an object");
             parent.remove("text");
@@ -70,7 +84,17 @@ fn document_for(path: &str) -> Value {
     if path.starts_with("issuers[].jwks.inline") {
         document["issuers"][0]["jwks"] = json!({});
     }
-    if ["routes[].scope.schools.path", "routes[].scope.schools.header"].contains(&path) {
+    if path.starts_with("issuers[].revocations.") {
+        document["issuers"][0]["revocations"] = json!({});
+    }
+    if ["api_keys.inline", "api_keys.remote"].contains(&path) {
+        document["api_keys"] = json!({});
+    }
+    if path.starts_with("routes[].body.") {
+        document["routes"][0]["scope"]["schools"] = json!({"body": "/s"});
+        document["routes"][0]["body"] = json!({});
+    }
+    if ["path", "header", "body"].iter().any(|place| path == format!("routes[].scope.schools.{place}")) {
         document["routes"][0]["scope"]["schools"] = json!({});
     }
     if path.starts_with("routes[].cost.") {
@@ -182,8 +206,8 @@ fn without(path: &str) -> Value {
 fn fields_are_required_where_the_readme_says_so() {
     let mut count = 0;
     for (path, cell) in rows() {
-        // Required unless there is a `default_tier`, and that only if this is missing.
-        if path == "issuers[].claims.tier" {
+        // Required unless another is there, and named where none is.
+        if ["issuers[].claims.tier", "routes[].scope.schools", "routes[].cost.times.query"].contains(&path.as_str()) {
             continue;
         }
         let named = format!("{}: ", path.replace("[]", "[0]"));
@@ -193,4 +217,42 @@ fn fields_are_required_where_the_readme_says_so() {
         count += usize::from(is_missed);
     }
     assert!(count > 8);
+}
+
+#[test]
+fn every_member_of_the_lists_is_in_the_readme() {
+    let stated = |heading| -> BTreeSet<String> {
+        let rows = README.table(heading).into_iter();
+        rows.map(|row| row[0].trim_matches('`').to_owned()).filter(|name| !name.contains(' ')).collect()
+    };
+    let real = |file: &str, lists: [(&str, &str); 2]| -> BTreeSet<String> {
+        let source = std::fs::read_to_string(root().join(file)).expect("the source can be read");
+        let names = |(list, prefix): (&str, &str)| -> Vec<String> {
+            let list = source.split(&format!("const {list}: &[&str] = &[")).nth(1).expect("the list");
+            let names = list.split(']').next().expect("an end").split('"').skip(1).step_by(2);
+            names.map(|name| format!("{prefix}{name}")).collect()
+        };
+        lists.into_iter().flat_map(names).collect()
+    };
+    let mut keys = real("src/api_key.rs", [("LIST_FIELDS", ""), ("KEY_FIELDS", "keys[].")]);
+    keys.remove("keys");
+    assert_eq!(stated("Key lists"), keys);
+    let mut revocations = real("src/revocation.rs", [("LIST_FIELDS", ""), ("VENDOR_FIELDS", "vendors[].")]);
+    revocations.remove("vendors");
+    revocations.remove("tokens");
+    revocations.insert("tokens[]".to_owned());
+    assert_eq!(stated("Revocation"), revocations);
+}
+
+#[test]
+fn lists_of_the_readme_are_read() {
+    let list = |heading: &str| {
+        let block = README.blocks.iter().find(|block| block.heading == heading && block.info == "json");
+        serde_json::from_str::<Value>(&block.expect("a list").text).expect("JSON")
+    };
+    let mut document = document_for("api_keys.header");
+    document["tiers"]["starter"] = document["tiers"]["NAME"].clone();
+    document["api_keys"]["inline"] = list("Key lists");
+    document["issuers"][0]["revocations"] = json!({"inline": list("Revocation")});
+    load(&document).unwrap_or_else(|errors| panic!("{errors}"));
 }

@@ -10,7 +10,7 @@ use hallpass::limits::slot::SLOT_BYTES_MAX;
 use hallpass::metrics::{Kind, Metrics};
 use hallpass::strip::StripSet;
 use hallpass::{problem, token};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::{README, spans};
 use crate::support::process::root;
@@ -36,12 +36,26 @@ fn denials() -> Vec<Denial> {
         Denial::TooCostly,
         Denial::KeysUnavailable { retry_after: Duration::from_secs(1) },
         Denial::Unavailable,
+        Denial::KeyRefused,
+        Denial::VendorMismatch,
+        Denial::TokenRevoked,
+        Denial::PermissionMissing,
+        Denial::DistrictOutOfScope,
+        Denial::ScopeMissing,
+        Denial::BodyMalformed,
+        Denial::BodyTooLarge,
     ]
 }
 
 fn config() -> Config {
-    let text = &README.blocks_of("json hallpass")[0].text;
-    Config::from_bytes(text.as_bytes()).expect("the minimal configuration loads")
+    config_with(|_| {})
+}
+
+/// The minimal configuration, edited.
+fn config_with(edit: impl FnOnce(&mut Value)) -> Config {
+    let mut value: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
+    edit(&mut value);
+    Config::from_bytes(value.to_string().as_bytes()).expect("the configuration loads")
 }
 
 /// The part of the README below a heading, up to the next one.
@@ -92,17 +106,46 @@ fn malformed_requests_are_told_apart_by_four_texts() {
 
 #[test]
 fn plain_bodies_are_as_shown() {
-    let mut value: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
-    value["errors"] = Value::from("plain");
-    let config = Config::from_bytes(value.to_string().as_bytes()).expect("it loads");
+    let config = config_with(|value| value["errors"] = Value::from("plain"));
     let answer = problem::answer(&Denial::TokenMissing, &config, "x");
     let prose = section("Answers").replace('\n', " ");
     assert!(prose.contains(&format!("`{}`", answer.body.trim_end())), "{}", answer.body);
 }
 
 #[test]
+fn dialects_are_those_of_the_code() {
+    let table = README.table("Dialects");
+    let described: BTreeSet<_> = table.iter().filter(|row| row.len() == 3).map(|row| row[0].as_str()).collect();
+    let all = ["problem-json", "plain", "student-data-api", "oneroster", "oauth"];
+    assert_eq!(described, all.map(|name| format!("`{name}`")).iter().map(String::as_str).collect());
+    for (column, dialect, pointer) in [
+        (2, "student-data-api", "/error/0"),
+        (3, "oneroster", "/imsx_CodeMinor/imsx_codeMinorField/0/imsx_codeMinorFieldValue"),
+        (4, "oauth", "/error"),
+    ] {
+        let config = config_with(|value| value["errors"] = Value::from(dialect));
+        for denial in denials() {
+            let (code, answer) = (denial.code(), problem::answer(&denial, &config, "x"));
+            let mut rows = table.iter().filter(|row| row.len() == 5 && row[0].contains(&format!("(#{code})")));
+            let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one row for `{code}`") };
+            let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+            let real = body.pointer(pointer).and_then(Value::as_str).expect("a code");
+            assert_eq!((&row[1], &row[column]), (&answer.status.to_string(), &format!("`{real}`")), "`{code}`");
+        }
+    }
+    let config = config_with(|value| value["errors"] = Value::from("oneroster"));
+    let shown: Value = serde_json::from_str(&README.blocks_of("json oneroster")[0].text).expect("JSON");
+    let real = problem::answer(&Denial::TokenRevoked, &config, "x").body;
+    assert_eq!(shown, serde_json::from_str::<Value>(&real).expect("JSON"));
+}
+
+#[test]
 fn metrics_are_those_of_the_code() {
-    let metrics = Metrics::new(&config());
+    let metrics = Metrics::new(&config_with(|value| {
+        let remote = json!({"remote": {"uri": "https://a/", "cluster": "a"}});
+        value["api_keys"] = remote.clone();
+        value["issuers"][0]["revocations"] = remote;
+    }));
     let real: BTreeSet<_> = metrics
         .list()
         .iter()

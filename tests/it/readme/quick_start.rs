@@ -23,7 +23,12 @@ struct DevServer {
 
 impl DevServer {
     fn start() -> Self {
-        let mut child = Command::new(binary()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child = Command::new(binary())
+            .env("PJWT_SECRET", secret())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -91,15 +96,15 @@ fn compare(expected: &str, printed: &str) -> Result<(), String> {
     }
 }
 
-#[test]
-fn the_quick_start_prints_what_the_readme_says() {
+/// Runs the blocks under `heading` against the stack of the bootstrap `file`.
+#[track_caller]
+fn check(heading: &str, file: &str) {
     let server = DevServer::start();
-    let gateway = Gateway::builder()
-        .bootstrap_file("envoy/education-data-platform.yaml")
-        .port(9100, port(&server.auth))
-        .port(9200, port(&server.api))
-        .concurrency(2)
-        .start();
+    let mut builder = Gateway::builder().bootstrap_file(file);
+    if std::fs::read_to_string(root().join(file)).expect("a bootstrap").contains(ENVIRONMENT) {
+        builder = builder.replace(ENVIRONMENT, &format!("{{key_values: {{PJWT_SECRET: {}}}}}", secret()));
+    }
+    let gateway = builder.port(9100, port(&server.auth)).port(9200, port(&server.api)).concurrency(2).start();
     let admin = std::fs::read_to_string(gateway.dir().join("admin")).expect("the address of the admin interface");
     let addresses = [
         ("127.0.0.1:10000", gateway.address().to_string()),
@@ -110,12 +115,13 @@ fn the_quick_start_prints_what_the_readme_says() {
 
     let mut script = String::new();
     let mut expected = Vec::new();
-    for (at, block) in README.blocks.iter().enumerate().filter(|(_, block)| block.info == "sh curl") {
+    let blocks = README.blocks.iter().enumerate();
+    for (at, block) in blocks.filter(|(_, block)| block.info == "sh curl" && block.heading == heading) {
         script.extend([block.text.as_str(), "echo; echo '", MARK, "'\n"]);
         let next = README.blocks.get(at + 1).filter(|next| next.info == "text" && next.heading == block.heading);
         expected.push((block.line, next.map(|next| next.text.clone()).unwrap_or_default()));
     }
-    assert!(expected.len() > 5, "README.md has a quick start");
+    assert!(expected.len() > 4, "README.md has a quick start under `{heading}`");
     for (written, real) in &addresses {
         script = script.replace(written, real);
     }
@@ -129,6 +135,33 @@ fn the_quick_start_prints_what_the_readme_says() {
         if let Err(missing) = compare(expected.trim_end(), printed.trim_end()) {
             panic!("README.md:{line}: expected `{missing}` in\n{expected}\nbut it printed\n{printed}");
         }
+    }
+}
+
+/// How `envoy/student-data-api.yaml` gets its secret, which tests give it by value.
+const ENVIRONMENT: &str = "{host_env_keys: [PJWT_SECRET]}";
+
+/// The secret that the README gives both processes.
+fn secret() -> &'static str {
+    let blocks = README.blocks.iter().flat_map(|block| block.text.lines());
+    let mut secrets = blocks.filter_map(|line| line.strip_prefix("export PJWT_SECRET="));
+    secrets.next().expect("README.md sets PJWT_SECRET")
+}
+
+#[test]
+fn the_quick_start_prints_what_the_readme_says() {
+    check("By hand", "envoy/education-data-platform.yaml");
+}
+
+#[test]
+fn the_quick_start_of_the_student_data_api_prints_what_the_readme_says() {
+    check("The Student Data API by hand", "envoy/student-data-api.yaml");
+}
+
+#[test]
+fn every_curl_block_is_run() {
+    for block in README.blocks_of("sh curl") {
+        assert!(["By hand", "The Student Data API by hand"].contains(&block.heading.as_str()), "{}", block.line);
     }
 }
 
