@@ -1,8 +1,8 @@
 //! Revocation without a service: which tokens are void although they are signed and not expired.
 //!
 //! A list names single tokens by `jti`, and vendors whose tokens issued up to a moment are void; a token of such a vendor
-//! that does not say when it was issued is void as well. There is no tolerance for clocks: a token issued in the very
-//! second of the moment is void.
+//! that does not say when it was issued is void as well. There is no tolerance for clocks: a token issued at the very
+//! moment is void.
 
 use std::collections::{HashMap, HashSet};
 

@@ -126,8 +126,11 @@ impl Request {
         worker: &mut Worker,
         outcome: Result<Outcome, StoreError>,
     ) -> Result<(), Denial> {
+        let cost = std::mem::take(&mut self.cost);
         let outcome = outcome.map_err(|_| Denial::Unavailable)?;
         self.judge_outcome(worker, &outcome)?;
+        // Whoever adds up costs counts what was charged, and nothing for what was refused or only reported.
+        self.cost = if outcome.receipt.is_some() { cost } else { 0 };
         self.standings = outcome.standings;
         self.receipt = outcome.receipt;
         Ok(())

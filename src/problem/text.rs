@@ -40,7 +40,7 @@ pub(super) fn of(denial: &Denial) -> Text {
             "The body must be one JSON object that every server reads alike, with fields of the right type.",
         ),
         Denial::BodyTooLarge => (413, "Body too large", "The body is longer than this resource takes."),
-        Denial::TierUnknown => (403, "Tier unknown", "The token's tier is not one that this API offers."),
+        Denial::TierUnknown => (403, "Tier unknown", "The caller's tier is not one that this API offers."),
         Denial::SchoolOutOfScope => (
             403,
             "School out of scope",
@@ -58,7 +58,7 @@ pub(super) fn of(denial: &Denial) -> Text {
         Denial::NoRoute => (404, "Not found", "There is nothing at this address."),
         Denial::MethodNotAllowed(_) => (405, "Method not allowed", "This resource does not allow the method."),
         Denial::BodyUnsupported => {
-            (415, "Unsupported body", "This resource does not take a form, or a body without a content type.")
+            (415, "Unsupported body", "This resource takes no form, no encoded body, and no body without the content type that it reads.")
         }
         Denial::LimitReached(_) => {
             (429, "Quota exceeded", "A limit is used up. Try again after the time in Retry-After.")
