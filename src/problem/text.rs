@@ -57,9 +57,11 @@ pub(super) fn of(denial: &Denial) -> Text {
         Denial::UpgradeRefused => (403, "Upgrade refused", "This resource does not allow protocol upgrades."),
         Denial::NoRoute => (404, "Not found", "There is nothing at this address."),
         Denial::MethodNotAllowed(_) => (405, "Method not allowed", "This resource does not allow the method."),
-        Denial::BodyUnsupported => {
-            (415, "Unsupported body", "This resource takes no form, no encoded body, and no body without the content type that it reads.")
-        }
+        Denial::BodyUnsupported => (
+            415,
+            "Unsupported body",
+            "This resource takes no form, no encoded body, and no body without the content type that it reads.",
+        ),
         Denial::LimitReached(_) => {
             (429, "Quota exceeded", "A limit is used up. Try again after the time in Retry-After.")
         }
