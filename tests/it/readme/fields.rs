@@ -93,6 +93,7 @@ fn document_for(path: &str) -> Value {
     if path.starts_with("routes[].body.") {
         document["routes"][0]["scope"]["schools"] = json!({"body": "/s"});
         document["routes"][0]["body"] = json!({});
+        document["routes"][0]["match"]["methods"] = json!(["POST"]);
     }
     if ["path", "header", "body"].iter().any(|place| path == format!("routes[].scope.schools.{place}")) {
         document["routes"][0]["scope"]["schools"] = json!({});
