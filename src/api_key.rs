@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::head::Head;
-use crate::limits::owner::Owner;
+use crate::limits::owner::Owners;
 use crate::list::{self, Entry, ListError, Origin};
 use crate::strip;
 use crate::time::Now;
@@ -36,8 +36,8 @@ pub struct ApiKey {
     pub account: String,
     /// The account's tier, by index; `None`: it is not configured.
     pub tier: Option<usize>,
-    /// Whose budgets its requests draw on: the account's.
-    pub owner: Owner,
+    /// Whose budgets its requests draw on: the account's, unless a limit counts each key.
+    pub owners: Owners,
     not_before: Option<Now>,
     not_after: Option<Now>,
 }
@@ -94,7 +94,8 @@ impl KeyList {
         let mut ids = HashSet::with_capacity(entries.len());
         for entry in &entries {
             let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?);
-            let (hash, key) = (hash.unwrap_or_default(), key(entry, context)?);
+            let hash = hash.unwrap_or_default();
+            let key = key(entry, &hash, context)?;
             if !ids.insert(key.id.clone()) {
                 return Err(entry.wrong("id", "an id that no other key has"));
             }
@@ -151,7 +152,7 @@ pub fn presented<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
     found
 }
 
-fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
+fn key(entry: &Entry<'_>, hash: &[u8; 32], context: &Context<'_>) -> Result<ApiKey, ListError> {
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let id = entry.text("id", plain, is_plain)?;
     let account = entry.text("account", plain, is_plain)?;
@@ -169,7 +170,7 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
         account: account.to_owned(),
         tier,
         // No issuer has an empty name.
-        owner: Owner::client(context.issuer.unwrap_or_default(), account),
+        owners: Owners::new(context.issuer.unwrap_or_default(), account, None, Some(hash)),
         not_before,
         not_after,
     })

@@ -4,7 +4,7 @@
 
 use crate::denial::Denial;
 use crate::grant::DistrictSchools;
-use crate::limits::owner::Owner;
+use crate::limits::owner::Owners;
 use crate::time::Now;
 use crate::token::ids::Ids;
 
@@ -32,7 +32,7 @@ pub struct Caller {
     /// The token is valid up to, but not at, this moment.
     pub not_after: Now,
     /// Whose budgets its requests draw on.
-    pub owner: Owner,
+    pub owners: Owners,
     /// Why every request with this token is refused, though it is valid.
     pub refused: Option<Denial>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::api_key::KeyList;
 use crate::grant::DistrictSchools;
-use crate::limits::Limit;
+use crate::limits::{Budget, Limit};
 use crate::revocation::RevocationList;
 use crate::route::Route;
 use crate::token::claims::ClaimRules;
@@ -214,12 +214,19 @@ impl Forward {
 pub struct Tier {
     /// Name, as tokens carry it.
     pub name: String,
-    /// Its limits, all of which a request must pass.
-    pub limits: Rc<[Limit]>,
+    /// Its limits, all of which a request must pass, by whose budget they draw on.
+    pub budgets: Vec<Budget>,
     /// Ceiling for the cost of one request.
     pub max_cost: Option<NonZeroU32>,
     /// Limits, cost and quotas of this tier only report.
     pub dry_run: bool,
+}
+
+impl Tier {
+    /// All its limits.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.budgets.iter().flat_map(|budget| budget.limits.iter())
+    }
 }
 
 /// Names of the forwarded headers, lower case.

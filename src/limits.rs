@@ -7,6 +7,7 @@
 //! budgets as one, through whatever keeps the slots ([`store`]).
 
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -37,6 +38,20 @@ pub enum Unit {
     Requests,
     /// The cost of the request, see [`crate::cost`].
     Cost,
+}
+
+/// Whose budget a limit of a tier draws on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum By {
+    /// One for all that the client does.
+    #[default]
+    Client,
+    /// One for each district, whichever client asks.
+    District,
+    /// One for each district of each client.
+    ClientDistrict,
+    /// One for each opaque token, or API key.
+    Token,
 }
 
 /// A calendar period in UTC.
@@ -173,6 +188,15 @@ impl Limit {
             Window::Calendar { .. } => 0,
         }
     }
+}
+
+/// The limits of a tier that draw on budgets of one kind.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// Whose budget.
+    pub by: By,
+    /// The limits.
+    pub limits: Rc<[Limit]>,
 }
 
 /// Stored usage, seen from now.

@@ -102,7 +102,7 @@ impl Metrics {
         let limits_at = list.len();
         let mut limits = Vec::new();
         for (index, tier) in config.tiers.iter().enumerate() {
-            for limit in tier.limits.iter() {
+            for limit in tier.limits() {
                 let labels = [("limit", limit.name.as_str()), ("tier", tier.name.as_str())];
                 counter(&mut list, labelled("limits_reached_total", &labels));
                 limits.push((index, limit.name.clone()));

@@ -14,7 +14,7 @@ use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
 use crate::head::Head;
-use crate::limits::owner::Owner;
+use crate::limits::owner::Owners;
 use crate::metrics::{CacheResult, Count, Metrics};
 use crate::strip::StripSet;
 use crate::time::Now;
@@ -312,6 +312,7 @@ impl Worker {
         {
             return None;
         }
+        let owners = Owners::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
         let forward = &self.config.forward;
         let list = |ids: Option<Vec<String>>| ids.map(|ids| Ids::new(ids, forward.schools_format));
         let lists = [list(claims.schools), list(claims.districts), list(claims.permissions)];
@@ -319,7 +320,7 @@ impl Worker {
         let [schools, districts, permissions] = lists;
         Some(Caller {
             issuer: index,
-            owner: Owner::client(&issuer.rules.issuer, &claims.client),
+            owners,
             client: claims.client,
             tier,
             schools,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Context, KEY_BYTES_MAX, KeyList, presented};
 use crate::filter::testing::sha256;
 use crate::head::Head;
+use crate::limits::By;
 use crate::list::Origin;
 use crate::time::Now;
 
@@ -47,7 +48,7 @@ fn key_is_found_by_its_hash() {
 #[test]
 fn keys_of_one_account_share_an_owner() {
     let keys = accepted(&[entry("k1", "acme", "a"), entry("k2", "acme", "b"), entry("k3", "other", "c")]);
-    let owner = |key: &[u8]| keys.find(key).unwrap().owner;
+    let owner = |key: &[u8]| keys.find(key).unwrap().owners.of(By::Client);
     assert_eq!(owner(b"a"), owner(b"b"));
     assert_ne!(owner(b"a"), owner(b"c"));
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
-use crate::limits::{LIMITS_MAX, Limit, Period, Unit, Window};
+use crate::limits::{Budget, By, LIMITS_MAX, Limit, Period, Unit, Window};
 
-const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst"];
+const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst", "by"];
 /// The same for a budget whose name and unit are given.
 const BUDGET_FIELDS: &[&str] = &["requests", "per", "burst"];
 /// Largest amount, quota and burst: products with a time in microseconds stay inside 64 bits only below this.
@@ -29,6 +29,20 @@ pub(super) struct Placed<'a> {
     pub(super) reader: Reader<'a>,
     /// The limit.
     pub(super) limit: Limit,
+    /// Whose budget it draws on.
+    pub(super) by: By,
+}
+
+/// Limits grouped by whose budget they draw on, in the order in which each kind comes first.
+pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
+    let mut groups: Vec<(By, Vec<Limit>)> = Vec::new();
+    for Placed { limit, by, .. } in limits {
+        match groups.iter_mut().find(|(of, _)| *of == by) {
+            Some((_, group)) => group.push(limit),
+            None => groups.push((by, vec![limit])),
+        }
+    }
+    groups.into_iter().map(|(by, limits)| Budget { by, limits: limits.into() }).collect()
 }
 
 /// The limits of a tier: requests or cost.
@@ -43,6 +57,10 @@ pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
 /// The limits of an address: requests only, since an open route has no cost.
 pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
     list(reader, |fields| {
+        if fields.get("by").is_some() {
+            fields.problem("by", "expected it at limits of tiers only, since these count for an address");
+            return None;
+        }
         if fields.get("cost").is_some() {
             fields.problem("cost", "expected `requests`, since requests of an address have no cost");
             return None;
@@ -84,11 +102,11 @@ pub(super) fn agree(limits: &[Placed<'_>]) {
     let mut by_name: BTreeMap<&str, &Placed<'_>> = BTreeMap::new();
     for placed in limits {
         let first = *by_name.entry(&placed.limit.name).or_insert(placed);
-        if alike(&first.limit, &placed.limit) {
+        if alike(first, placed) {
             continue;
         }
         placed.reader.problem(format_args!(
-            "expected the unit and the kind of window that the limit of the same name has at {}",
+            "expected the unit, the kind of window and the `by` that the limit of the same name has at {}",
             first.reader.path()
         ));
     }
@@ -103,13 +121,13 @@ pub(super) fn agree(limits: &[Placed<'_>]) {
     }
 }
 
-fn alike(one: &Limit, other: &Limit) -> bool {
-    let windows = match (one.window, other.window) {
+fn alike(one: &Placed<'_>, other: &Placed<'_>) -> bool {
+    let windows = match (one.limit.window, other.limit.window) {
         (Window::Bucket { .. }, Window::Bucket { .. }) => true,
         (Window::Calendar { period, .. }, Window::Calendar { period: other, .. }) => period == other,
         _ => false,
     };
-    windows && one.unit == other.unit
+    windows && one.limit.unit == other.limit.unit && one.by == other.by
 }
 
 fn list<'a>(
@@ -135,8 +153,23 @@ fn limit<'a>(reader: &Reader<'a>, counted: impl Fn(&Object<'a>) -> Option<(Unit,
     let counted = counted(&fields);
     let per = fields.required("per").and_then(|field| per(&field));
     let window = window(&fields, counted.map(|(_, amount)| amount), per);
+    let by = fields.field("by", By::Client, by);
     let (unit, _) = counted?;
-    Some(Placed { reader: reader.clone(), limit: Limit::new(name?, unit, window?) })
+    Some(Placed { reader: reader.clone(), limit: Limit::new(name?, unit, window?), by: by? })
+}
+
+/// `by`: `[client]`, `[district]`, both, or `[token]`.
+fn by(reader: &Reader<'_>) -> Option<By> {
+    let words = [("client", By::Client), ("district", By::District), ("token", By::Token)];
+    let by = match reader.list(2, |item| item.word(&words))?[..] {
+        [one] => Some(one),
+        [By::Client, By::District] | [By::District, By::Client] => Some(By::ClientDistrict),
+        _ => None,
+    };
+    if by.is_none() {
+        reader.problem("expected `[client]`, `[district]`, `[client, district]` or `[token]`");
+    }
+    by
 }
 
 fn window(fields: &Object<'_>, amount: Option<NonZeroU32>, per: Option<Per>) -> Option<Window> {

@@ -57,12 +57,7 @@ fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Op
     let limits = limits?;
     placed.extend(limits.iter().cloned());
     warn(&fields, &limits, max_cost?, dry_run?);
-    Some(Tier {
-        name: name.to_owned(),
-        limits: limits.into_iter().map(|placed| placed.limit).collect(),
-        max_cost: max_cost?,
-        dry_run: dry_run?,
-    })
+    Some(Tier { name: name.to_owned(), budgets: limit::budgets(limits), max_cost: max_cost?, dry_run: dry_run? })
 }
 
 fn warn(fields: &Object<'_>, limits: &[Placed<'_>], max_cost: Option<NonZeroU32>, dry_run: bool) {

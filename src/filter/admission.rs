@@ -24,7 +24,7 @@ impl Request {
                 self.key = Some(Rc::clone(&key));
                 // What its head does not tell for sure costs the weight; the request is refused for it later.
                 let cost = self.cost_of_head(worker, head).unwrap_or_else(|_| self.weight(worker));
-                match self.charge_tier(worker, key.tier, key.owner, cost, Stage::Admission) {
+                match self.charge_tier(worker, key.tier, &key.owners, cost, Stage::Admission) {
                     Some(step) => step,
                     None => self.admitted(worker, head, now),
                 }

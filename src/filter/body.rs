@@ -1,7 +1,6 @@
 //! Bodies: what stands in them is judged like what stands in a head, and the rest of the cost is charged.
 
-use std::rc::Rc;
-
+use super::plan::charges;
 use super::scope::Dimension;
 use super::stage::Stage;
 use super::{Request, Step};
@@ -10,7 +9,7 @@ use crate::cost::{self, Factor};
 use crate::denial::{Denial, Malformed};
 use crate::head::Head;
 use crate::limits::Unit;
-use crate::limits::ledger::{Charge, Outcome, Receipt, StoreError};
+use crate::limits::ledger::{Outcome, Receipt, StoreError};
 use crate::path::RawPath;
 use crate::scope::{Place, Rule};
 use crate::worker::Worker;
@@ -91,25 +90,26 @@ impl Request {
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return self.deny(worker, denial);
         }
-        let key_owner = self.key.as_ref().map(|key| key.owner);
-        let owner = key_owner.or_else(|| self.caller.as_ref().map(|caller| caller.owner));
-        let limits = self.tier().and_then(|tier| Some(Rc::clone(&worker.config.tiers.get(tier)?.limits)));
-        let (Some(owner), Some(limits)) = (owner, limits) else {
+        let key_owners = self.key.as_ref().map(|key| key.owners);
+        let owners = key_owners.or_else(|| self.caller.as_ref().map(|caller| caller.owners));
+        let tier = self.tier().and_then(|tier| worker.config.tiers.get(tier));
+        let (Some(owners), Some(tier)) = (owners, tier) else {
             return self.deny(worker, Denial::Unavailable);
         };
         // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
-        let is_never = limits.iter().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
+        let is_never = tier.limits().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
+        // The request itself has been counted.
+        let charges = charges(tier, &owners, 0, rest);
         let dry_run = worker.reports_only(self.tier());
         if is_never && !self.only_report(worker, dry_run, &Denial::TooCostly) {
             return self.deny(worker, Denial::TooCostly);
         }
         self.rest_cost = rest;
-        if limits.is_empty() {
+        if charges.is_empty() {
             return self.passed_with_rest(worker, None);
         }
         self.stage = Stage::Rest;
-        // The request itself has been counted.
-        Step::Charge(vec![Charge { owner, limits, requests: 0, cost: rest }])
+        Step::Charge(charges)
     }
 
     pub(super) fn on_rest<'h>(&mut self, worker: &mut Worker, outcome: Result<Outcome, StoreError>) -> Step<'h> {

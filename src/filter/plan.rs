@@ -5,11 +5,13 @@ use std::rc::Rc;
 use super::stage::Stage;
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::caller::Caller;
+use crate::config::Tier;
 use crate::cost;
 use crate::denial::{Denial, Malformed};
 use crate::head::Head;
+use crate::limits::Budget;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
-use crate::limits::owner::Owner;
+use crate::limits::owner::Owners;
 use crate::path::RawPath;
 use crate::scope::{self, ScopeError};
 use crate::worker::Worker;
@@ -17,13 +19,13 @@ use crate::worker::Worker;
 impl Request {
     pub(super) fn bind<'h>(&mut self, worker: &mut Worker, head: &'h Head, caller: Rc<Caller>) -> Step<'h> {
         let refused = self.refusal(worker, &caller);
-        let (tier, owner) = (caller.tier, caller.owner);
+        let (tier, owners) = (caller.tier, caller.owners);
         self.caller = Some(caller);
         match refused {
             Some(denial) => self.deny(worker, denial),
             // The key's account has been charged: its limits are the plan.
             None if self.key.is_some() => self.scope(worker, head),
-            None => self.plan(worker, head, tier, owner),
+            None => self.plan(worker, head, tier, &owners),
         }
     }
 
@@ -47,12 +49,12 @@ impl Request {
     }
 
     /// Charges the caller's limits, before anything is said about schools.
-    fn plan<'h>(&mut self, worker: &mut Worker, head: &'h Head, tier: Option<usize>, owner: Owner) -> Step<'h> {
+    fn plan<'h>(&mut self, worker: &mut Worker, head: &'h Head, tier: Option<usize>, owners: &Owners) -> Step<'h> {
         let cost = match self.cost_of_head(worker, head) {
             Ok(cost) => cost,
             Err(denial) => return self.deny(worker, denial),
         };
-        match self.charge_tier(worker, tier, owner, cost, Stage::Planned) {
+        match self.charge_tier(worker, tier, owners, cost, Stage::Planned) {
             Some(step) => step,
             None => self.scope(worker, head),
         }
@@ -63,7 +65,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         tier: Option<usize>,
-        owner: Owner,
+        owners: &Owners,
         cost: u32,
         stage: Stage,
     ) -> Option<Step<'h>> {
@@ -73,13 +75,13 @@ impl Request {
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return Some(self.deny(worker, denial));
         }
-        let limits = Rc::clone(&worker.config.tiers.get(tier?)?.limits);
+        let charges = charges(worker.config.tiers.get(tier?)?, owners, 1, cost);
         self.cost = cost;
-        if limits.is_empty() {
+        if charges.is_empty() {
             return None;
         }
         self.stage = stage;
-        Some(Step::Charge(vec![Charge { owner, limits, requests: 1, cost }]))
+        Some(Step::Charge(charges))
     }
 
     /// The denial of a request that costs more than the tier's ceiling, if it is enforced.
@@ -149,6 +151,15 @@ impl Request {
         let dry_run = worker.reports_only(tier);
         if self.only_report(worker, dry_run, &denial) { Ok(()) } else { Err(denial) }
     }
+}
+
+/// What a request asks of a tier's budgets.
+pub(super) fn charges(tier: &Tier, owners: &Owners, requests: u32, cost: u32) -> Vec<Charge> {
+    let charge = |Budget { by, limits }: &Budget| {
+        let (owner, limits) = (owners.of(*by), Rc::clone(limits));
+        Charge { owner, limits, requests, cost }
+    };
+    tier.budgets.iter().map(charge).collect()
 }
 
 pub(super) fn raw_path(head: &Head) -> Option<RawPath<'_>> {

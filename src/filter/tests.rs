@@ -1,6 +1,7 @@
 //! The state machine, driven as the shell drives it, without Envoy.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod budgets;
 mod cache;
 mod charges;
 mod denials;

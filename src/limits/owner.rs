@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
+use super::By;
+
 /// A table of slots. Each slot holds at most [`super::slot::SLOT_BYTES_MAX`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -39,6 +41,22 @@ impl Owner {
         Self { table: Table::Clients, tag: tag("client", &[issuer.as_bytes(), client.as_bytes()]) }
     }
 
+    /// A district, whichever client asks for it.
+    fn district(issuer: &str, district: &str) -> Self {
+        Self { table: Table::Clients, tag: tag("district", &[issuer.as_bytes(), district.as_bytes()]) }
+    }
+
+    /// A district as one client asks for it.
+    fn client_in_district(issuer: &str, client: &str, district: &str) -> Self {
+        let parts = [issuer.as_bytes(), client.as_bytes(), district.as_bytes()];
+        Self { table: Table::Clients, tag: tag("client-district", &parts) }
+    }
+
+    /// A single credential, by its hash.
+    fn token(issuer: &str, hash: &[u8]) -> Self {
+        Self { table: Table::Clients, tag: tag("token", &[issuer.as_bytes(), hash]) }
+    }
+
     /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its
     /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address.
     pub fn address(purpose: &str, address: IpAddr) -> Self {
@@ -69,6 +87,39 @@ impl Owner {
     /// What tells the owner's entry from others in its slot.
     pub(super) const fn tag(&self) -> &[u8; 16] {
         &self.tag
+    }
+}
+
+/// Whose budgets the requests with one credential draw on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owners {
+    client: Owner,
+    /// The district, and the client in it; `None`: the credential opens none, or more than one.
+    district: Option<(Owner, Owner)>,
+    token: Option<Owner>,
+}
+
+impl Owners {
+    /// The owners of `client` of `issuer`, which opens `districts`; `token` is the hash of the credential, unless its holder
+    /// can have any number of them made (a JWT).
+    pub fn new(issuer: &str, client: &str, districts: Option<&[String]>, token: Option<&[u8]>) -> Self {
+        let district = match districts {
+            Some([only]) => Some((Owner::district(issuer, only), Owner::client_in_district(issuer, client, only))),
+            _ => None,
+        };
+        Self { client: Owner::client(issuer, client), district, token: token.map(|hash| Owner::token(issuer, hash)) }
+    }
+
+    /// Whose budget a limit draws on. What a credential cannot tell (which of several districts, which token) is
+    /// counted for its client, under the limit's name, so that no limit is without a budget.
+    pub fn of(&self, by: By) -> Owner {
+        let other = match by {
+            By::Client => None,
+            By::District => self.district.map(|(district, _)| district),
+            By::ClientDistrict => self.district.map(|(_, both)| both),
+            By::Token => self.token,
+        };
+        other.unwrap_or(self.client)
     }
 }
 
@@ -138,6 +189,62 @@ mod tests {
             [Owner::client("a", "c"), Owner::client("c", "b"), Owner::client("ab", ""), Owner::client("", "ab")]
         {
             assert_ne!(Owner::client("a", "b"), other);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_budget_has_owners_of_its_own() {
+        let one = [String::from("d1")];
+        let owners = Owners::new("i", "c", Some(&one), Some(b"hash"));
+        let kinds = [By::Client, By::District, By::ClientDistrict, By::Token];
+        for (at, kind) in kinds.into_iter().enumerate() {
+            for other in kinds.iter().skip(at + 1) {
+                assert_ne!(owners.of(kind), owners.of(*other), "{kind:?} and {other:?}");
+            }
+        }
+        assert_eq!(owners.of(By::Client), Owner::client("i", "c"));
+    }
+
+    #[track_caller]
+    fn share(by: By, expected: bool, one: &Owners, other: &Owners) {
+        assert_eq!(one.of(by) == other.of(by), expected, "{by:?}");
+    }
+
+    #[test]
+    fn budgets_are_shared_by_what_they_count_by() {
+        let of = |client, district: &str, token| Owners::new("i", client, Some(&[district.to_owned()]), Some(&[token]));
+        let base = of("c", "d1", 1);
+        // Another token of the same client for the same district.
+        let token = of("c", "d1", 2);
+        // The same client for another district.
+        let district = of("c", "d2", 3);
+        // Another client for the same district.
+        let client = of("b", "d1", 4);
+        let shared = [
+            (By::Client, [true, true, false]),
+            (By::District, [true, false, true]),
+            (By::ClientDistrict, [true, false, false]),
+            (By::Token, [false, false, false]),
+        ];
+        for (by, expected) in shared {
+            for (expected, other) in expected.into_iter().zip([&token, &district, &client]) {
+                share(by, expected, &base, other);
+            }
+        }
+        let stranger = Owners::new("other", "c", Some(&["d1".to_owned()]), Some(&[1]));
+        for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
+            share(by, false, &base, &stranger);
+        }
+    }
+
+    #[test]
+    fn what_a_credential_cannot_tell_counts_for_the_client() {
+        let two = ["d1".to_owned(), "d2".to_owned()];
+        for districts in [None, Some(&[][..]), Some(&two[..])] {
+            let owners = Owners::new("i", "c", districts, None);
+            for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
+                assert_eq!(owners.of(by), Owner::client("i", "c"), "{by:?} of {districts:?}");
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Dialect, ListFormat, RateLimitHeaders, Source};
 use super::*;
 use crate::cost::Factor;
-use crate::limits::{Period, Unit, Window};
+use crate::limits::{Budget, By, Period, Unit, Window};
 use crate::route::HostMatch;
 use crate::scope::{Missing, Place};
 
@@ -91,7 +91,7 @@ fn uri_is_split() {
 #[test]
 fn limits_are_read() {
     let config = accepted(&[]);
-    let windows: Vec<_> = config.tiers[0].limits.iter().map(|limit| (limit.unit, limit.window)).collect();
+    let windows: Vec<_> = config.tiers[0].limits().map(|limit| (limit.unit, limit.window)).collect();
     let minute = Duration::from_mins(1);
     assert_eq!(
         windows,
@@ -103,6 +103,25 @@ fn limits_are_read() {
         ]
     );
     assert_eq!(config.tiers[0].max_cost, Some(some(20)));
+}
+
+#[test]
+fn limits_are_grouped_by_whose_budget_they_draw_on() {
+    let limit = |name: &str, by: Value| json!({"name": name, "requests": 1, "per": "1m", "by": by});
+    let limits = json!([
+        limit("a", json!(["district", "client"])),
+        {"name": "b", "requests": 1, "per": "1m"},
+        limit("c", json!(["client"])),
+        limit("d", json!(["token"])),
+        limit("e", json!(["client", "district"])),
+        limit("f", json!(["district"])),
+    ]);
+    let tiers = json!({"free": {"limits": limits}});
+    let config = accepted(&[("/tiers", tiers), ("/issuers/0/tiers", json!(null))]);
+    let names = |budget: &Budget| budget.limits.iter().map(|limit| limit.name.clone()).collect::<String>();
+    let groups: Vec<_> = config.tiers[0].budgets.iter().map(|budget| (budget.by, names(budget))).collect();
+    let expected = [(By::ClientDistrict, "ae"), (By::Client, "bc"), (By::Token, "d"), (By::District, "f")];
+    assert_eq!(groups, expected.map(|(by, names)| (by, names.to_owned())));
 }
 
 #[test]

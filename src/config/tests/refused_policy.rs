@@ -75,7 +75,8 @@ fn bad_limits_are_refused() {
 
 #[test]
 fn contradictions_between_limits_of_one_name_are_refused() {
-    let report = "expected the unit and the kind of window that the limit of the same name has at tiers.free.limits";
+    let report =
+        "expected the unit, the kind of window and the `by` that the limit of the same name has at tiers.free.limits";
     // Another unit: a cost in one tier, requests in the others.
     refused(
         &[("/tiers/premium/limits/0", json!({"name": "minute", "cost": 5, "per": "1m"}))],
@@ -85,6 +86,23 @@ fn contradictions_between_limits_of_one_name_are_refused() {
     refused(&[("/tiers/standard/limits/1/per", json!("24h"))], &format!("tiers.standard.limits[1]: {report}[1]"));
     // Another period.
     refused(&[("/tiers/standard/limits/1/per", json!("month"))], &format!("tiers.standard.limits[1]: {report}[1]"));
+    // Another owner.
+    refused(&[("/tiers/standard/limits/1/by", json!(["token"]))], &format!("tiers.standard.limits[1]: {report}[1]"));
+}
+
+#[test]
+fn a_limit_counts_by_client_by_district_by_both_or_by_token() {
+    let report = "tiers.free.limits[0].by: expected `[client]`, `[district]`, `[client, district]` or `[token]`";
+    // Nothing; a pair that means less than its first; one word twice.
+    for by in [json!([]), json!(["token", "district"]), json!(["client", "client"])] {
+        refused(&[("/tiers/free/limits/0/by", by)], report);
+    }
+    let limit = json!([{"name": "login", "requests": 10, "per": "1m", "by": ["client"]}]);
+    let open = json!({"match": {"path": "/x"}, "require": [], "address_limits": limit});
+    refused(
+        &[("/routes/0", open)],
+        "routes[0].address_limits[0].by: expected it at limits of tiers only, since these count for an address",
+    );
 }
 
 #[test]
@@ -272,7 +290,7 @@ fn limits_of_addresses_agree_where_they_share_a_budget() {
     // The same template on two hosts: one budget, counted in two ways.
     refused(
         &[one.clone(), ("/routes/-", login("b.example.com", "/login", "day"))],
-        "routes[2].address_limits[0]: expected the unit and the kind of window that the limit of the same name has at \
+        "routes[2].address_limits[0]: expected the unit, the kind of window and the `by` that the limit of the same name has at \
          routes[1].address_limits[0]",
     );
     accepted(&[one.clone(), ("/routes/-", login("b.example.com", "/login", "2m"))]);

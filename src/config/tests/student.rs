@@ -228,7 +228,7 @@ fn limits_of_failures_agree_where_they_share_a_budget() {
     // The same template on two hosts: one budget, counted in two ways.
     refused(
         &[one.clone(), ("/routes/-", login("b.example.com", "/v1/login", "day"))],
-        "routes[4].failure_limits[0]: expected the unit and the kind of window that the limit of the same name has at \
+        "routes[4].failure_limits[0]: expected the unit, the kind of window and the `by` that the limit of the same name has at \
          routes[3].failure_limits[0]",
     );
     accepted(&[one.clone(), ("/routes/-", login("b.example.com", "/v1/login", "2m"))]);

@@ -90,6 +90,7 @@ fn head_in_other_spellings_tells_nothing_else_about_the_body() {
 
 #[test]
 fn account_without_an_issuer_is_nobodys_client() {
+    use crate::limits::By;
     use crate::limits::owner::Owner;
     let mut stack = Stack::new(&[]);
     stack.worker.config.api_keys.as_mut().unwrap().issuer = None;
@@ -97,7 +98,7 @@ fn account_without_an_issuer_is_nobodys_client() {
     let list = json!({"version": 1, "keys": [key("a", "acme", "starter")]});
     let read = DocumentId::ApiKeys.read(&stack.worker.config, list.to_string().as_bytes()).unwrap();
     let crate::document::Document::ApiKeys(list) = read else { panic!("no keys") };
-    assert_ne!(list.find(b"key-a").unwrap().owner, Owner::client("api-keys", "acme"));
+    assert_ne!(list.find(b"key-a").unwrap().owners.of(By::Client), Owner::client("api-keys", "acme"));
 }
 
 #[test]
