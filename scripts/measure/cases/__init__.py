@@ -1,0 +1,21 @@
+"""The cases, by name, in the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..bench import Bench
+from . import flat, lock, module, tokens, students, workers
+
+ALL: dict[str, Callable[[Bench], None]] = {
+    "warm": tokens.warm,
+    "cold-rs256": tokens.cold_rs256,
+    "cold-es256": tokens.cold_es256,
+    "students": students.run,
+    "clients": flat.clients,
+    "keys": flat.keys,
+    "schools": flat.schools,
+    "workers": workers.run,
+    "lock": lock.run,
+    "module": module.run,
+}
