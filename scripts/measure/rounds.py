@@ -20,13 +20,18 @@ CONNECTIONS_PER_WORKER = 16
 
 @dataclass
 class Load:
-    """Requests that differ in their credentials only: a line of `file` each."""
+    """Requests that differ in their credentials only: a line of `file` each.
+
+    With `in_order` they come in the order of the file, round after round: a cache that keeps the latest of them and not
+    all has none of them when it comes again.
+    """
 
     file: Path
     count: int
     path: str
     method: str = "GET"
     body: str | None = None
+    in_order: bool = False
 
 
 @dataclass
@@ -87,7 +92,7 @@ class Row:
     def measure(self, seconds: int) -> None:
         """One round."""
         before, cpu = self.envoy.answered(), self.envoy.cpu_us()
-        _, said = self._run(seconds, STRIDE)
+        _, said = self._run(seconds, 1 if self.load.in_order else STRIDE)
         cpu, after = self.envoy.cpu_us() - cpu, self.envoy.answered()
         answered, good = after[0] - before[0], after[1] - before[1]
         if answered != good:

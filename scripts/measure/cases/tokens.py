@@ -59,7 +59,7 @@ def cold_es256(bench: Bench) -> None:
 
 
 def _cold(bench: Bench, alg: str) -> None:
-    load = Load(bench.minter.signed(alg, COLD_TOKENS), COLD_TOKENS, PATH)
+    load = Load(bench.minter.signed(alg, COLD_TOKENS), COLD_TOKENS, PATH, in_order=True)
     none = _row(bench, "no filter", [], load, NO_FILTER)
     own_filters = filters.envoys_own(bench.minter.jwks(), cached=False)
     uncached = _row(bench, UNCACHED, own_filters, load, ENVOYS_OWN, none)
