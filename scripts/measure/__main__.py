@@ -22,7 +22,8 @@ from .tokens import Minter
 def main() -> int:
     """Runs the cases."""
     args = _arguments()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     Envoy.binary = str(args.envoy)
     args.files.mkdir(parents=True, exist_ok=True)
     rounds = args.rounds or (3 if args.quick else 7)
@@ -80,9 +81,9 @@ def _positive(text: str) -> int:
     return number
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None) -> None:
     # As an exception, so that every Envoy ends too.
-    sys.exit(143)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

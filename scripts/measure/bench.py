@@ -39,11 +39,17 @@ class Bench:
         self.stop_all()
 
     def start(
-        self, name: str, filters: list[Filter], workers: int = 1, lists: tuple[str, int] | None = None
+        self,
+        name: str,
+        filters: list[Filter],
+        workers: int = 1,
+        lists: tuple[str, int] | None = None,
+        cores_for: int = 0,
     ) -> Envoy:
-        """Starts an Envoy with these filters."""
+        """Starts an Envoy with these filters; `cores_for` gives it the cores of another number of workers."""
         file_name = "".join(c if c.isalnum() else "-" for c in name)
-        envoy = Envoy(file_name, bootstrap(filters, lists), self.files, envoy_cores(workers), workers)
+        cores = envoy_cores(cores_for or workers)
+        envoy = Envoy(file_name, bootstrap(filters, lists), self.files, cores, workers)
         return self._stack.enter_context(envoy)
 
     def builds(self) -> list[tuple[str, Path]]:

@@ -12,6 +12,9 @@ from typing import Any
 
 ECHO_HOST = "echo.test"
 ECHOED = ("schools", "districts", "permissions", "account", "client-id", "tier")
+MANAGER = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
 HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 
 Filter = dict[str, Any]
@@ -44,7 +47,7 @@ def filter_of(name: str, kind: str, config: dict[str, Any]) -> Filter:
 
 def _manager(filters: list[Filter]) -> dict[str, Any]:
     return {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": MANAGER,
         "stat_prefix": "gateway",
         "codec_type": "AUTO",
         "use_remote_address": True,

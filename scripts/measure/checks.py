@@ -24,7 +24,7 @@ class Wanted:
 
 
 def check(envoy: Envoy, load: Load, wanted: Wanted) -> None:
-    """Sends the first request of the load and a few that must be refused. Waits for keys that are still on their way."""
+    """Sends the first request of the load and a few that must be refused. Waits for keys on their way."""
     with load.file.open() as file:
         credentials = _credentials(file.readline().split())
     deadline = time.monotonic() + READY_TIMEOUT_S

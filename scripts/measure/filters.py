@@ -48,7 +48,7 @@ def hallpass(module: Path, configuration: dict[str, Any]) -> list[Filter]:
 
 
 def first_system(keys: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """hallpass for envoy/education-data-platform.yaml, with keys in the configuration; `keys` is `jwks` or `secrets`."""
+    """hallpass for envoy/education-data-platform.yaml; `keys` is `jwks` or `secrets` of the issuer."""
     limits = [
         {"name": "minute", "requests": PLENTY, "per": "1m"},
         {"name": "day", "requests": PLENTY, "per": "day"},

@@ -15,7 +15,7 @@ from .machine import load_cores, pinned
 SCRIPT = Path(__file__).with_name("load.lua")
 # Prime, so that tokens do not come in the order in which the caches took them in.
 STRIDE = 7919
-CONNECTIONS_PER_WORKER = 16
+CONNECTIONS_PER_THREAD = 16
 
 
 @dataclass
@@ -52,6 +52,8 @@ class Row:
     envoy: Envoy
     load: Load
     base: Row | None = None
+    # The load tool's threads; as many as the Envoy has workers if it is 0.
+    threads: int = 0
     rss_mb: float = 0
     samples: list[Sample] = field(default_factory=list)
     _offset: int = 0
@@ -101,11 +103,11 @@ class Row:
         self.samples.append(Sample(cpu / answered, per_s, said["p50"], said["p99"]))
 
     def _run(self, seconds: int, stride: int) -> tuple[int, dict[str, float]]:
-        workers = self.envoy.workers
+        threads = self.threads or self.envoy.workers
         load = self.load
         command = [
-            *pinned(load_cores(workers)), "wrk", "--threads", str(workers), "--duration", f"{seconds}s",
-            "--connections", str(workers * CONNECTIONS_PER_WORKER), "--script", str(SCRIPT),
+            *pinned(load_cores(threads)), "wrk", "--threads", str(threads), "--duration", f"{seconds}s",
+            "--connections", str(threads * CONNECTIONS_PER_THREAD), "--script", str(SCRIPT),
             f"http://127.0.0.1:{self.envoy.port}", "--",
             str(load.file), str(self._offset), str(stride), load.method, load.path,
         ]  # fmt: skip
@@ -124,8 +126,12 @@ class Row:
 
 def run(rows: list[Row], rounds: int, seconds: int) -> None:
     """Warms all up, then measures them in turn."""
+    warm: set[str] = set()
     for row in rows:
-        row.warm_up(1)
+        # Without a filter there is nothing to get to know.
+        if row.base is not None or row.envoy.name not in warm:
+            row.warm_up(1)
+        warm.add(row.envoy.name)
     for number in range(rounds):
         print(f"  round {number + 1} of {rounds}", file=sys.stderr)
         for row in rows:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from .. import filters, tokens
 from ..bench import Bench
 from ..checks import Wanted, check
@@ -25,7 +28,8 @@ def schools(bench: Bench) -> None:
     """1 to 1,000 schools in every token."""
     sizes = [1, 1_000] if bench.quick else [1, 10, 100, 1_000]
     count = 100
-    _first_system(bench, "schools in a token", {size: bench.minter.shared(count, size) for size in sizes}, lambda _: count)
+    files = {size: bench.minter.shared(count, size) for size in sizes}
+    _first_system(bench, "schools in a token", files, lambda _: count)
 
 
 def keys(bench: Bench) -> None:
@@ -47,7 +51,7 @@ def keys(bench: Bench) -> None:
         lists.shutdown()
 
 
-def _first_system(bench: Bench, what: str, files: dict, count_of) -> None:
+def _first_system(bench: Bench, what: str, files: dict[int, Path], count_of: Callable[[int], int]) -> None:
     none = bench.start(f"{what} none", [])
     secrets = {"secrets": [{"alg": "HS256", "text": tokens.SECRET}]}
     rows = []

@@ -26,7 +26,7 @@ def run(bench: Bench) -> None:
     times: dict[str, list[float]] = {name: [] for name in chains}
     cpu: dict[str, list[float]] = {name: [] for name in chains}
     starts: dict[str, list[float]] = {name: [] for name in chains}
-    for _ in range(max(bench.rounds, 5)):
+    for _ in range(bench.rounds):
         for name, chain in chains.items():
             wall_ms, cpu_ms = _validate_ms(bench.files, chain)
             times[name].append(wall_ms)

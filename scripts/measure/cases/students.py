@@ -48,7 +48,9 @@ def run(bench: Bench) -> None:
         cached = row(
             "api_key_auth + jwt_authn (cached)", filters.envoys_own_for_students(COUNT, cached=True), ENVOYS_OWN, none
         )
-        uncached = row("api_key_auth + jwt_authn", filters.envoys_own_for_students(COUNT, cached=False), ENVOYS_OWN, none)
+        uncached = row(
+            "api_key_auth + jwt_authn", filters.envoys_own_for_students(COUNT, cached=False), ENVOYS_OWN, none
+        )
         config = filters.students(f"keys-{COUNT}.json")
         builds = [row(name, filters.hallpass(path, config), HALLPASS, none) for name, path in bench.builds()]
         bench.run([none, cached, uncached, *builds])

@@ -31,9 +31,10 @@ def run(bench: Bench) -> None:
     rows: dict[tuple[str, int], Row] = {}
     for name, (chain, wanted) in chains.items():
         for workers in (1, 2):
-            envoy = bench.start(f"{name} {workers} workers", chain, workers)
+            # The same cores and the same load for both.
+            envoy = bench.start(f"{name} {workers} workers", chain, workers, cores_for=2)
             check(envoy, load, wanted)
-            rows[name, workers] = Row(name, envoy, load)
+            rows[name, workers] = Row(name, envoy, load, threads=2)
     bench.run(list(rows.values()))
     _report(bench, rows)
 
