@@ -30,18 +30,20 @@ def main() -> int:
     seconds = args.seconds or (1 if args.quick else 2)
     minter = Minter(args.signer, args.files)
     load_before = busy()
+    status = 0
     with Bench(args.hallpass, args.noop, args.files, minter, rounds, seconds, args.quick, args.against) as bench:
         try:
             for name in args.only or cases.ALL:
                 say(f"{name}")
                 cases.ALL[name](bench)
                 bench.stop_all()
-        except BenchError as error:
+        except (BenchError, OSError) as error:
+            # What was measured until then is still worth something.
             say(f"scripts/bench: {error}")
-            return 1
+            status = 1
         print(_head(args, rounds, seconds, load_before))
         print(bench.report.text())
-    return 0
+    return status
 
 
 def _head(args: argparse.Namespace, rounds: int, seconds: int, load_before: str) -> str:
