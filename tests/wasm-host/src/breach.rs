@@ -1,7 +1,9 @@
 //! Breaches of the ABI's contract that the SDK answers with a panic, and why hallpass cannot help it.
 //!
-//! Each is tested to trap as it says ([`Breach::commit`] in `tests/wasm.rs`); all else is generated. Once one no longer traps,
+//! Each is tested to trap ([`Breach::commit`] in `tests/wasm.rs`); all else is generated. Once one no longer traps,
 //! take its row out of [`EXCEPTIONS`]: the fuzzer then commits it as well.
+//!
+//! Beyond any list: a host that writes outside of what it allocated, or calls back while a host call runs.
 
 use crate::drive::Drive;
 
@@ -26,6 +28,12 @@ pub enum Breach {
     AnsweredTwice,
     /// `proxy_http_call` answers another status than Ok, `BadArgument` and `InternalFailure`.
     CallOutStatus,
+    /// `proxy_http_call` gives a number that is in use.
+    TokenInUse,
+    /// `proxy_set_effective_context` fails for the context whose call-out is answered.
+    LostContext,
+    /// `proxy_on_memory_allocate` of more than there is.
+    NoMemory,
     /// `random_get` of WASI fails.
     NoRandomness,
     /// `environ_sizes_get` of WASI fails.
@@ -33,7 +41,7 @@ pub enum Breach {
 }
 
 /// The breaches that end in a panic, and why no host that keeps the contract commits them.
-pub const EXCEPTIONS: [(Breach, &str); 11] = [
+pub const EXCEPTIONS: &[(Breach, &str)] = &[
     (Breach::UnknownContext, "the SDK's dispatcher panics; proxy-wasm-cpp-host creates each context before its events"),
     (Breach::DeletedContext, "the SDK's dispatcher panics; Envoy deletes a context last"),
     (Breach::DeletedTwice, "the SDK's dispatcher panics; proxy-wasm-cpp-host deletes a context once"),
@@ -46,6 +54,9 @@ pub const EXCEPTIONS: [(Breach, &str); 11] = [
         Breach::CallOutStatus,
         "the SDK's `dispatch_http_call` panics; Envoy answers with these three, a restricted call too",
     ),
+    (Breach::TokenInUse, "the SDK's `dispatch_http_call` panics; Envoy skips numbers in use"),
+    (Breach::LostContext, "the SDK's dispatcher unwraps; Envoy forgets call-outs with their context"),
+    (Breach::NoMemory, "the SDK's allocator panics; Envoy hands over buffers and maps of bounded size"),
     (
         Breach::NoRandomness,
         "std panics where hash keys cannot be had; Envoy fails only for pointers outside of the memory",
@@ -99,6 +110,21 @@ impl Breach {
                 drive.vm.host_mut().chaos.force("proxy_http_call", 99);
                 drive.callback("proxy_on_tick", &[root])
             }
+            Self::TokenInUse => {
+                drive.callback("proxy_on_tick", &[root])?;
+                let host = drive.vm.host_mut();
+                host.tokens = 0;
+                host.clock += 60_000_000_000;
+                drive.callback("proxy_on_tick", &[root])
+            }
+            Self::LostContext => {
+                drive.callback("proxy_on_tick", &[root])?;
+                let host = drive.vm.host_mut();
+                host.spares_sdk = false;
+                host.chaos.force("proxy_set_effective_context", 2);
+                drive.answer(0, crate::host::Answer::default())
+            }
+            Self::NoMemory => drive.vm.call("proxy_on_memory_allocate", &[u32::MAX]).map(drop),
             Self::NoRandomness => Self::begin_without(drive, "random_get"),
             Self::NoEnvironment => Self::begin_without(drive, "environ_sizes_get"),
         }

@@ -1,7 +1,7 @@
 //! What goes wrong: imports that fail or hand over nonsense, a clock that jumps.
 //!
-//! A host that says `Ok` has done what it was asked to, but for bytes that it hands over: those may be anything. A host that
-//! says anything else has done nothing.
+//! A host that says `Ok` has done what it was asked to, but for bytes that it hands over: those may be anything. One
+//! that says anything else has done nothing.
 
 use std::collections::BTreeMap;
 
@@ -186,7 +186,7 @@ fn odd_pairs(rng: &mut Rng) -> Vec<u8> {
         b"*",
     ];
     let pairs = (0..rng.below(12)).map(|_| (rng.pick(&names).to_vec(), rng.pick(&values).to_vec())).collect();
-    let mut bytes = crate::imports::write_pairs(&pairs);
+    let mut bytes = crate::wire::write_pairs(&pairs);
     if rng.chance(300) {
         let counts = [0, 1, 1025, 0x1fff_ffff, 0x2000_0000, u32::MAX];
         bytes.splice(..4, rng.pick(&counts).to_le_bytes());

@@ -210,7 +210,10 @@ fn small() -> Policy {
             "issuer": EDUCATION, "default_tier": "t", "clock_skew": "5m", "claims": {"schools": "schools"},
             "secrets": [{"kid": "k", "alg": "HS256", "text": text}],
         }],
-        "tiers": {"t": {"limits": [{"name": "few", "requests": 3, "per": "1s"}, {"name": "cost", "cost": 9, "per": "1m"}]}},
+        "tiers": {"t": {"limits": [
+            {"name": "few", "requests": 3, "per": "1s"},
+            {"name": "cost", "cost": 9, "per": "1m"},
+        ]}},
         "routes": [
             {"match": {"path": "/open/"}, "require": [], "open_subtree": true},
             {"match": {"path": "/ws"}, "upgrades": true},
@@ -253,7 +256,7 @@ fn dry() -> Policy {
     config["dry_run"] = json!(true);
     config["issuers"].as_array_mut().expect("an array").push(json!({
         "issuer": "https://other.example.com/", "default_tier": "t",
-        "jwks": {"remote": {"uri": "https://auth.example.com/.well-known/jwks.json", "cluster": "auth", "cooldown": "100ms"}},
+        "jwks": {"remote": {"uri": "https://auth.example.com/jwks.json", "cluster": "auth", "cooldown": "100ms"}},
     }));
     config["failed_credentials"] = json!({"requests": 5, "per": "1m"});
     small.config = config.to_string().into_bytes();

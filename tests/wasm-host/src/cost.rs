@@ -1,6 +1,7 @@
 //! What a request costs: fuel of the interpreter, and host calls with the bytes that they move.
 //!
-//! Nothing here depends on time or chance, so that what differs from `cost.json` was changed by the code (or the compiler).
+//! Nothing here depends on time or chance, so that what differs from `cost.json` was changed by the code (or the
+//! compiler).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -225,8 +226,10 @@ pub fn differences(code: &Code, costs: &[Cost], expected: &Value) -> Vec<String>
         let fuel = before["fuel"].as_u64().unwrap_or(0);
         if cost.fuel.abs_diff(fuel) * 100 > fuel * per_cent {
             let change = 100.0 * (as_float(cost.fuel) / as_float(fuel) - 1.0);
-            lines
-                .push(format!("{}: fuel {} (expected {fuel} ± {per_cent} %, is {change:+.1} %)", cost.name, cost.fuel));
+            lines.push(format!(
+                "{}: fuel {} (expected {fuel} within {per_cent} %: {change:+.1} %)",
+                cost.name, cost.fuel
+            ));
         }
         let empty = Map::new();
         let calls = before["calls"].as_object().unwrap_or(&empty);

@@ -1,7 +1,7 @@
 //! What Envoy keeps for a module: contexts, streams, shared data, call-outs, a clock.
 //!
-//! The clock stands still unless it is moved, and randomness is that of a seed: what a run does is decided by what it was
-//! told and by nothing else.
+//! The clock stands still unless it is moved, and randomness is that of a seed: nothing but what it was told decides
+//! what a run does.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +48,9 @@ pub struct Host {
     pub counts: BTreeMap<String, Count>,
     /// What goes wrong.
     pub chaos: Chaos,
+    /// Whether calls that the SDK makes on its own go well, see
+    /// [`Breach::LostContext`](crate::breach::Breach::LostContext).
+    pub spares_sdk: bool,
     /// What the module did that it must not.
     pub violations: Vec<String>,
     pub(crate) versions: u32,
@@ -165,6 +168,7 @@ impl Host {
             stderr: String::new(),
             counts: BTreeMap::new(),
             chaos: Chaos::none(),
+            spares_sdk: true,
             violations: Vec::new(),
             versions: 0,
             tokens: 0,

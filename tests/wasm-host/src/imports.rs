@@ -2,6 +2,7 @@
 
 use crate::chaos::Lie;
 use crate::host::{CallOut, Effect, Given, Host, Pairs};
+use crate::wire::{field, is_safe, read_pairs, write_pairs};
 
 /// Statuses of the ABI.
 pub mod status {
@@ -20,7 +21,9 @@ pub mod status {
     /// The host does not know this call.
     pub const UNIMPLEMENTED: u32 = 12;
 }
-use status::{BAD_ARGUMENT, CAS_MISMATCH, INTERNAL, INVALID_MEMORY, NOT_FOUND, OK, UNIMPLEMENTED};
+mod wasi;
+
+use status::{BAD_ARGUMENT, CAS_MISMATCH, INTERNAL, INVALID_MEMORY, NOT_FOUND, OK};
 
 /// The arguments of a call, and the memory that they point into.
 struct Args<'a> {
@@ -51,8 +54,9 @@ impl Host {
         self.callback.calls += 1;
         let args = Args { args, memory };
         self.note_decision(name, &args);
-        // Before the answer to a call-out reaches our code, the SDK makes its context the active one and unwraps the status.
-        let of_sdk = first && name == "proxy_set_effective_context" && !self.callback.name.ends_with("_tick");
+        // Before an answer to a call-out reaches our code, the SDK makes its context the active one and unwraps the
+        // status.
+        let of_sdk = first && name == "proxy_set_effective_context" && self.spares_sdk;
         let failure = if of_sdk { None } else { self.chaos.failure(name) };
         let mut effect = match failure {
             Some(status) => Effect { status, ..Effect::default() },
@@ -157,24 +161,7 @@ impl Host {
             "proxy_continue_stream" => self.continue_stream(args.word(0)),
             "proxy_close_stream" => self.close_stream(),
             "proxy_http_call" => self.http_call(args)?,
-            "random_get" => {
-                let bytes = (0..args.place(1)).map(|_| self.randomness.number().to_le_bytes()[0]).collect();
-                Effect { writes: vec![(args.place(0), bytes)], ..Effect::default() }
-            }
-            "environ_sizes_get" => {
-                let bytes: usize = self.environment.iter().map(|it| it.len() + 1).sum();
-                Effect {
-                    writes: vec![
-                        (args.place(0), word(self.environment.len()).to_vec()),
-                        (args.place(1), word(bytes).to_vec()),
-                    ],
-                    ..Effect::default()
-                }
-            }
-            "environ_get" => self.environ(args),
-            "fd_write" => self.fd_write(args)?,
-            "proc_exit" => Effect { exit: Some(args.word(0)), ..Effect::default() },
-            _ => status(UNIMPLEMENTED),
+            _ => return self.wasi(name, args),
         })
     }
 
@@ -365,30 +352,6 @@ impl Host {
         self.call_outs.push(CallOut { token: self.tokens, context: self.effective, path });
         Some(write(args.place(9), &self.tokens.to_le_bytes()))
     }
-
-    fn environ(&self, args: &Args<'_>) -> Effect {
-        let (mut writes, mut at) = (Vec::new(), args.place(1));
-        for (nth, entry) in self.environment.iter().enumerate() {
-            writes.push((args.place(0) + 4 * nth, word(at).to_vec()));
-            writes.push((at, [entry.as_slice(), b"\0"].concat()));
-            at += entry.len() + 1;
-        }
-        Effect { writes, ..Effect::default() }
-    }
-
-    fn fd_write(&mut self, args: &Args<'_>) -> Option<Effect> {
-        let mut written = 0;
-        for nth in 0..args.place(2) {
-            let at = args.place(1) + 8 * nth;
-            let place = |at: usize| Some(u64::from(u32::from_le_bytes(args.memory.get(at..at + 4)?.try_into().ok()?)));
-            let (start, len) = (place(at)?, place(at + 4)?);
-            let vector = Args { args: &[start, len], memory: args.memory };
-            let bytes = vector.bytes(0)?;
-            self.stderr.push_str(&String::from_utf8_lossy(bytes));
-            written += bytes.len();
-        }
-        Some(write(args.place(3), &word(written)))
-    }
 }
 
 /// Which arguments of a call are lengths of what the module hands over.
@@ -419,61 +382,4 @@ fn give(bytes: Vec<u8>, data_at: usize, len_at: usize) -> Effect {
 
 fn word(number: usize) -> [u8; 4] {
     u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()
-}
-
-/// Whether Envoy can write it without a line of its own in the middle.
-fn is_safe(name: &[u8], value: &[u8]) -> bool {
-    !name.is_empty() && !name.iter().chain(value).any(|byte| b"\r\n\0".contains(byte))
-}
-
-/// Pairs as the ABI carries them: count, lengths, then texts, each with a NUL behind it.
-pub fn write_pairs(pairs: &Pairs) -> Vec<u8> {
-    let mut bytes = word(pairs.len()).to_vec();
-    for (name, value) in pairs {
-        bytes.extend_from_slice(&word(name.len()));
-        bytes.extend_from_slice(&word(value.len()));
-    }
-    for (name, value) in pairs {
-        bytes.extend([name.as_slice(), b"\0", value, b"\0"].concat());
-    }
-    bytes
-}
-
-/// The other way; `None` where it does not add up.
-pub fn read_pairs(bytes: &[u8]) -> Option<Pairs> {
-    let number = |at: usize| {
-        let word = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(word)).ok()
-    };
-    let count = number(0)?;
-    let mut at = count.checked_mul(8)?.checked_add(4)?;
-    let mut text = |len: usize| {
-        let text = bytes.get(at..at.checked_add(len)?)?.to_vec();
-        at += len + 1;
-        Some(text)
-    };
-    (0..count).map(|nth| Some((text(number(4 + 8 * nth)?)?, text(number(8 + 8 * nth)?)?))).collect()
-}
-
-/// The bytes of a field of a protobuf message of nothing but such fields with short tags.
-fn field(mut message: &[u8], number: u8) -> Option<&[u8]> {
-    while let Some((tag, rest)) = message.split_first() {
-        let (mut len, mut shift, mut at) = (0_usize, 0, 0);
-        loop {
-            let byte = *rest.get(at)?;
-            at += 1;
-            len |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        let end = at.checked_add(len)?;
-        let value = rest.get(at..end)?;
-        if tag >> 3 == number {
-            return Some(value);
-        }
-        message = rest.get(end..)?;
-    }
-    None
 }

@@ -3,21 +3,22 @@
 
 use std::time::{Duration, Instant};
 
-use wasm_host::breach::{Breach, EXCEPTIONS};
+use wasm_host::breach::EXCEPTIONS;
 use wasm_host::corpus::{Policy, SECRET};
 use wasm_host::cost;
 use wasm_host::drive::Drive;
 use wasm_host::fuzz::{self, Tally};
 use wasm_host::host::{Host, Pairs, pairs};
 use wasm_host::rng::Rng;
+use wasm_host::soak;
 use wasm_host::vm::Code;
 
 /// How long the fresh seeds are played in `scripts/test`, seconds; `HALLPASS_FUZZ_SECONDS` sets another time.
 const SECONDS: u64 = 5;
 /// Seeds below this are played in every run.
-const SEEDS: u64 = 150;
-/// Seeds that found something once, each with what it was.
-const CRASHERS: [u64; 0] = [];
+const SEEDS: u64 = 100;
+/// Seeds that found something once: two replies to one request, and replies to one that went on.
+const CRASHERS: [u64; 6] = [202, 203, 207, 217, 223, 254];
 
 #[test]
 fn requests_cost_what_is_written_down() {
@@ -31,7 +32,7 @@ fn requests_cost_what_is_written_down() {
     let (lines, table) = (lines.join("\n  "), cost::table(&costs));
     assert!(
         lines.is_empty(),
-        "\n{table}\n  {lines}\n\nIf that is meant, for better or worse, write it down and commit tests/wasm-host/cost.json:\n  {}\n",
+        "\n{table}\n  {lines}\n\nIf that is meant, better or worse, run this and commit tests/wasm-host/cost.json:\n  {}\n",
         cost::BLESS
     );
 }
@@ -72,7 +73,7 @@ fn hostile_hosts_neither_trap_it_nor_get_past_it() {
 #[test]
 fn memory_does_not_grow_with_requests() {
     let code = Code::load();
-    let sizes = fuzz::soak(&code, 3000, 1).unwrap_or_else(|finding| panic!("{finding}"));
+    let sizes = soak::run(&code, 3000, 1).unwrap_or_else(|finding| panic!("{finding}"));
     println!("bytes of memory after each tenth: {sizes:?}");
     let (first, last) = (sizes[1], sizes[sizes.len() - 1]);
     assert!(last <= first + (1 << 20), "{sizes:?}");
@@ -81,7 +82,7 @@ fn memory_does_not_grow_with_requests() {
 #[test]
 fn each_exception_traps_as_it_is_said_to() {
     let code = Code::load();
-    for (breach, reason) in EXCEPTIONS {
+    for &(breach, reason) in EXCEPTIONS {
         let trap = breach.commit(&mut education(&code)).err();
         assert!(trap.is_some(), "{breach:?} ({reason}) does no harm any more: take it out of EXCEPTIONS");
         println!("{breach:?}: {}", trap.unwrap_or_default());
@@ -91,7 +92,6 @@ fn each_exception_traps_as_it_is_said_to() {
     let root = drive.roots[0];
     let stream = drive.open(root).expect("no trap");
     drive.delete(stream).expect("no trap");
-    assert!(!Breach::UnknownContext.is_excepted() || EXCEPTIONS.len() > 1);
 }
 
 /// A worker that was never configured answers the head and says no more.
