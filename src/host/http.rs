@@ -27,6 +27,8 @@ pub struct Stream {
     head: Head,
     id: String,
     body: Seen,
+    /// Whether it was let go on, or answered: nothing is decided a second time, whatever the host calls.
+    ended: bool,
 }
 
 /// How far a request came.
@@ -56,6 +58,10 @@ impl Http {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        if !stream.id.is_empty() {
+            // A second head, from a host that must not: the first one is what is judged and goes on.
+            return Ok(Flow::Held);
+        }
         let now = abi::now()?;
         let pairs = abi::header_pairs(MapType::RequestHeaders)?;
         stream.head = Head::parse(pairs).unwrap_or_default().ending(end_of_stream);
@@ -224,7 +230,7 @@ impl Stream {
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
-        let Self { request, head, id, body } = self;
+        let Self { request, head, id, body, ended } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
             let bytes;
@@ -252,12 +258,14 @@ impl Stream {
                     output::forward_to_upstream(&forward, worker)?;
                     output::publish(request, worker);
                     *head = Head::default();
+                    *ended = true;
                     return Ok(Flow::Pass);
                 }
                 Step::Deny(denial) => {
                     output::publish(request, worker);
                     *head = Head::default();
                     output::answer(&denial, worker, id)?;
+                    *ended = true;
                     return Ok(Flow::Held);
                 }
                 Step::AwaitKeys | Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
@@ -306,11 +314,15 @@ fn response_status() -> u16 {
     std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The answer when there is no configuration or the host failed: nothing passes, also not later.
+/// The answer when there is no configuration or the host failed: nothing passes, also not later. One that was let go on or
+/// answered gets no second one.
 fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
     let id = match stream.try_borrow_mut() {
         Ok(mut stream) => {
             stream.request.abort();
+            if std::mem::replace(&mut stream.ended, true) {
+                return;
+            }
             stream.id.clone()
         }
         Err(_) => String::new(),

@@ -1,0 +1,152 @@
+//! The built filter on hosts of our own: what requests cost, and that no host makes it trap or let something pass.
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::time::{Duration, Instant};
+
+use wasm_host::breach::EXCEPTIONS;
+use wasm_host::corpus::{Policy, SECRET};
+use wasm_host::cost;
+use wasm_host::drive::Drive;
+use wasm_host::fuzz::{self, Tally};
+use wasm_host::host::{Host, Pairs, pairs};
+use wasm_host::rng::Rng;
+use wasm_host::soak;
+use wasm_host::vm::Code;
+
+/// How long the fresh seeds are played in `scripts/test`, seconds; `HALLPASS_FUZZ_SECONDS` sets another time.
+const SECONDS: u64 = 5;
+/// Seeds below this are played in every run.
+const SEEDS: u64 = 100;
+/// Seeds that found something once: two replies to one request, and replies to one that went on.
+const CRASHERS: [u64; 6] = [202, 203, 207, 217, 223, 254];
+
+#[test]
+fn requests_cost_what_is_written_down() {
+    let code = Code::load();
+    let costs = cost::measure(&code);
+    println!("{}", cost::table(&costs));
+    let text =
+        std::fs::read_to_string(cost::file()).unwrap_or_else(|error| panic!("{error}; make it: {}", cost::BLESS));
+    let expected = serde_json::from_str(&text).expect("cost.json is JSON");
+    let lines = cost::differences(&code, &costs, &expected);
+    let (lines, table) = (lines.join("\n  "), cost::table(&costs));
+    assert!(
+        lines.is_empty(),
+        "\n{table}\n  {lines}\n\nIf that is meant, better or worse, run this and commit tests/wasm-host/cost.json:\n  {}\n",
+        cost::BLESS
+    );
+}
+
+#[test]
+fn measuring_twice_gives_the_same() {
+    let code = Code::load();
+    assert_eq!(cost::to_json(&code, &cost::measure(&code)), cost::to_json(&code, &cost::measure(&code)));
+}
+
+#[test]
+fn hostile_hosts_neither_trap_it_nor_get_past_it() {
+    let code = Code::load();
+    let seconds = std::env::var("HALLPASS_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+    let mut tally = Tally::default();
+    for seed in CRASHERS.into_iter().chain(0..SEEDS) {
+        fuzz::run(&code, seed, &mut tally).unwrap_or_else(|finding| panic!("{finding}"));
+    }
+    let fresh = fuzz::fresh_seed();
+    println!("fresh seeds from {fresh}");
+    let begin = Instant::now();
+    for seed in fresh.. {
+        if begin.elapsed() > Duration::from_secs(seconds) {
+            break;
+        }
+        fuzz::run(&code, seed, &mut tally).unwrap_or_else(|finding| {
+            panic!("{finding}\nplay it again: cargo run -p wasm-host -- fuzz --seconds 0 --seed {seed}")
+        });
+    }
+    println!("{tally:?}");
+    // Otherwise the hosts are so hostile that nothing is tried.
+    assert!(
+        tally.passes > tally.cases && tally.replies > tally.cases && tally.call_outs > tally.cases / 4,
+        "{tally:?}"
+    );
+}
+
+#[test]
+fn memory_does_not_grow_with_requests() {
+    let code = Code::load();
+    let sizes = soak::run(&code, 3000, 1).unwrap_or_else(|finding| panic!("{finding}"));
+    println!("bytes of memory after each tenth: {sizes:?}");
+    let (first, last) = (sizes[1], sizes[sizes.len() - 1]);
+    assert!(last <= first + (1 << 20), "{sizes:?}");
+}
+
+#[test]
+fn each_exception_traps_as_it_is_said_to() {
+    let code = Code::load();
+    for &(breach, reason) in EXCEPTIONS {
+        let trap = breach.commit(&mut education(&code)).err();
+        assert!(trap.is_some(), "{breach:?} ({reason}) does no harm any more: take it out of EXCEPTIONS");
+        println!("{breach:?}: {}", trap.unwrap_or_default());
+    }
+    // The twin: the same worker, without a breach.
+    let mut drive = education(&code);
+    let root = drive.roots[0];
+    let stream = drive.open(root).expect("no trap");
+    drive.delete(stream).expect("no trap");
+}
+
+/// A worker that was never configured answers the head and says no more.
+#[test]
+fn unconfigured_worker_replies_once() {
+    let code = Code::load();
+    let mut drive = start(&code, b"{");
+    let root = drive.root(0).expect("no trap");
+    let stream = drive.open(root).expect("no trap");
+    drive.head(stream, get("/healthz"), false).expect("no trap");
+    drive.body(stream, b"x", false).expect("no trap");
+    drive.body(stream, b"x", true).expect("no trap");
+    assert_eq!((drive.stream(stream).replies, drive.stream(stream).passed), (1, false));
+    assert_eq!(drive.vm.host().violations, Vec::<String>::new());
+}
+
+/// The clock fails at a second head of a request that went on.
+#[test]
+fn request_that_went_on_is_not_answered() {
+    let code = Code::load();
+    let mut drive = education(&code);
+    let root = drive.roots[0];
+    let stream = drive.open(root).expect("no trap");
+    drive.head(stream, get("/healthz"), false).expect("no trap");
+    assert!(drive.stream(stream).passed);
+    drive.vm.host_mut().chaos.force("proxy_get_current_time_nanoseconds", 10);
+    drive.head(stream, get("/healthz"), false).expect("no trap");
+    assert_eq!(drive.stream(stream).replies, 0);
+    assert_eq!(drive.vm.host().violations, Vec::<String>::new());
+}
+
+/// The first reply is refused by the host, the plain one that follows is not.
+#[test]
+fn reply_that_failed_is_followed_by_one_more() {
+    let code = Code::load();
+    let mut drive = education(&code);
+    let root = drive.roots[0];
+    let stream = drive.open(root).expect("no trap");
+    drive.vm.host_mut().chaos.force("proxy_send_local_response", 10);
+    drive.head(stream, get("/nowhere"), true).expect("no trap");
+    assert_eq!((drive.stream(stream).replies, drive.stream(stream).closed), (0, true));
+}
+
+fn education(code: &Code) -> Drive<'_> {
+    let mut drive = start(code, &Policy::of(0).config);
+    drive.root(0).expect("no trap");
+    drive
+}
+
+fn start<'c>(code: &'c Code, config: &[u8]) -> Drive<'c> {
+    let mut host = Host::new(config.to_vec());
+    host.environment = vec![format!("PJWT_SECRET={SECRET}").into_bytes()];
+    Drive::start(code, host, Rng::new(0)).expect("the module starts")
+}
+
+fn get(path: &str) -> Pairs {
+    pairs(&[(":method", "GET"), (":path", path), (":authority", "api"), (":scheme", "https")])
+}
