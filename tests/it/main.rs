@@ -51,4 +51,5 @@ mod support;
 mod tokens;
 mod tokens_claims;
 mod tokens_hostile;
+mod vectors;
 mod workers;
