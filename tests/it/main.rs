@@ -16,6 +16,7 @@
 
 mod answers;
 mod canary;
+mod differential;
 mod dry_run;
 mod examples;
 mod guard;

@@ -20,6 +20,7 @@
 
 mod damage;
 mod examples;
+pub mod signer;
 mod wycheproof;
 
 use base64::Engine as _;

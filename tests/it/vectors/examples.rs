@@ -122,7 +122,9 @@ fn examples_of_the_rfcs_verify() {
 #[test]
 fn envoy_verifies_the_examples_of_the_rfcs() {
     let gateway = judge();
-    examples().iter().for_each(|example| example.group().check_in_envoy(&gateway));
+    for example in examples() {
+        example.group().check_in_envoy(&gateway);
+    }
 }
 
 #[test]
