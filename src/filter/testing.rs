@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Event, ReplyEdits, ReplyHead, Request, Step};
 use crate::config::Config;
-use crate::decide::{self, Around, End, Memory};
+pub(crate) use crate::decide::End;
+use crate::decide::{self, Around, Memory};
 use crate::document::DocumentId;
 use crate::fetch::{Document, Place, Record};
 use crate::head::Head;

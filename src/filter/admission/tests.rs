@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::decide::End;
 use crate::denial::Denial;
 use crate::document::DocumentId;
-use crate::filter::testing::{ISSUER, START, Stack, key, token};
+use crate::filter::testing::{End, ISSUER, START, Stack, key, token};
 
 /// The list of keys over the network.
 fn remote() -> Value {

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::decide::End;
-use crate::filter::testing::{Stack, token};
+use crate::filter::testing::{End, Stack, token};
 use crate::filter::{Event, Step};
 
 #[track_caller]
