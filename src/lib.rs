@@ -7,6 +7,7 @@
 //!   Envoy -> host (abi, root, http, store, fetch, verify)        the shell
 //!              |  events in, steps out
 //!              v
+//!            decide       the whole decision as a function, for whoever drives it from outside
 //!            filter       one request as an explicit state machine
 //!            worker caller   all that one worker keeps between requests
 //!              |
@@ -30,6 +31,7 @@ pub mod body;
 pub mod caller;
 pub mod config;
 pub mod cost;
+pub mod decide;
 pub mod denial;
 pub mod document;
 pub mod fetch;

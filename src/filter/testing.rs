@@ -1,21 +1,20 @@
 //! The Student Data API in memory: one worker, driven as the shell drives it.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
+use super::{Event, ReplyEdits, ReplyHead, Request, Step};
 use crate::config::Config;
-use crate::denial::Denial;
+pub(crate) use crate::decide::End;
+use crate::decide::{self, Around, Memory};
 use crate::document::DocumentId;
 use crate::fetch::{Document, Place, Record};
 use crate::head::Head;
-use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use crate::limits::owner::SlotId;
+use crate::limits::ledger;
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::signature::NoHost;
@@ -88,37 +87,6 @@ pub(crate) fn token(changes: &Value) -> String {
     token_with_header(Alg::Hs512, r#"{"alg":"HS512"}"#, &claims.to_string())
 }
 
-/// Shared data in memory.
-#[derive(Debug, Default)]
-struct Shelf(HashMap<SlotId, (Vec<u8>, u32)>);
-
-impl Slots for Shelf {
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        let Some((bytes, cas)) = self.0.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
-        let next = self.0.get(&id).map_or(1, |(_, cas)| cas + 1);
-        self.0.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
-    }
-}
-
-/// How far a request came.
-#[derive(Debug)]
-pub(crate) enum End {
-    Pass(Box<Forward>),
-    Deny(Denial),
-    Waits,
-    Body(usize),
-    Nothing,
-}
-
 /// One request on its way.
 pub(crate) struct Exchange {
     pub(crate) request: Request,
@@ -145,7 +113,7 @@ impl Exchange {
 pub(crate) struct Stack {
     pub(crate) worker: Worker,
     pub(crate) now: Now,
-    shelf: Shelf,
+    memory: Memory,
 }
 
 impl Stack {
@@ -162,7 +130,7 @@ impl Stack {
         document["issuers"][0]["secrets"] = secret;
         let config = Config::from_bytes(document.to_string().as_bytes());
         let config = config.unwrap_or_else(|errors| panic!("{changes:?}: {errors}"));
-        Self { worker: Worker::new(config, 1), now: START, shelf: Shelf::default() }
+        Self { worker: Worker::new(config, 1), now: START, memory: Memory::default() }
     }
 
     pub(crate) fn sleep(&mut self, secs: u64) {
@@ -246,54 +214,32 @@ impl Stack {
             panic!("no edits")
         };
         if let Some(receipt) = edits.refund.take() {
-            ledger::cancel(&mut self.shelf, receipt, self.now).unwrap();
+            ledger::cancel(&mut self.memory, receipt, self.now).unwrap();
         }
         for (receipt, actual) in edits.settle.drain(..) {
-            ledger::settle(&mut self.shelf, receipt, actual, self.now).unwrap();
+            ledger::settle(&mut self.memory, receipt, actual, self.now).unwrap();
         }
         edits
     }
 
     pub(crate) fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
-        let mut step = request.step(&mut self.worker, head, self.now, event);
-        loop {
-            let event = match step {
-                Step::NeedAddress => Event::Address(Some("192.0.2.1".parse().unwrap())),
-                Step::Charge(charges) => {
-                    for charge in &charges {
-                        let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
-                        trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
-                    }
-                    Event::Charged(ledger::reserve(&mut self.shelf, &charges, self.now))
+        let Self { worker, memory, now } = self;
+        let address = Some("192.0.2.1".parse().unwrap());
+        let mut around = Around { worker, slots: memory, host: &NoHost, address, now: *now };
+        let reached = decide::run(&mut around, request, head, event, |step| match step {
+            Step::Charge(charges) => {
+                for charge in charges {
+                    let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
+                    trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
                 }
-                Step::Refund(receipt) => {
-                    ledger::cancel(&mut self.shelf, receipt, self.now).unwrap();
-                    Event::Refunded
-                }
-                Step::Verify(job) => {
-                    trace.push("verify".to_owned());
-                    Event::Verified(job.run(&NoHost))
-                }
-                Step::AwaitKeys => {
-                    *end = End::Waits;
-                    return;
-                }
-                Step::AwaitBody { max } => {
-                    *end = End::Body(max);
-                    return;
-                }
-                Step::Pass(forward) => {
-                    *end = End::Pass(Box::new(forward));
-                    return;
-                }
-                Step::Deny(denial) => {
-                    *end = End::Deny(denial);
-                    return;
-                }
-                Step::Reply(_) | Step::Nothing => return,
-            };
-            step = request.step(&mut self.worker, head, self.now, event);
+            }
+            Step::Verify(_) => trace.push("verify".to_owned()),
+            _ => {}
+        });
+        // Whatever comes after the end leaves it as it is.
+        if !matches!(reached, End::Nothing) {
+            *end = reached;
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Faults on demand, for tests of what Envoy does when a module fails. Only in builds with the feature `test-faults`.
 //!
 //! The configuration of the VM (`vm_config.configuration`) names a fault of [`on_configure`] on workers; a request with the
-//! header `x-test-trap` traps.
+//! header `x-test-trap` traps. A request may also have signatures checked, see [`verify`].
 
 use super::abi::{self, BufferType, MapType};
+
+pub mod verify;
 
 /// How often Envoy configures a module on its main thread, before any worker runs.
 const ON_MAIN_THREAD: usize = 2;
@@ -20,11 +22,12 @@ pub fn on_configure() -> bool {
     fault != b"fail-on-worker"
 }
 
-/// Traps where the request asks for it.
-pub fn on_request() {
+/// Traps where the request asks for it; says whether the request was answered.
+pub fn on_request() -> bool {
     if abi::header(MapType::RequestHeaders, b"x-test-trap").is_ok() {
         trap();
     }
+    verify::on_request()
 }
 
 /// Counts the VMs of the process in shared data: the first ones are those of the main thread.

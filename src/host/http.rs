@@ -129,7 +129,9 @@ impl Context for Http {}
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         #[cfg(feature = "test-faults")]
-        crate::host::faults::on_request();
+        if crate::host::faults::on_request() {
+            return Action::Pause;
+        }
         match self.begin(end_of_stream) {
             Ok(Flow::Pass) => Action::Continue,
             Ok(Flow::Held) => {

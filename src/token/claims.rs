@@ -2,7 +2,8 @@
 //!
 //! Dates are `NumericDate`s, fractions included, from 1970 to the end of the year 9999. Whatever goes into a header is
 //! visible ASCII without comma, quote and backslash, so that no value can end its list, its header or its quotes; a
-//! token with any other value is refused whole, never trimmed. `null` counts as absent.
+//! token with any other value is refused whole, never trimmed. `null` counts as absent, but for the claims of RFC 7519,
+//! whose types are fixed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -163,6 +164,7 @@ impl ClaimRules {
         for path in &self.required {
             path.require(payload)?;
         }
+        judge_names(payload)?;
         let grants = &self.names.grants;
         let list = |path: Option<&ClaimPath>| path.map(|path| ids_at(path, path.require(payload)?)).transpose();
         Ok(Claims {
@@ -217,15 +219,14 @@ impl ClaimRules {
         if exp.since(issued_at) > lifetime_max { Err(ClaimError::Lifetime) } else { Ok(()) }
     }
 
-    /// RFC 7519 section 4.1.3.
+    /// RFC 7519 section 4.1.3: a string or strings, also where no audience is configured.
     fn judge_audience(&self, payload: &Value) -> Result<(), ClaimError> {
-        if self.audiences.is_empty() {
-            return Ok(());
-        }
         let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
         let invalid = || ClaimError::Invalid("aud".to_owned());
         let found = match payload.get("aud") {
-            None | Some(Value::Null) => return Err(ClaimError::Missing("aud".to_owned())),
+            None if self.audiences.is_empty() => return Ok(()),
+            None => return Err(ClaimError::Missing("aud".to_owned())),
+            Some(Value::Null) if !self.audiences.is_empty() => return Err(ClaimError::Missing("aud".to_owned())),
             Some(Value::String(audience)) => is_accepted(audience),
             Some(Value::Array(list)) if !list.is_empty() => {
                 let names: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
@@ -233,8 +234,18 @@ impl ClaimRules {
             }
             Some(_) => return Err(invalid()),
         };
-        if found { Ok(()) } else { Err(ClaimError::Audience) }
+        if found || self.audiences.is_empty() { Ok(()) } else { Err(ClaimError::Audience) }
     }
+}
+
+/// RFC 7519 sections 4.1.2 and 4.1.7: strings. Nothing here uses `sub`; another reader of the token might.
+fn judge_names(payload: &Value) -> Result<(), ClaimError> {
+    for name in ["sub", "jti"] {
+        if payload.get(name).is_some_and(|value| !value.is_string()) {
+            return Err(ClaimError::Invalid(name.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// RFC 7519 section 2, `NumericDate`: `None` unless it is a number from 1970 to the end of 9999.

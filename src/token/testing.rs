@@ -1,5 +1,23 @@
 //! Test keys and signers. The keys are those of RFC 7515 appendix A and RFC 8037 appendix A, public since 2015: they
 //! guard nothing. The P-384 scalar is a small made-up number.
+//!
+//! Where the classes of hostile tokens are tested; "it" stands for `tests/it`, in a real Envoy:
+//!
+//! | class | tests |
+//! |---|---|
+//! | segments, size, base64url | `jose/tests.rs`; it `tokens_claims.rs`, `tokens_hostile.rs` |
+//! | `alg`: none, missing, another type, another case, not the key's | `jose/tests.rs`, `keyset/tests.rs`; it `tokens.rs`, `tokens_claims.rs` |
+//! | a public key as secret | `signature/tests/forgery.rs`; it `tokens.rs` |
+//! | `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`, `typ`, `cty` | `jose/tests.rs`, `signature/tests/forgery.rs`; it `tokens_claims.rs` |
+//! | `kid`: paths, SQL, NUL, size, types, absent, doubled | `jose/tests.rs`, `keyset/tests.rs`; it `tokens.rs` |
+//! | JSON: doubled members, trailing data, BOM, UTF-8, nesting, numbers of members | `json/tests.rs`, `jose/tests.rs` |
+//! | signatures: bits, lengths, ranges, paddings, salts, points | `signature/tests.rs`, `signature/tests/forgery.rs`; it `vectors.rs` |
+//! | keys: weak, broken, for another purpose, secrets from the network | `keyset/tests.rs`, `keyset/tests/numbers.rs` |
+//! | dates | `claims/tests/dates.rs`; it `tokens_claims.rs` |
+//! | `iss`, `aud`, `sub`, `jti`, client, tier, schools | `claims/tests.rs`; it `tokens_claims.rs` |
+//! | two issuers with one `kid` | `../filter/tests/rotation.rs`; it `tokens.rs` |
+//! | cached tokens that expire or lose their key | `cache/tests.rs`, `../filter/tests/cache.rs`; it `tokens.rs` |
+//! | what other readers of tokens say | it `differential.rs` |
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -17,6 +17,7 @@
 mod answers;
 mod canary;
 mod capabilities;
+mod differential;
 mod dry_run;
 mod examples;
 mod guard;
@@ -52,4 +53,5 @@ mod support;
 mod tokens;
 mod tokens_claims;
 mod tokens_hostile;
+mod vectors;
 mod workers;

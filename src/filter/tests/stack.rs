@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::setup;
+use crate::decide::{self, Around, End};
 use crate::denial::Denial;
 use crate::fetch::Record;
 use crate::filter::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
@@ -62,16 +63,6 @@ impl Slots for Shelf {
         self.values.insert(id, (bytes.to_vec(), next));
         Ok(Swap::Done)
     }
-}
-
-/// How far a request came.
-#[derive(Debug)]
-pub(super) enum End {
-    Pass(Forward),
-    Deny(Denial),
-    Waits,
-    /// The machine had nothing to say.
-    Nothing,
 }
 
 /// One request on its way.
@@ -176,51 +167,33 @@ impl Stack {
         counts.iter().filter(|(at, _)| list[*at].name.starts_with(name)).map(|(_, by)| by).sum()
     }
 
-    /// The loop of `host::http::Stream::run`.
     fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
-        let mut step = request.step(&mut self.worker, head, self.now, event);
-        loop {
-            let event = match step {
-                Step::NeedAddress => {
-                    trace.push("address".to_owned());
-                    Event::Address(self.address)
-                }
-                Step::Charge(charges) => {
-                    let limits = charges.iter().flat_map(|charge| charge.limits.iter());
-                    let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();
-                    trace.push(format!("charge {}", names.join("+")));
-                    Event::Charged(ledger::reserve(&mut self.shelf, &charges, self.now))
-                }
-                Step::Refund(receipt) => {
-                    trace.push("refund".to_owned());
-                    let _ = ledger::cancel(&mut self.shelf, receipt, self.now);
-                    Event::Refunded
-                }
-                Step::Verify(job) => {
-                    trace.push("verify".to_owned());
-                    Event::Verified(job.run(self.host.as_ref()))
-                }
-                Step::AwaitKeys => {
-                    trace.push("await".to_owned());
-                    *end = End::Waits;
-                    return;
-                }
-                Step::Pass(forward) => {
-                    trace.push("pass".to_owned());
-                    *end = End::Pass(forward);
-                    return;
-                }
-                Step::Deny(denial) => {
-                    trace.push(format!("deny {}", denial.code()));
-                    *end = End::Deny(denial);
-                    return;
-                }
-                Step::AwaitBody { .. } | Step::Reply(_) | Step::Nothing => return,
-            };
-            step = request.step(&mut self.worker, head, self.now, event);
+        let Self { worker, shelf, now, address, host } = self;
+        let mut around = Around { worker, slots: shelf, host: host.as_ref(), address: *address, now: *now };
+        let reached = decide::run(&mut around, request, head, event, |step| trace.extend(name_of(step)));
+        // Whatever comes after the end leaves it as it is.
+        if !matches!(reached, End::Nothing) {
+            *end = reached;
         }
     }
+}
+
+fn name_of(step: &Step<'_>) -> Option<String> {
+    Some(match step {
+        Step::NeedAddress => "address".to_owned(),
+        Step::Charge(charges) => {
+            let limits = charges.iter().flat_map(|charge| charge.limits.iter());
+            let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();
+            format!("charge {}", names.join("+"))
+        }
+        Step::Refund(_) => "refund".to_owned(),
+        Step::Verify(_) => "verify".to_owned(),
+        Step::AwaitKeys => "await".to_owned(),
+        Step::Pass(_) => "pass".to_owned(),
+        Step::Deny(denial) => format!("deny {}", denial.code()),
+        Step::AwaitBody { .. } | Step::Reply(_) | Step::Nothing => return None,
+    })
 }
 
 impl Exchange {
@@ -235,6 +208,7 @@ impl Exchange {
             End::Pass(_) => "pass",
             End::Deny(denial) => denial.code(),
             End::Waits => "waits",
+            End::Body(_) => "body",
             End::Nothing => "nothing",
         }
     }

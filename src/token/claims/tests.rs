@@ -120,7 +120,25 @@ fn audience_is_judged_where_configured() {
     }
     refused(&strict, &example(), missing("aud"));
     refused(&strict, &with("aud", &json!(null)), missing("aud"));
-    accepted(&rules(), &with("aud", &json!(1)));
+    // Where none is configured, any audience will do, but not what is none.
+    for aud in [json!("x"), json!(["x", "y"])] {
+        accepted(&rules(), &with("aud", &aud));
+    }
+    for aud in [json!([]), json!(["a", 1]), json!(1), json!(null), json!({}), json!(false)] {
+        refused(&rules(), &with("aud", &aud), invalid("aud"));
+    }
+}
+
+#[test]
+fn registered_names_are_strings() {
+    for name in ["sub", "jti"] {
+        for value in [json!("x"), json!("")] {
+            accepted(&rules(), &with(name, &value));
+        }
+        for value in [json!(1), json!(null), json!(true), json!(["x"]), json!({})] {
+            refused(&rules(), &with(name, &value), invalid(name));
+        }
+    }
 }
 
 #[test]

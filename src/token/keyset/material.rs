@@ -77,7 +77,7 @@ impl Material {
     pub(super) fn ed25519(x: &[u8]) -> Result<Self, SkipReason> {
         let x = x.try_into().map_err(|_| SkipReason::Malformed("x"))?;
         let public = ed25519_dalek::VerifyingKey::from_bytes(x).map_err(|_| SkipReason::Point)?;
-        if public.is_weak() {
+        if public.is_weak() || !is_canonical_ed25519(x) {
             return Err(SkipReason::Point);
         }
         Ok(Self::Ed25519(public))
@@ -95,6 +95,13 @@ impl Material {
         }
         Ok(material)
     }
+}
+
+/// Whether the coordinate of an encoded point is below `2^255 - 19` (RFC 8032 section 5.1.3): the crate takes others as well,
+/// as second spellings of few points.
+fn is_canonical_ed25519(encoded: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = encoded;
+    *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
 
 /// SEC 1 section 2.3.3: `04 || x || y`; RFC 7518 section 6.2.1 wants full-length coordinates.

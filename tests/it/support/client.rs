@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 mod race;
 
-pub use self::race::race;
+pub use self::race::{in_turn, race};
 use super::RUNTIME;
 
 /// How long a request may take; longer than any limit of the gateway under test.

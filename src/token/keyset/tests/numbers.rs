@@ -61,13 +61,20 @@ fn points_are_on_their_curve() {
 }
 
 #[test]
-fn ed25519_points_of_small_order_are_refused() {
+fn ed25519_points_of_small_order_or_in_a_second_spelling_are_refused() {
     let okp = |curve: &str, x: &[u8]| format!(r#"{{"kty":"OKP","crv":"{curve}","x":"{}"}}"#, b64(x));
     alg_of(&okp("Ed25519", &unb64(ED25519_X)), Alg::EdDsa);
     let mut identity = [0; 32];
     identity[0] = 1;
     skipped(&okp("Ed25519", &identity), SkipReason::Point);
     skipped(&okp("Ed25519", &[0; 32]), SkipReason::Point);
+    // y = 3 is on the curve; p + 3 is another spelling of it, with either sign.
+    let low = [&[3][..], &[0; 31]].concat();
+    alg_of(&okp("Ed25519", &low), Alg::EdDsa);
+    for sign in [0x7f, 0xff] {
+        let high = [&[0xed + 3][..], &[0xff; 30], &[sign]].concat();
+        skipped(&okp("Ed25519", &high), SkipReason::Point);
+    }
     skipped(&okp("Ed25519", &[1; 31]), SkipReason::Malformed("x"));
     skipped(&okp("X25519", &unb64(ED25519_X)), SkipReason::Unsupported);
     skipped(&okp("Ed448", &[1; 57]), SkipReason::Unsupported);

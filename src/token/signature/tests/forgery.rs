@@ -1,5 +1,8 @@
 #![allow(clippy::arithmetic_side_effects, reason = "lengths in tests are known")]
 
+use jwt_compact::alg::Hs256;
+use jwt_compact::{Algorithm as _, AlgorithmSignature as _};
+use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BigUint, Pss};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -16,18 +19,35 @@ const P256_N: &str = "_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE";
 
 #[test]
 fn public_key_is_no_secret() {
-    // The classic confusion: a MAC whose secret is the public key, in any form.
-    let keys = KeySet::from_jwks(
-        format!(r#"{{"keys":[{{"kid":"k",{}}}]}}"#, jwk_members(Alg::Rs256)).as_bytes(),
-        Origin::Remote,
-    );
-    let keys = keys.unwrap();
-    let text = token_with_header(Alg::Hs256, r#"{"alg":"HS256","kid":"k"}"#, PAYLOAD);
-    let error = verify_compact(&keys, text.as_bytes(), &RustHost).unwrap_err();
-    assert_eq!(error, TokenError::Key(SelectError::AlgMismatch));
-    let without_kid = token_with_header(Alg::Hs256, r#"{"alg":"HS256"}"#, PAYLOAD);
-    let error = verify_compact(&keys, without_kid.as_bytes(), &RustHost).unwrap_err();
-    assert_eq!(error, TokenError::Key(SelectError::NoKey));
+    // The classic confusion: a MAC whose secret is the public key, as DER, PEM, JWK or its bare number.
+    let jwk = format!("{{{}}}", jwk_members(Alg::Rs256));
+    let public = rsa_key().to_public_key();
+    let der = public.to_public_key_der().unwrap().into_vec();
+    let pem = public.to_public_key_pem(LineEnding::LF).unwrap();
+    let secrets = [der, pem.trim_end().as_bytes().to_vec(), pem.into_bytes(), jwk.into_bytes(), unb64(RSA_N)];
+    let set = |oct: &str| {
+        let rsa = format!(r#"{{"kid":"k",{}}}"#, jwk_members(Alg::Rs256));
+        KeySet::from_jwks(format!(r#"{{"keys":[{rsa}{oct}]}}"#).as_bytes(), Origin::Inline).unwrap()
+    };
+    let (alone, with_secret) = (set(""), set(&format!(r#",{{"kid":"s",{}}}"#, jwk_members(Alg::Hs256))));
+    let mismatch = TokenError::Key(SelectError::AlgMismatch);
+    for secret in secrets {
+        let mac = |header: &str| {
+            let input = format!("{}.{}", b64(header), b64(PAYLOAD));
+            let tag = Hs256.sign(&secret.as_slice().into(), input.as_bytes());
+            format!("{input}.{}", b64(tag.as_bytes()))
+        };
+        let refused = |keys: &KeySet, header: &str, expected: TokenError| {
+            assert_eq!(verify_compact(keys, mac(header).as_bytes(), &RustHost).unwrap_err(), expected, "{header}");
+        };
+        refused(&alone, r#"{"alg":"HS256","kid":"k"}"#, mismatch);
+        refused(&alone, r#"{"alg":"HS256"}"#, TokenError::Key(SelectError::NoKey));
+        // Also where the issuer has a secret.
+        refused(&with_secret, r#"{"alg":"HS256","kid":"k"}"#, mismatch);
+        refused(&with_secret, r#"{"alg":"HS256"}"#, TokenError::Signature);
+    }
+    let good = token_with_header(Alg::Hs256, r#"{"alg":"HS256"}"#, PAYLOAD);
+    assert!(verify_compact(&with_secret, good.as_bytes(), &RustHost).is_ok());
 }
 
 #[test]

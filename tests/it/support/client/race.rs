@@ -17,6 +17,20 @@ use super::{
 /// together on each of HTTP/2. The responses come in no particular order.
 #[track_caller]
 pub fn race(connections: usize, requests: Vec<RequestBuilder>) -> Vec<Response> {
+    lanes(connections, requests).into_iter().flatten().collect()
+}
+
+/// Sends all requests over so many connections of HTTP/1.1. The responses come in the order of the requests.
+#[track_caller]
+pub fn in_turn(connections: usize, requests: Vec<RequestBuilder>) -> Vec<Response> {
+    let count = requests.len();
+    let mut lanes: Vec<_> = lanes(connections, requests).into_iter().map(Vec::into_iter).collect();
+    (0..count).map(|nth| lanes[nth % connections].next().expect("a response for each request")).collect()
+}
+
+/// The responses of each connection.
+#[track_caller]
+fn lanes(connections: usize, requests: Vec<RequestBuilder>) -> Vec<Vec<Response>> {
     let client = requests.first().expect("a race has a request").client;
     let mut lanes: Vec<Vec<Request<BoxBody<Bytes, Infallible>>>> = (0..connections).map(|_| Vec::new()).collect();
     for (nth, request) in requests.into_iter().enumerate() {
@@ -24,16 +38,18 @@ pub fn race(connections: usize, requests: Vec<RequestBuilder>) -> Vec<Response> 
     }
     let start = Arc::new(Barrier::new(connections));
     let responses = RUNTIME.block_on(async {
-        let mut tasks = JoinSet::new();
-        for lane in lanes {
-            tasks.spawn(run(client, lane, Arc::clone(&start)));
-        }
-        tokio::time::timeout(REQUEST_TIMEOUT, tasks.join_all()).await.expect("the race ends in time")
+        let tasks: Vec<_> = lanes.into_iter().map(|lane| tokio::spawn(run(client, lane, Arc::clone(&start)))).collect();
+        let all = async {
+            let mut responses = Vec::new();
+            for task in tasks {
+                responses.push(task.await.expect("a connection does not panic"));
+            }
+            responses
+        };
+        tokio::time::timeout(REQUEST_TIMEOUT, all).await.expect("the race ends in time")
     });
-    responses
-        .into_iter()
-        .flat_map(|lane| lane.unwrap_or_else(|error| panic!("a connection of a race: {error}")))
-        .collect()
+    let lane = |lane: Result<_, String>| lane.unwrap_or_else(|error| panic!("a connection of a race: {error}"));
+    responses.into_iter().map(lane).collect()
 }
 
 async fn run(

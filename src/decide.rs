@@ -1,0 +1,260 @@
+//! The whole decision as a function: configuration, documents, request and time in, verdict out.
+//!
+//! For whoever drives the filter from outside: tests, fuzzers, an operator who asks what a configuration does. [`decide`] is
+//! one request at a fresh worker; a [`Gate`] keeps its worker, so that limits and caches hold from one request to the next;
+//! [`run`] carries out the steps of [`crate::filter`] one by one, as the shell does. Shared data is [`Memory`]. Nothing here is
+//! part of the filter in Envoy.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::config::{Config, ConfigErrors};
+use crate::denial::Denial;
+use crate::document::{DocumentError, DocumentId};
+use crate::fetch::{self, Record};
+use crate::filter::{Event, Forward, Request, Step};
+use crate::head::Head;
+use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
+use crate::limits::owner::SlotId;
+use crate::time::Now;
+use crate::token::signature::HostCrypto;
+use crate::worker::Worker;
+
+#[cfg(test)]
+mod tests;
+
+/// A name and its value, as bytes.
+pub type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// A whole request, as Envoy shows it to the filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Call<'a> {
+    /// Pseudo-headers and headers, in their order.
+    pub head: &'a [Pair<'a>],
+    /// The body; `None`: the request ends with its head or its trailers.
+    pub body: Option<&'a [u8]>,
+    /// Trailers.
+    pub trailers: &'a [Pair<'a>],
+    /// The address of the source that Envoy trusts.
+    pub address: Option<IpAddr>,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It goes to the upstream.
+    Pass(Passed),
+    /// It is answered here; see [`crate::problem::answer`].
+    Deny(Denial),
+    /// It is held until a document comes that was not given, and refused if none comes.
+    Waits,
+}
+
+/// How a request goes to the upstream.
+#[derive(Debug)]
+pub struct Passed {
+    /// What the upstream is told.
+    pub forward: Forward,
+    /// The names of its headers that are removed first, as they are spelled.
+    pub stripped_headers: Vec<Vec<u8>>,
+    /// Likewise of its trailers.
+    pub stripped_trailers: Vec<Vec<u8>>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug)]
+pub enum SetupError {
+    /// The configuration is refused.
+    Config(ConfigErrors),
+    /// A document is refused.
+    Document(DocumentError),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(errors) => errors.fmt(f),
+            Self::Document(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+/// Judges one request at a fresh worker. `documents` are what would be fetched: key sets and lists.
+///
+/// # Errors
+/// The configuration or a document is refused.
+pub fn decide(
+    config: &[u8],
+    documents: &[(DocumentId, &[u8])],
+    call: &Call<'_>,
+    host: &dyn HostCrypto,
+    now: Now,
+) -> Result<Verdict, SetupError> {
+    let mut gate = Gate::new(Config::from_bytes(config).map_err(SetupError::Config)?);
+    for (id, bytes) in documents {
+        gate.load(*id, bytes, now).map_err(SetupError::Document)?;
+    }
+    Ok(gate.decide(call, host, now))
+}
+
+/// One worker with shared data of its own.
+#[derive(Debug)]
+pub struct Gate {
+    /// The worker.
+    pub worker: Worker,
+    memory: Memory,
+    loads: u64,
+}
+
+impl Gate {
+    /// A fresh worker.
+    pub fn new(config: Config) -> Self {
+        Self { worker: Worker::new(config, 0), memory: Memory::default(), loads: 0 }
+    }
+
+    /// Hands the worker a document as if it had been fetched now.
+    ///
+    /// # Errors
+    /// It is no such document. The last good one goes on serving.
+    pub fn load(&mut self, id: DocumentId, bytes: &[u8], now: Now) -> Result<(), DocumentError> {
+        let lives = self.worker.remotes().find(|(of, _)| *of == id).map(|(_, it)| (it.refresh, it.max_stale));
+        let (refresh, max_stale) = lives.unwrap_or_default();
+        let read = id.read(&self.worker.config, bytes)?;
+        self.loads = self.loads.saturating_add(1);
+        let document = fetch::Document {
+            started: now,
+            refresh_at: now.after(refresh),
+            stale_at: now.after(max_stale),
+            generation: self.loads,
+            version: read.version(),
+            place: fetch::Place::First,
+        };
+        let record = Record { started: now, document: Some(document), ..Record::default() };
+        self.worker.on_record(id, record);
+        self.worker.adopt(id, record, read);
+        Ok(())
+    }
+
+    /// Judges a request.
+    pub fn decide(&mut self, call: &Call<'_>, host: &dyn HostCrypto, now: Now) -> Verdict {
+        let ends = call.body.is_none() && call.trailers.is_empty();
+        let head = Head::from_pairs(call.head).ending(ends);
+        let mut request = Request::default();
+        let Self { worker, memory, .. } = self;
+        let mut around = Around { worker, slots: memory, host, address: call.address, now };
+        let mut end = run(&mut around, &mut request, &head, Event::Head, |_| ());
+        if let End::Body(max) = end {
+            let body = call.body.unwrap_or_default();
+            let event = if body.len() > max { Event::TooBig } else { Event::Body(body) };
+            end = run(&mut around, &mut request, &head, event, |_| ());
+        }
+        match end {
+            End::Pass(forward) => Verdict::Pass(self.passed(call, &head, forward)),
+            End::Deny(denial) => Verdict::Deny(denial),
+            End::Waits => {
+                let around =
+                    &mut Around { worker: &mut self.worker, slots: &mut self.memory, host, address: None, now };
+                run(around, &mut request, &head, Event::Gone, |_| ());
+                Verdict::Waits
+            }
+            // A request that ends in nothing does not pass.
+            End::Body(_) | End::Nothing => Verdict::Deny(Denial::Unavailable),
+        }
+    }
+
+    fn passed(&self, call: &Call<'_>, head: &Head, forward: Forward) -> Passed {
+        let names = |of: &Head| self.worker.strip.names_to_remove(of).map(<[u8]>::to_vec).collect();
+        Passed { forward, stripped_headers: names(head), stripped_trailers: names(&Head::from_pairs(call.trailers)) }
+    }
+}
+
+/// What a request is carried out with.
+pub struct Around<'a, S> {
+    /// The worker.
+    pub worker: &'a mut Worker,
+    /// Shared data.
+    pub slots: &'a mut S,
+    /// Who checks signatures first.
+    pub host: &'a dyn HostCrypto,
+    /// The trusted address of the source.
+    pub address: Option<IpAddr>,
+    /// The time.
+    pub now: Now,
+}
+
+/// How far a request came.
+#[derive(Debug)]
+pub enum End {
+    /// It goes to the upstream.
+    Pass(Forward),
+    /// It is answered here.
+    Deny(Denial),
+    /// It waits for keys: tell it [`Event::Ready`] once [`Request::is_ready`].
+    Waits,
+    /// It waits for a body of at most so many bytes: tell it [`Event::Body`] or [`Event::TooBig`].
+    Body(usize),
+    /// The event changed nothing that anyone must act upon.
+    Nothing,
+}
+
+/// Tells the request an event and carries out its steps until it needs something from outside; `watch` sees every step.
+pub fn run<S: Slots>(
+    around: &mut Around<'_, S>,
+    request: &mut Request,
+    head: &Head,
+    event: Event<'_>,
+    mut watch: impl FnMut(&Step<'_>),
+) -> End {
+    let now = around.now;
+    let mut step = request.step(around.worker, head, now, event);
+    loop {
+        watch(&step);
+        let event = match step {
+            Step::NeedAddress => Event::Address(around.address),
+            Step::Charge(charges) => Event::Charged(ledger::reserve(around.slots, &charges, now)),
+            Step::Refund(receipt) => {
+                // As in the shell: a refund that fails leaves the charge in place.
+                let _ = ledger::cancel(around.slots, receipt, now);
+                Event::Refunded
+            }
+            Step::Verify(job) => Event::Verified(job.run(around.host)),
+            Step::AwaitKeys => return End::Waits,
+            Step::AwaitBody { max } => return End::Body(max),
+            Step::Pass(forward) => return End::Pass(forward),
+            Step::Deny(denial) => return End::Deny(denial),
+            Step::Reply(_) | Step::Nothing => return End::Nothing,
+        };
+        step = request.step(around.worker, head, now, event);
+    }
+}
+
+/// Shared data in memory, of one process and one thread.
+#[derive(Debug, Default)]
+pub struct Memory(HashMap<SlotId, (Vec<u8>, u32)>);
+
+impl Slots for Memory {
+    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        into.clear();
+        let Some((bytes, cas)) = self.0.get(&id) else {
+            return Ok(Version::Absent);
+        };
+        into.extend_from_slice(bytes);
+        Ok(Version::Cas(*cas))
+    }
+
+    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        let current = self.0.get(&id).map_or(Version::Absent, |(_, cas)| Version::Cas(*cas));
+        if current != version {
+            return Ok(Swap::Lost);
+        }
+        let next = match current {
+            Version::Absent => 1,
+            Version::Cas(cas) => cas.wrapping_add(1),
+        };
+        self.0.insert(id, (bytes.to_vec(), next));
+        Ok(Swap::Done)
+    }
+}

@@ -1,0 +1,132 @@
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+
+use super::{Call, Gate, Pair, SetupError, Verdict, decide};
+use crate::config::Config;
+use crate::document::DocumentId;
+use crate::time::Now;
+use crate::token::jose::Alg;
+use crate::token::signature::NoHost;
+use crate::token::testing::{jwk_members, token};
+
+const NOW: Now = Now::from_secs(1_780_228_800);
+
+fn config() -> Value {
+    json!({
+        "issuers": [{
+            "issuer": "https://auth.example.com/",
+            "jwks": {"remote": {"uri": "https://auth.example.com/keys", "cluster": "auth"}},
+            "claims": {"client": "client_id", "schools": "schools"},
+            "default_tier": "standard"
+        }],
+        "tiers": {"standard": {"limits": [{"name": "minute", "requests": 2, "per": "1m"}]}},
+        "routes": [
+            {"match": {"path": "/stats/", "methods": ["GET"]}, "scope": {"schools": {"query": "school_id"}}},
+            {"match": {"path": "/students", "methods": ["POST"]}, "scope": {"schools": {"body": "/school"}},
+             "body": {"max_bytes": 20}}
+        ]
+    })
+}
+
+fn keys() -> Vec<u8> {
+    format!(r#"{{"keys":[{{"kid":"EdDSA",{}}}]}}"#, jwk_members(Alg::EdDsa)).into_bytes()
+}
+
+fn bearer() -> Vec<u8> {
+    let payload = json!({
+        "iss": "https://auth.example.com/", "exp": NOW.secs() + 60, "client_id": "c", "schools": ["oakwood"]
+    });
+    format!("Bearer {}", token(Alg::EdDsa, &payload.to_string())).into_bytes()
+}
+
+fn head<'a>(method: &'a str, path: &'a str, bearer: &'a [u8]) -> Vec<Pair<'a>> {
+    vec![
+        (b":method", method.as_bytes()),
+        (b":path", path.as_bytes()),
+        (b":authority", b"a"),
+        (b"X-Claim_Schools", b"all"),
+        (b"content-type", b"application/json"),
+        (b"authorization", bearer),
+    ]
+}
+
+/// `pass`, `waits` or the denial's code, with the key set there.
+#[track_caller]
+fn verdict_of(call: &Call<'_>) -> &'static str {
+    code(&decide(config().to_string().as_bytes(), &[(DocumentId::Keys(0), &keys())], call, &NoHost, NOW).unwrap())
+}
+
+fn code(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass(_) => "pass",
+        Verdict::Deny(denial) => denial.code(),
+        Verdict::Waits => "waits",
+    }
+}
+
+#[test]
+fn request_in_scope_passes_and_its_own_claims_are_stripped() {
+    let bearer = bearer();
+    let head = head("GET", "/stats/?school_id=oakwood", &bearer);
+    let trailers: [Pair<'_>; 2] = [(b"x-claim-tier", b"premium"), (b"x-checksum", b"1")];
+    let call = Call { head: &head, trailers: &trailers, ..Call::default() };
+    let verdict = decide(config().to_string().as_bytes(), &[(DocumentId::Keys(0), &keys())], &call, &NoHost, NOW);
+    let Ok(Verdict::Pass(passed)) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(passed.forward.caller.unwrap().client, "c");
+    assert_eq!(passed.stripped_headers, [b"X-Claim_Schools".to_vec()]);
+    assert_eq!(passed.stripped_trailers, [b"x-claim-tier".to_vec()]);
+    assert_eq!(verdict_of(&call), "pass");
+}
+
+#[test]
+fn request_that_must_not_pass_does_not() {
+    let bearer = bearer();
+    for (method, path, bearer, expected) in [
+        ("GET", "/stats/?school_id=other", bearer.as_slice(), "school-out-of-scope"),
+        ("GET", "/stats/?school_id=oakwood", b"Bearer x", "token-invalid"),
+        ("GET", "/other", &bearer, "no-route"),
+        ("PUT", "/stats/", &bearer, "method-not-allowed"),
+    ] {
+        assert_eq!(verdict_of(&Call { head: &head(method, path, bearer), ..Call::default() }), expected, "{path}");
+    }
+    assert_eq!(verdict_of(&Call::default()), "malformed-request");
+}
+
+#[test]
+fn body_is_judged_up_to_its_bound() {
+    let bearer = bearer();
+    let head = head("POST", "/students", &bearer);
+    for (body, expected) in [
+        (Some(br#"{"school":"oakwood"}"#.as_slice()), "pass"),
+        (Some(br#"{"school":"other"}"#), "school-out-of-scope"),
+        (Some(br#"{"school":"oakwood"} "#), "body-too-large"),
+        (None, "body-malformed"),
+    ] {
+        assert_eq!(verdict_of(&Call { head: &head, body, ..Call::default() }), expected, "{body:?}");
+    }
+}
+
+#[test]
+fn request_waits_for_keys_that_are_not_given() {
+    let bearer = bearer();
+    let head = head("GET", "/stats/?school_id=oakwood", &bearer);
+    let call = Call { head: &head, ..Call::default() };
+    let mut gate = Gate::new(Config::from_bytes(config().to_string().as_bytes()).unwrap());
+    assert_eq!(code(&gate.decide(&call, &NoHost, NOW)), "waits");
+    assert_eq!(gate.worker.waiting, 0);
+    gate.load(DocumentId::Keys(0), &keys(), NOW).unwrap();
+    // One worker: its limit of two requests holds.
+    for expected in ["pass", "pass", "limit-reached"] {
+        assert_eq!(code(&gate.decide(&call, &NoHost, NOW)), expected);
+    }
+}
+
+#[test]
+fn what_is_no_configuration_or_document_is_an_error() {
+    let refused = decide(b"{}", &[], &Call::default(), &NoHost, NOW).unwrap_err();
+    assert!(matches!(refused, SetupError::Config(_)), "{refused}");
+    let documents: [(DocumentId, &[u8]); 1] = [(DocumentId::Keys(0), b"<html>")];
+    let refused = decide(config().to_string().as_bytes(), &documents, &Call::default(), &NoHost, NOW).unwrap_err();
+    assert!(matches!(refused, SetupError::Document(_)), "{refused}");
+}
