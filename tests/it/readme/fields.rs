@@ -180,6 +180,7 @@ fn defaults_are_true() {
         let text = text.replace(',', "");
         let value = match text.as_str() {
             "[bearer]" => json!(["bearer"]),
+            "[client]" => json!(["client"]),
             _ => serde_json::from_str(&text).unwrap_or_else(|_| json!(text)),
         };
         let absent = document_for(&path);
