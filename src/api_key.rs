@@ -4,6 +4,7 @@
 //! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one account
 //! share its budgets, so that rotation doubles nothing.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
@@ -12,20 +13,23 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::basic::{self, Basic};
+use crate::config::ListFormat;
 use crate::head::Head;
 use crate::limits::owner::Owners;
 use crate::list::{self, Entry, ListError, Origin};
 use crate::strip;
 use crate::time::Now;
-use crate::token::claims::is_plain;
+use crate::token::claims::{SCHOOLS_MAX, is_plain, is_school};
+use crate::token::ids::Ids;
 
 /// Longest key that is hashed, bytes: what is longer is no key, and hashing it would be work for a guesser.
-pub const KEY_BYTES_MAX: usize = 512;
+pub const KEY_BYTES_MAX: usize = basic::USER_BYTES_MAX;
 /// Most keys of a list.
 pub const KEYS_MAX: usize = 100_000;
 
 const LIST_FIELDS: &[&str] = &["version", "keys"];
-const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "not_before", "not_after"];
+const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
 
 /// One API key, without the key.
 #[derive(Debug)]
@@ -38,14 +42,30 @@ pub struct ApiKey {
     pub tier: Option<usize>,
     /// Whose budgets its requests draw on: the account's, unless a limit counts each key.
     pub owners: Owners,
+    /// What it opens alone, without a token; `None`: nothing.
+    pub grants: Option<Grants>,
     not_before: Option<Now>,
     not_after: Option<Now>,
+}
+
+/// What a key opens without a token: exactly what is listed, nothing beside it.
+#[derive(Clone, Debug)]
+pub struct Grants {
+    /// Districts.
+    pub districts: Ids,
+    /// Schools.
+    pub schools: Ids,
 }
 
 impl ApiKey {
     /// Whether the key is valid at `now`: from `not_before`, and up to, but not at, `not_after`.
     pub fn is_valid(&self, now: Now) -> bool {
         self.not_before.is_none_or(|from| from <= now) && self.not_after.is_none_or(|end| now < end)
+    }
+
+    /// The key is valid up to, but not at, this moment; `None`: without end.
+    pub const fn not_after(&self) -> Option<Now> {
+        self.not_after
     }
 }
 
@@ -56,6 +76,8 @@ pub struct Context<'a> {
     pub issuer: Option<&'a str>,
     /// Names of the tiers, by index.
     pub tiers: &'a [&'a str],
+    /// How lists of ids are written for the upstream.
+    pub format: ListFormat,
     /// Where the list comes from.
     pub origin: Origin,
 }
@@ -138,18 +160,51 @@ impl fmt::Debug for KeyList {
     }
 }
 
-/// The key that a request presents in the header `name`: once, and in no other spelling that a server may fold to it.
-pub fn presented<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
-    let mut found = None;
-    for (it, value) in head.pairs() {
-        if it.len() == name.len() && it.iter().zip(name.bytes()).all(|(a, b)| strip::fold(*a) == strip::fold(b)) {
-            if found.is_some() || !it.eq_ignore_ascii_case(name.as_bytes()) {
-                return None;
-            }
-            found = Some(value);
-        }
+/// What a request presents as a key.
+#[derive(PartialEq, Eq)]
+pub enum Presented<'h> {
+    /// Nothing.
+    Absent,
+    /// Two of them, or what a proxy may have joined of two.
+    Doubled,
+    /// What is no key, whatever the list holds: another spelling of the header, or Basic credentials of another form.
+    Malformed,
+    /// One key.
+    Key(Cow<'h, [u8]>),
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Doubled => "Doubled",
+            Self::Malformed => "Malformed",
+            Self::Key(_) => "Key(..)",
+        })
     }
-    found
+}
+
+/// The key that a request presents in the header `name`, once and in no other spelling that a server may fold to it; or,
+/// where `basic` says so, as the user of `Authorization: Basic`.
+pub fn presented<'h>(head: &'h Head, name: &str, basic: bool) -> Presented<'h> {
+    let mut found = Presented::Absent;
+    for (it, value) in head.pairs() {
+        if it.len() != name.len() || !it.iter().zip(name.bytes()).all(|(a, b)| strip::fold(*a) == strip::fold(b)) {
+            continue;
+        }
+        found = match found {
+            Presented::Absent if value.contains(&b',') => Presented::Doubled,
+            Presented::Absent if !it.eq_ignore_ascii_case(name.as_bytes()) => Presented::Malformed,
+            Presented::Absent => Presented::Key(Cow::Borrowed(value)),
+            _ => Presented::Doubled,
+        };
+    }
+    match (found, if basic { basic::user(head) } else { Basic::Absent }) {
+        (found, Basic::Absent) => found,
+        (Presented::Absent, Basic::User(user)) => Presented::Key(Cow::Owned(user)),
+        (Presented::Absent, Basic::Malformed) => Presented::Malformed,
+        _ => Presented::Doubled,
+    }
 }
 
 fn key(entry: &Entry<'_>, hash: &[u8; 32], context: &Context<'_>) -> Result<ApiKey, ListError> {
@@ -165,15 +220,44 @@ fn key(entry: &Entry<'_>, hash: &[u8; 32], context: &Context<'_>) -> Result<ApiK
     if not_before.zip(not_after).is_some_and(|(from, end)| end <= from) {
         return Err(entry.wrong("not_after", "a date after `not_before`"));
     }
+    let (districts, schools) = (ids(entry, "districts")?, ids(entry, "schools")?);
     Ok(ApiKey {
         id: id.to_owned(),
         account: account.to_owned(),
         tier,
         // No issuer has an empty name.
-        owners: Owners::new(context.issuer.unwrap_or_default(), account, None, Some(hash)),
+        owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(hash)),
+        grants: grants(districts, schools, context),
         not_before,
         not_after,
     })
+}
+
+/// One list brings the other, empty: the upstream then sees both, and none that is absent.
+fn grants(districts: Option<Vec<String>>, schools: Option<Vec<String>>, context: &Context<'_>) -> Option<Grants> {
+    if districts.is_none() && schools.is_none() {
+        return None;
+    }
+    let ids = |list: Option<Vec<String>>| Ids::new(list.unwrap_or_default(), context.format);
+    Some(Grants { districts: ids(districts), schools: ids(schools) })
+}
+
+/// A list of distinct ids, if it is given.
+fn ids(entry: &Entry<'_>, name: &str) -> Result<Option<Vec<String>>, ListError> {
+    if entry.get(name).is_none() {
+        return Ok(None);
+    }
+    let what = "distinct ids, at most 10000: visible ASCII without comma, quote, backslash and `*`";
+    let elements = entry.elements(name)?;
+    if elements.len() > SCHOOLS_MAX {
+        return Err(entry.wrong(name, what));
+    }
+    let mut seen = HashSet::with_capacity(elements.len());
+    let id = |(_, value): (String, &Value)| {
+        let id = value.as_str().filter(|id| is_school(id) && seen.insert((*id).to_owned()));
+        id.map(str::to_owned).ok_or_else(|| entry.wrong(name, what))
+    };
+    elements.into_iter().map(id).collect::<Result<_, _>>().map(Some)
 }
 
 fn half(hash: &[u8; 32]) -> [u8; 16] {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::api_key::KeyList;
 use crate::grant::DistrictSchools;
 use crate::limits::{Budget, Limit};
+use crate::retirement::{Class, Schedule};
 use crate::revocation::RevocationList;
 use crate::route::Route;
 use crate::token::claims::ClaimRules;
@@ -29,6 +30,7 @@ mod lists;
 mod name;
 mod problem;
 mod reader;
+mod retirement;
 mod routes;
 mod scope;
 mod tiers;
@@ -93,6 +95,20 @@ impl Config {
     pub fn from_bytes_in(bytes: &[u8], environment: &Environment) -> Result<Self, ConfigErrors> {
         document::read(&wire::read(bytes)?, environment)
     }
+
+    /// When credentials of this class retire, if they do.
+    pub fn retirement(&self, class: Class) -> Option<&Schedule> {
+        match class {
+            Class::ApiKeys => self.api_keys.as_ref()?.retirement.as_ref(),
+            Class::Issuer(index) => self.issuers.get(index)?.retirement.as_ref(),
+        }
+    }
+
+    /// The classes that have a schedule.
+    pub fn retiring(&self) -> impl Iterator<Item = Class> {
+        let issuers = (0..self.issuers.len()).map(Class::Issuer);
+        [Class::ApiKeys].into_iter().chain(issuers).filter(|class| self.retirement(*class).is_some())
+    }
 }
 
 /// Environment variables of the VM, from which secrets may be read. It has no `Debug`: nothing may print it.
@@ -140,6 +156,8 @@ pub struct Issuer {
     pub default_tier: Option<usize>,
     /// Schools that it may grant, sorted; `None`: any.
     pub schools: Option<Vec<String>>,
+    /// When its tokens retire, if they do.
+    pub retirement: Option<Schedule>,
 }
 
 /// Where a document comes from.
@@ -166,12 +184,16 @@ impl<T> Source<T> {
 pub struct ApiKeys {
     /// The request header, lower case.
     pub header: String,
-    /// Whether the header reaches the upstream.
+    /// Whether the user of `Authorization: Basic` is a key as well.
+    pub basic: bool,
+    /// Whether keys reach the upstream.
     pub forward: bool,
     /// The issuer whose clients the accounts are, by index; `None`: no token is bound to a key.
     pub issuer: Option<usize>,
     /// Where the list of keys comes from.
     pub source: Source<KeyList>,
+    /// When keys retire, if they do.
+    pub retirement: Option<Schedule>,
 }
 
 /// A document that is fetched through an Envoy cluster and kept fresh.

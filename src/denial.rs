@@ -3,6 +3,7 @@
 //! A denial carries what its answer needs and nothing that came from the client. [`crate::problem`] turns it
 //! into an answer; its code names it in metrics, access logs and problem types.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::limits::ledger::Standing;
@@ -54,6 +55,12 @@ pub enum Denial {
     BodyMalformed,
     /// The body is longer than the route allows.
     BodyTooLarge,
+    /// The request shows several credentials where one is called for.
+    CredentialsAmbiguous,
+    /// The API key that is shown instead of a token is unknown, or not valid now.
+    KeyInvalid,
+    /// The credential is good but for its date.
+    CredentialRetired(Retired),
     /// Keys cannot be had at the moment.
     KeysUnavailable {
         /// When to try again.
@@ -76,6 +83,15 @@ pub enum Malformed {
     CostParameter,
 }
 
+/// Which credential is retired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// What to use instead, as configured.
+    pub replacement: Rc<str>,
+    /// Whether it is a bearer token.
+    pub is_token: bool,
+}
+
 /// Which limits refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitReached {
@@ -89,7 +105,7 @@ pub struct LimitReached {
 
 impl Denial {
     /// All codes, in the order of [`Denial::index`].
-    pub const CODES: [&'static str; 24] = [
+    pub const CODES: [&'static str; 27] = [
         "malformed-request",
         "token-missing",
         "token-invalid",
@@ -114,6 +130,9 @@ impl Denial {
         "scope-missing",
         "body-malformed",
         "body-too-large",
+        "credentials-ambiguous",
+        "key-invalid",
+        "credential-retired",
     ];
 
     /// A small number for tables.
@@ -143,6 +162,9 @@ impl Denial {
             Self::ScopeMissing => 21,
             Self::BodyMalformed => 22,
             Self::BodyTooLarge => 23,
+            Self::CredentialsAmbiguous => 24,
+            Self::KeyInvalid => 25,
+            Self::CredentialRetired(_) => 26,
         }
     }
 

@@ -98,7 +98,8 @@ impl DocumentId {
                 let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).collect();
                 let issuer = config.api_keys.as_ref().and_then(|keys| config.issuers.get(keys.issuer?));
                 let issuer = issuer.map(|issuer| issuer.rules.issuer.as_str());
-                let context = Context { issuer, tiers: &tiers, origin: Origin::Remote };
+                let format = config.forward.schools_format;
+                let context = Context { issuer, tiers: &tiers, format, origin: Origin::Remote };
                 KeyList::from_bytes(bytes, &context).map(Document::ApiKeys).map_err(DocumentError::List)
             }
             Self::Revocations(_) => {

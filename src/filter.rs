@@ -17,6 +17,7 @@ use crate::limits::ledger::{Outcome, Receipt, Standing};
 use crate::metrics::Count;
 use crate::path::RawPath;
 use crate::rate_fields;
+use crate::retirement::Notice;
 use crate::route::{self, Found, Route};
 use crate::strip::{self, Connection};
 use crate::time::Now;
@@ -26,6 +27,7 @@ mod admission;
 mod body;
 mod credentials;
 mod plan;
+mod retirement;
 mod scope;
 mod stage;
 mod step;
@@ -48,6 +50,9 @@ pub struct Request {
     key: Option<Rc<ApiKey>>,
     failure: Option<Receipt>,
     caller: Option<Rc<Caller>>,
+    /// Where the credential stands whose class has a schedule, if one was shown.
+    retirement: Option<Notice>,
+    throttled: Option<usize>,
     /// The charge of the plan, and the whole cost; then the charge of what the body added, and that part of the cost.
     receipt: Option<Receipt>,
     cost: u32,
@@ -162,12 +167,19 @@ impl Request {
         self.cost
     }
 
-    /// The tier whose limits hold, by index: that of the API key's account, else that of the token.
+    /// Where the credential stands, if it is of a class that has a schedule.
+    pub const fn retirement(&self) -> Option<&Notice> {
+        self.retirement.as_ref()
+    }
+
+    /// The tier whose limits hold, by index: that of the API key's account, else that of the token; or the harder one of
+    /// a schedule in its place.
     pub fn tier(&self) -> Option<usize> {
-        match &self.key {
+        let own = match &self.key {
             Some(key) => key.tier,
             None => self.caller.as_ref().and_then(|caller| caller.tier),
-        }
+        };
+        own.and_then(|own| self.throttled.or(Some(own)))
     }
 
     /// The template of the route, once known.
@@ -224,13 +236,20 @@ impl Request {
     }
 
     fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
-        let fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
+        let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
+        let announced = self.retirement.as_ref().and_then(Notice::fields);
+        fields.extend(
+            announced
+                .into_iter()
+                .flat_map(|it| [("deprecation", it.deprecation.clone()), ("sunset", it.sunset.clone())]),
+        );
+        let link = announced.map(|it| it.link.clone());
         let actual = reply.settlement.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
         let settle = actual.map_or_else(Vec::new, |actual| self.settlement(actual));
         // A failure was charged before anyone knew: what went well gives it back.
         let refund = self.failure.take_if(|_| (100..400).contains(&reply.status));
         self.stage = Stage::Replied;
-        Step::Reply(ReplyEdits { fields, settle, refund })
+        Step::Reply(ReplyEdits { fields, link, settle, refund })
     }
 
     /// What of the actual cost falls to which charge: where there were two, the later one takes what the first does not.
@@ -251,6 +270,7 @@ impl Request {
         Step::Pass(Forward {
             caller: self.caller.clone(),
             key: self.key.clone(),
+            key_alone: self.is_key_alone(worker),
             tier: self.tier(),
             rewrite_connection: self.rewrite_connection,
         })

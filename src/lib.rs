@@ -18,7 +18,7 @@
 //!     api_key  revocation  list                                  keys and void tokens, from lists
 //!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
 //!     limits (bucket, calendar, slot, ledger, owner)             what is used up
-//!     head  path  query  request_id  time                        strict reading
+//!     head  basic  path  query  request_id  time  retirement     strict reading, and what follows from dates alone
 //! ```
 //!
 //! Modules know only what stands on their own line or below. Invariants:
@@ -27,6 +27,7 @@
 //! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
 
 pub mod api_key;
+pub mod basic;
 pub mod body;
 pub mod caller;
 pub mod config;
@@ -48,6 +49,7 @@ pub mod problem;
 pub mod query;
 pub mod rate_fields;
 pub mod request_id;
+pub mod retirement;
 pub mod revocation;
 pub mod route;
 pub mod scope;

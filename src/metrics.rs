@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::denial::Denial;
 use crate::document::DocumentId;
+use crate::retirement::{Class, Phase};
 
 /// What Envoy does with a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Count {
     Cache(CacheResult),
     /// A newcomer was charged to a slot's overflow budget.
     Overflow,
+    /// A credential of a class that has a schedule was shown.
+    Retirement(Class, Phase),
     /// A fetch of a document ended.
     Fetch(DocumentId, FetchResult),
 }
@@ -81,6 +84,9 @@ pub struct Metrics {
     /// Lists that come over the network, in the order of the list.
     lists: Vec<DocumentId>,
     lists_at: usize,
+    /// Classes that have a schedule, in the order of the list.
+    retiring: Vec<Class>,
+    retiring_at: usize,
     /// Names of limits with their tier, in the order of the list.
     limits: Vec<(usize, String)>,
 }
@@ -155,6 +161,14 @@ impl Metrics {
             let name = labelled("list_age_seconds", &[("list", &name)]);
             list.push(Metric { kind: Kind::Gauge, name });
         }
+        let retiring: Vec<Class> = config.retiring().collect();
+        let retiring_at = list.len();
+        for class in &retiring {
+            let name = class_label(*class, &issuers);
+            for phase in Phase::ALL {
+                counter(&mut list, labelled("retirement_total", &[("class", &name), ("phase", phase.name())]));
+            }
+        }
         let pending = vec![0; list.len()];
         Self {
             tiers: tiers.len(),
@@ -169,6 +183,8 @@ impl Metrics {
             dry_run_at,
             lists,
             lists_at,
+            retiring,
+            retiring_at,
             limits,
         }
     }
@@ -190,6 +206,11 @@ impl Metrics {
                 CacheResult::Bad => 2,
             }),
             Count::Overflow => self.overflow_at,
+            Count::Retirement(class, phase) => {
+                let nth = self.retiring.iter().position(|it| *it == class).unwrap_or(usize::MAX);
+                let row = nth.saturating_mul(Phase::ALL.len());
+                self.retiring_at.saturating_add(row).saturating_add(phase.index())
+            }
             Count::Fetch(id, result) => {
                 let first = match id {
                     DocumentId::Keys(issuer) => self.fetch_at.saturating_add(issuer.saturating_mul(2)),
@@ -288,6 +309,21 @@ fn issuer_labels(config: &Config) -> Vec<String> {
         labels.push(label);
     }
     labels
+}
+
+/// The label of a class; that of all keys is one that no issuer has.
+fn class_label(class: Class, issuers: &[String]) -> String {
+    const KEYS: &str = "api_keys";
+    match class {
+        Class::ApiKeys => KEYS.to_owned(),
+        Class::Issuer(index) => {
+            let mut label = issuers.get(index).cloned().unwrap_or_default();
+            while label == KEYS || issuers.iter().enumerate().any(|(at, other)| at != index && *other == label) {
+                label.push('_');
+            }
+            label
+        }
+    }
 }
 
 /// An issuer as a label value: without the characters that separate labels or statistics' names.

@@ -52,19 +52,19 @@ pub fn answer(denial: &Denial, config: &Config, request_id: &str) -> Answer {
         }
         Dialect::Plain => {
             headers.push(("content-type", "text/plain; charset=utf-8".to_owned()));
-            format!("{}: {}\n", denial.code(), text.detail)
+            format!("{}: {}\n", denial.code(), &text.detail)
         }
         Dialect::StudentDataApi => {
             headers.push(json_type());
-            dialect::student_data_api(denial, text.detail)
+            dialect::student_data_api(denial, &text.detail)
         }
         Dialect::OneRoster => {
             headers.push(json_type());
-            dialect::oneroster(denial, text.detail)
+            dialect::oneroster(denial, &text.detail)
         }
         Dialect::OAuth => {
             headers.push(json_type());
-            dialect::oauth(denial, text.detail)
+            dialect::oauth(denial, &text.detail)
         }
     };
     Answer { status: text.status, headers, body }
@@ -91,7 +91,10 @@ fn retry_after(denial: &Denial) -> Option<Duration> {
 
 fn challenge(denial: &Denial, realm: &str) -> Option<String> {
     let error = match denial {
-        Denial::TokenMissing => "",
+        Denial::CredentialRetired(retired) if retired.is_token => {
+            r#", error="invalid_token", error_description="the token is retired""#
+        }
+        Denial::TokenMissing | Denial::KeyInvalid | Denial::CredentialRetired(_) => "",
         Denial::TokenInvalid => r#", error="invalid_token", error_description="the token is not valid""#,
         Denial::TokenExpired => r#", error="invalid_token", error_description="the token expired""#,
         Denial::TokenRevoked => r#", error="invalid_token", error_description="the token was revoked""#,
@@ -117,7 +120,7 @@ fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str
     members.insert("type".to_owned(), Value::String(kind));
     members.insert("title".to_owned(), json!(text.title));
     members.insert("status".to_owned(), json!(text.status));
-    members.insert("detail".to_owned(), json!(text.detail));
+    members.insert("detail".to_owned(), json!(&text.detail));
     if is_uuid(request_id) {
         members.insert("instance".to_owned(), Value::String(format!("urn:uuid:{request_id}")));
     }

@@ -32,6 +32,15 @@ pub enum Credential {
     Bearer,
 }
 
+/// How many of a route's credentials must be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quorum {
+    /// All of them.
+    All,
+    /// Exactly one of them.
+    One,
+}
+
 /// One route.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -43,6 +52,8 @@ pub struct Route {
     pub methods: Vec<String>,
     /// What the caller must show; empty: an open route.
     pub require: Vec<Credential>,
+    /// How many of these.
+    pub quorum: Quorum,
     /// The issuers whose tokens open the route, by index into the configuration; never empty on a guarded route.
     pub issuers: Vec<usize>,
     /// Where the school ids stand, if the filter is to judge them.
@@ -179,6 +190,16 @@ impl Request<'_> {
 impl Route {
     /// Whether the caller must show this credential.
     pub fn requires(&self, credential: Credential) -> bool {
+        !self.is_either() && self.accepts(credential)
+    }
+
+    /// Whether one credential is to be shown where there are several kinds.
+    pub fn is_either(&self) -> bool {
+        self.quorum == Quorum::One
+    }
+
+    /// Whether this credential counts here.
+    pub fn accepts(&self, credential: Credential) -> bool {
         self.require.contains(&credential)
     }
 

@@ -3,6 +3,7 @@
 //! Servers fold header names (CGI makes `X-Claim_Schools` and `x.claim.schools` the variable `HTTP_X_CLAIM_SCHOOLS`), so
 //! names are compared in any case with every character that is not alphanumeric counted as the same one.
 
+use crate::basic;
 use crate::head::{Doubled, Head, Known};
 
 /// Names that are removed whatever the configuration says.
@@ -43,6 +44,8 @@ pub struct StripSet {
     names: Vec<Box<[u8]>>,
     /// Bit `n` is set when a name of `n` bytes is among them; bit 63 stands for every length from 63.
     lengths: u64,
+    /// Whether Basic credentials are removed as well, since their user may be an API key.
+    basic: bool,
 }
 
 /// How a request wants to use the connection.
@@ -63,7 +66,7 @@ pub enum Connection {
 impl StripSet {
     /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut set = Self { names: Vec::new(), lengths: 0 };
+        let mut set = Self { names: Vec::new(), lengths: 0, basic: false };
         for name in ALWAYS.into_iter().chain([REQUEST_ID]).chain(names) {
             let folded: Box<[u8]> = name.bytes().map(fold).collect();
             if !folded.is_empty() && !set.names.contains(&folded) {
@@ -72,6 +75,12 @@ impl StripSet {
             }
         }
         set
+    }
+
+    /// The same, and Basic credentials.
+    #[must_use]
+    pub fn and_basic(self) -> Self {
+        Self { basic: true, ..self }
     }
 
     /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
@@ -83,7 +92,9 @@ impl StripSet {
 
     /// The names to remove, as they are spelled; a name that stands twice comes twice. For trailers too.
     pub fn names_to_remove<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a [u8]> {
-        head.pairs().map(|(name, _)| name).filter(|name| self.contains(name))
+        let is_basic =
+            |name: &[u8], value| self.basic && name.eq_ignore_ascii_case(b"authorization") && basic::is_basic(value);
+        head.pairs().filter(move |(name, value)| self.contains(name) || is_basic(name, value)).map(|(name, _)| name)
     }
 }
 

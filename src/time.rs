@@ -50,5 +50,16 @@ pub fn rfc3339(text: &str) -> Option<Now> {
     u64::try_from(moment.timestamp_micros()).ok().map(Now::from_micros)
 }
 
+/// The same, of a whole second that every clock can name, with a known offset from UTC: no fraction, no leap second, no
+/// `-00:00` (RFC 3339 section 4.3), nothing after the year 9999.
+pub fn whole_second(text: &str) -> Option<Now> {
+    const SECS_END: i64 = 253_402_300_800;
+    let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    // chrono counts a leap second as more than a second's nanoseconds.
+    let is_whole = moment.timestamp_subsec_nanos() == 0 && moment.timestamp() < SECS_END;
+    let is_strict = text.is_ascii() && !text.contains(' ') && !text.ends_with("-00:00");
+    u64::try_from(moment.timestamp()).ok().filter(|_| is_whole && is_strict).map(Now::from_secs)
+}
+
 #[cfg(test)]
 mod tests;

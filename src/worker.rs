@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api_key::{self, ApiKey};
+use crate::api_key::{self, ApiKey, Presented};
 use crate::caller::Caller;
 use crate::config::{Config, Issuer, Remote};
 use crate::denial::Denial;
@@ -105,9 +105,10 @@ impl Worker {
         let mut names: Vec<&str> = config.forward.names().into_iter().map(|(_, name)| name).collect();
         names.extend(config.settlement_header.as_deref());
         names.extend(config.api_keys.iter().filter(|keys| !keys.forward).map(|keys| keys.header.as_str()));
+        let is_basic_kept = config.api_keys.as_ref().is_none_or(|keys| keys.forward || !keys.basic);
         Self {
             metrics: Metrics::new(&config),
-            strip: StripSet::new(names),
+            strip: if is_basic_kept { StripSet::new(names) } else { StripSet::new(names).and_basic() },
             waiting: 0,
             documents: Documents::new(&config),
             cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
@@ -173,8 +174,41 @@ impl Worker {
             let (outlook, wait) = self.outlook(DocumentId::ApiKeys, arrival, now);
             return KeyJudged::List(outlook, wait);
         };
-        let key = api_key::presented(head, &rule.header).and_then(|key| list.find(key));
-        key.filter(|key| key.is_valid(now)).map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
+        let Presented::Key(key) = api_key::presented(head, &rule.header, rule.basic) else {
+            return KeyJudged::Refused;
+        };
+        let key = list.find(&key).filter(|key| key.is_valid(now));
+        key.map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
+    }
+
+    /// What a request presents as an API key.
+    pub fn presented_key<'h>(&self, head: &'h Head) -> Presented<'h> {
+        self.config
+            .api_keys
+            .as_ref()
+            .map_or(Presented::Absent, |rule| api_key::presented(head, &rule.header, rule.basic))
+    }
+
+    /// The caller behind a key that is shown without a token; `None`: it opens nothing alone.
+    pub fn key_caller(&self, key: &ApiKey) -> Option<Caller> {
+        let grants = key.grants.as_ref()?;
+        let longest = grants.schools.header().len().max(grants.districts.header().len());
+        Some(Caller {
+            // No issuer's, where accounts have a namespace of their own.
+            issuer: self.config.api_keys.as_ref()?.issuer.unwrap_or(usize::MAX),
+            client: key.account.clone(),
+            tier: key.tier,
+            schools: Some(grants.schools.clone()),
+            districts: Some(grants.districts.clone()),
+            permissions: None,
+            district_schools: DistrictSchools::default(),
+            districts_open_schools: false,
+            token_id: None,
+            issued_at: None,
+            not_after: key.not_after().unwrap_or(Now::from_micros(u64::MAX)),
+            owners: key.owners,
+            refused: (longest > self.config.forward.schools_bytes_max).then_some(Denial::SchoolsTooLong),
+        })
     }
 
     /// The caller behind a token that was verified before and still is.
@@ -327,6 +361,7 @@ impl Worker {
             districts,
             permissions,
             district_schools: DistrictSchools::new(claims.district_schools),
+            districts_open_schools: true,
             token_id: claims.id,
             issued_at: claims.issued_at,
             not_after: claims.not_after,

@@ -4,14 +4,20 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Context, KEY_BYTES_MAX, KeyList, presented};
+use super::{Context, KEY_BYTES_MAX, KeyList, Presented, presented};
+use crate::config::ListFormat;
 use crate::filter::testing::sha256;
 use crate::head::Head;
 use crate::limits::By;
 use crate::list::Origin;
 use crate::time::Now;
 
-const CONTEXT: Context<'_> = Context { issuer: Some("https://i/"), tiers: &["starter", "pro"], origin: Origin::Remote };
+const CONTEXT: Context<'_> = Context {
+    issuer: Some("https://i/"),
+    tiers: &["starter", "pro"],
+    format: ListFormat::Comma,
+    origin: Origin::Remote,
+};
 
 fn entry(id: &str, account: &str, key: &str) -> Value {
     json!({"id": id, "account": account, "sha256": sha256(key), "tier": "pro"})
@@ -108,19 +114,91 @@ fn unknown_tier_is_kept_from_the_network_and_refused_inline() {
     KeyList::from_value(&json!({"keys": [entry("k", "acme", "a")]}), &inline).unwrap();
 }
 
+/// What is presented where Basic does not count, and where it does.
+#[track_caller]
+fn check_presented(headers: &[(&str, &str)], alone: &Presented<'_>, with_basic: &Presented<'_>) {
+    let head = Head::from_pairs(headers);
+    for (basic, expected) in [(false, alone), (true, with_basic)] {
+        let found = presented(&head, "x-api-key", basic);
+        assert!(found == *expected, "{headers:?}, basic {basic}: {found:?}");
+    }
+}
+
+fn shown(key: &[u8]) -> Presented<'_> {
+    Presented::Key(key.into())
+}
+
 #[test]
 fn header_must_stand_once_in_one_spelling() {
-    #[track_caller]
-    fn check(headers: &[(&str, &str)], expected: Option<&[u8]>) {
-        assert_eq!(presented(&Head::from_pairs(headers), "x-api-key"), expected, "{headers:?}");
+    for (headers, expected) in [
+        (&[("x-api-key", "a")][..], shown(b"a")),
+        (&[("X-API-Key", "a"), ("x-api", "b"), ("authorization", "Bearer t")], shown(b"a")),
+        (&[("x-api-key", "")], shown(b"")),
+        (&[], Presented::Absent),
+        (&[("authorization", "Bearer t")], Presented::Absent),
+        // two, also alike, also in a spelling that a server may fold to it, also joined by a proxy
+        (&[("x-api-key", "a"), ("x-api-key", "a")], Presented::Doubled),
+        (&[("x-api-key", "a"), ("x_api_key", "b")], Presented::Doubled),
+        (&[("x.api.key", "a"), ("x-api-key", "b"), ("x-api-key", "c")], Presented::Doubled),
+        (&[("x-api-key", "a,b")], Presented::Doubled),
+        (&[("x-api-key", "a,")], Presented::Doubled),
+        // the other spelling alone
+        (&[("x_api_key", "a")], Presented::Malformed),
+    ] {
+        check_presented(headers, &expected, &expected);
     }
-    check(&[("x-api-key", "a")], Some(b"a"));
-    check(&[("X-API-Key", "a"), ("x-api", "b")], Some(b"a"));
-    check(&[], None);
-    // two, also alike, also in a spelling that a server may fold to it
-    check(&[("x-api-key", "a"), ("x-api-key", "a")], None);
-    check(&[("x-api-key", "a"), ("x_api_key", "b")], None);
-    check(&[("x_api_key", "a")], None);
+}
+
+#[test]
+fn key_may_be_the_user_of_basic() {
+    let (good, bad) = (("authorization", "Basic a2V5Og=="), ("authorization", "Basic a2V5OnB3"));
+    check_presented(&[good], &Presented::Absent, &shown(b"key"));
+    check_presented(&[bad], &Presented::Absent, &Presented::Malformed);
+    // beside a header: two credentials, also where one is bad or both are alike
+    for basic in [good, bad] {
+        check_presented(&[basic, ("x-api-key", "key")], &shown(b"key"), &Presented::Doubled);
+        check_presented(&[("x_api_key", "key"), basic], &Presented::Malformed, &Presented::Doubled);
+    }
+    // twice
+    check_presented(&[good, good], &Presented::Absent, &Presented::Malformed);
+}
+
+#[test]
+fn key_is_never_printed() {
+    assert_eq!(format!("{:?}", shown(b"secret")), "Key(..)");
+}
+
+#[test]
+fn what_a_key_opens_alone_is_listed() {
+    let with = |members: &Value| {
+        let mut key = entry("k", "acme", "a");
+        key.as_object_mut().unwrap().append(&mut members.as_object().unwrap().clone());
+        key
+    };
+    let keys = accepted(&[with(&json!({"districts": ["d1", "d2"], "schools": ["s1"]}))]);
+    let grants = keys.find(b"a").unwrap().grants.clone().unwrap();
+    assert_eq!((grants.districts.header(), grants.schools.header()), (&b"d1,d2"[..], &b"s1"[..]));
+    // one list brings the other, empty
+    for (members, districts, schools) in [
+        (json!({"districts": ["d1"]}), &b"d1"[..], &b""[..]),
+        (json!({"schools": ["s1"]}), b"", b"s1"),
+        (json!({"districts": []}), b"", b""),
+    ] {
+        let grants = accepted(&[with(&members)]).find(b"a").unwrap().grants.clone().unwrap();
+        assert_eq!((grants.districts.header(), grants.schools.header()), (districts, schools), "{members}");
+    }
+    assert!(accepted(&[entry("k", "acme", "a")]).find(b"a").unwrap().grants.is_none());
+    let what = "expected distinct ids, at most 10000: visible ASCII without comma, quote, backslash and `*`";
+    let many: Vec<String> = (0..=10_000).map(|n| n.to_string()).collect();
+    // the wildcard, a comma, nothing, no string, twice, too many
+    for bad in [json!(["*"]), json!(["d1*"]), json!(["a,b"]), json!([""]), json!([1]), json!(["d1", "d1"]), json!(many)]
+    {
+        for name in ["districts", "schools"] {
+            refused(&list(&[with(&json!({name: bad}))]), &format!("`keys[0].{name}`: {what}"));
+        }
+    }
+    refused(&list(&[with(&json!({"schools": "s1"}))]), "`keys[0].schools`: expected an array");
+    refused(&list(&[with(&json!({"schools": null}))]), "`keys[0].schools`: expected an array");
 }
 
 #[test]

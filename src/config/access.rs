@@ -6,7 +6,8 @@ use super::name;
 use super::reader::{Object, Reader};
 use crate::body;
 use crate::cost::Factor;
-use crate::route::{Credential, Route};
+use crate::retirement::Schedule;
+use crate::route::{Credential, Quorum, Route};
 use crate::scope::{Place, Rule};
 use crate::token::claims::is_plain;
 
@@ -31,30 +32,45 @@ pub(super) struct Beside<'r, 'a> {
     pub(super) has_api_keys: bool,
 }
 
-/// `require`: distinct credentials.
-pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Vec<Credential>> {
+/// Credentials that a route asks for.
+#[derive(Debug)]
+pub(super) struct Required {
+    /// Which.
+    pub(super) list: Vec<Credential>,
+    /// How many of them.
+    pub(super) quorum: Quorum,
+}
+
+/// `require` or `require_any`: distinct credentials.
+pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Required> {
+    let either = fields.get("require_any").is_some();
+    if either && fields.get("require").is_some() {
+        fields.problem("require_any", "expected none beside `require`");
+        return None;
+    }
+    let name = if either { "require_any" } else { "require" };
     let words = [("bearer", Credential::Bearer), ("api_key", Credential::ApiKey)];
-    let required = fields.field("require", vec![Credential::Bearer], |list| list.list(2, |item| item.word(&words)))?;
-    if required.len() == 2 && required.first() == required.last() {
-        fields.problem("require", "expected distinct credentials, got one a second time");
+    let list = fields.field(name, vec![Credential::Bearer], |list| list.list(2, |item| item.word(&words)))?;
+    if list.len() == 2 && list.first() == list.last() {
+        fields.problem(name, "expected distinct credentials, got one a second time");
         return None;
     }
-    if required.contains(&Credential::ApiKey) && !beside.has_api_keys {
-        fields.problem("require", "expected `api_keys` at the top level, where the keys are");
+    if either && list.len() < 2 {
+        fields.problem(name, "expected both `bearer` and `api_key`; one alone is what `require` is for");
         return None;
     }
-    Some(required)
+    if list.contains(&Credential::ApiKey) && !beside.has_api_keys {
+        fields.problem(name, "expected `api_keys` at the top level, where the keys are");
+        return None;
+    }
+    Some(Required { list, quorum: if either { Quorum::One } else { Quorum::All } })
 }
 
 /// Issuers by index; a route without tokens has none.
-pub(super) fn accepted(
-    fields: &Object<'_>,
-    beside: &Beside<'_, '_>,
-    require: Option<&[Credential]>,
-) -> Option<Vec<usize>> {
+pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Option<&Required>) -> Option<Vec<usize>> {
     let issuers = beside.issuers;
-    let is_open = require.is_some_and(|list| !list.contains(&Credential::Bearer));
-    let with_key = require.is_some_and(|list| list.contains(&Credential::ApiKey));
+    let is_open = require.is_some_and(|it| !it.list.contains(&Credential::Bearer));
+    let with_key = require.is_some_and(|it| it.quorum == Quorum::All && it.list.contains(&Credential::ApiKey));
     let bound = beside.api_keys.filter(|_| with_key && !is_open).and_then(|keys| keys.issuer);
     let Some(reader) = fields.get("issuers") else {
         if let Some(issuer) = bound {
@@ -133,7 +149,9 @@ pub(super) fn body(
 /// Rules that need a token, or a key.
 pub(super) fn judge(fields: &Object<'_>, route: &Route) {
     let (key, token) = (route.requires(Credential::ApiKey), route.requires(Credential::Bearer));
-    if !token && !route.permissions.is_empty() {
+    if route.is_either() && !route.permissions.is_empty() {
+        fields.problem("permissions", "expected none with `require_any`, since a key alone carries none");
+    } else if !token && !route.permissions.is_empty() {
         fields.problem("permissions", "expected `bearer` in `require`, since a token carries them");
     }
     if !token && key && fields.get("scope").is_some() {
@@ -172,6 +190,11 @@ pub(super) fn judge_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers
         let (grants, name) = (&issuer.rules.names.grants, issuer.rules.issuer.escape_default());
         if route.districts.is_some() && grants.districts.is_none() {
             fields.problem("scope.districts", format_args!("expected `claims.districts` at the issuer `{name}`"));
+        }
+        let throttled = issuer.retirement.as_ref().and_then(Schedule::throttled_tier);
+        if throttled.is_some() && route.requires(Credential::ApiKey) {
+            let what = "expected no `retirement.throttled_tier` at the issuer";
+            fields.problem("require", format_args!("{what} `{name}` beside `api_key`, where the tier is the key's"));
         }
         if !route.permissions.is_empty() && grants.permissions.is_none() {
             fields.problem("permissions", format_args!("expected `claims.permissions` at the issuer `{name}`"));

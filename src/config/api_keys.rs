@@ -4,12 +4,13 @@ use super::issuers::Issuers;
 use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
+use super::retirement;
 use super::tiers::Tiers;
-use super::{ApiKeys, Forward};
+use super::{ApiKeys, Forward, ListFormat};
 use crate::api_key::{Context, KeyList};
 use crate::list::Origin;
 
-const FIELDS: &[&str] = &["header", "forward", "issuer", "inline", "remote"];
+const FIELDS: &[&str] = &["header", "basic", "forward", "issuer", "inline", "remote", "retirement"];
 const HEADER_DEFAULT: &str = "x-api-key";
 
 /// Reads `api_keys`; absent: none.
@@ -28,15 +29,24 @@ pub(super) fn read(
     };
     let fields = reader.object(FIELDS)?;
     let header = fields.field("header", HEADER_DEFAULT.to_owned(), |name| header(name, forward));
-    let forward = fields.flag("forward");
+    let format = forward.map_or(ListFormat::Comma, |forward| forward.schools_format);
+    let (basic, forward) = (fields.flag("basic"), fields.flag("forward"));
     let issuer = fields.maybe("issuer", |name| issuer(name, issuers)).map(|given| given.or_else(|| only(issuers)));
     let of = issuer.flatten().and_then(|index| issuers.names.get(index).copied().flatten());
-    let context = Context { issuer: of, tiers: &tiers.names, origin: Origin::Inline };
+    let context = Context { issuer: of, tiers: &tiers.names, format, origin: Origin::Inline };
     let source = lists::source(&fields, |value| KeyList::from_value(value, &context));
+    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, tiers, None));
     if forward == Some(true) {
         fields.warn("forward", "the upstream sees the callers' keys");
     }
-    Some(Some(ApiKeys { header: header?, forward: forward?, issuer: issuer?, source: source? }))
+    Some(Some(ApiKeys {
+        header: header?,
+        basic: basic?,
+        forward: forward?,
+        issuer: issuer?,
+        source: source?,
+        retirement: retirement?,
+    }))
 }
 
 /// Where there is one issuer, the accounts are its clients.

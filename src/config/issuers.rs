@@ -7,6 +7,7 @@ use super::keys;
 use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
+use super::retirement;
 use super::tiers::{TIERS_MAX, Tiers};
 use super::{Environment, Issuer};
 use crate::route::{Credential, Route};
@@ -25,6 +26,7 @@ const FIELDS: &[&str] = &[
     "default_tier",
     "schools",
     "revocations",
+    "retirement",
 ];
 const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools", "districts", "permissions", "district_schools", "id"];
 const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
@@ -91,11 +93,21 @@ fn issuer<'a>(
     let mut schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", is_school));
     schools.iter_mut().flatten().for_each(|schools| schools.sort_unstable());
     let revocations = fields.maybe("revocations", lists::revocations);
+    let may = grants.as_ref().map(|grants| grants.tiers.as_slice());
+    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, beside.tiers, may));
     let issuer = || {
         let (rules, grants, schools) = (rules?, grants?, schools?);
         contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
-        let (keys, revocations) = (keys?, revocations?);
-        Some(Issuer { rules, keys, revocations, tiers: grants.tiers, default_tier: grants.default, schools })
+        let (keys, revocations, retirement) = (keys?, revocations?, retirement?);
+        Some(Issuer {
+            rules,
+            keys,
+            revocations,
+            tiers: grants.tiers,
+            default_tier: grants.default,
+            schools,
+            retirement,
+        })
     };
     (name, issuer())
 }
@@ -193,7 +205,8 @@ fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
     Some(Grants { tiers: may, default })
 }
 
-fn tier(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
+/// A tier by its name.
+pub(super) fn tier(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
     let name = reader.string("a tier's name", name::is_tier)?;
     let found = tiers.names.iter().position(|tier| *tier == name);
     if found.is_none() && !tiers.unreadable {

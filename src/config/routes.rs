@@ -17,6 +17,7 @@ use crate::scope::Place;
 const FIELDS: &[&str] = &[
     "match",
     "require",
+    "require_any",
     "issuers",
     "scope",
     "cost",
@@ -61,7 +62,7 @@ pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Op
 
 /// Keys that no route asks for guard nothing.
 pub(super) fn warn_unused_keys(fields: &Object<'_>, routes: Option<&[Route]>) {
-    if routes.is_some_and(|routes| !routes.iter().any(|route| route.requires(Credential::ApiKey))) {
+    if routes.is_some_and(|routes| !routes.iter().any(|route| route.accepts(Credential::ApiKey))) {
         fields.warn("api_keys", "no route requires an API key");
     }
 }
@@ -83,7 +84,7 @@ fn route<'a>(
     let fields = reader.object(FIELDS)?;
     let matched = fields.required("match").and_then(|reader| matching(&reader));
     let require = access::require(&fields, beside);
-    let accepted = access::accepted(&fields, beside, require.as_deref());
+    let accepted = access::accepted(&fields, beside, require.as_ref());
     let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, forward));
     let cost = cost::read(&fields);
     let permissions = access::permissions(&fields);
@@ -102,7 +103,8 @@ fn route<'a>(
         host: matched.host,
         path: matched.path,
         methods: matched.methods,
-        require: require?,
+        quorum: require.as_ref()?.quorum,
+        require: require?.list,
         issuers: accepted?,
         scope: scope.schools,
         districts: scope.districts,

@@ -12,6 +12,7 @@ mod documents;
 mod properties;
 mod refused;
 mod refused_policy;
+mod retirement;
 mod student;
 
 /// A configuration as a user would write it, in JSON.

@@ -30,6 +30,9 @@ fn every() -> Vec<Denial> {
         Denial::ScopeMissing,
         Denial::BodyMalformed,
         Denial::BodyTooLarge,
+        Denial::CredentialsAmbiguous,
+        Denial::KeyInvalid,
+        Denial::CredentialRetired(Retired { replacement: "x".into(), is_token: true }),
     ]
 }
 

@@ -48,7 +48,7 @@ impl Request {
         };
         if limits.is_empty() {
             return match purpose {
-                AddressFor::RefusedKey => self.deny(worker, Denial::KeyRefused),
+                AddressFor::RefusedKey => self.deny(worker, self.key_denial(worker)),
                 _ => self.judge(worker, head, now),
             };
         }
@@ -94,7 +94,7 @@ impl Request {
 
     /// Cached callers need no crypto and so no guard; everyone else is charged before any work.
     pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
-        if self.route_of(worker).is_none_or(|route| !route.requires(Credential::Bearer)) {
+        if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
             return self.scope(worker, head);
         }
         match head.bearer() {
@@ -183,7 +183,11 @@ impl Request {
             match worker.api_key(head, self.arrival, now) {
                 KeyJudged::Key(current) if current.account == key.account => {}
                 KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
-                KeyJudged::Key(_) | KeyJudged::Refused => return Some(Denial::KeyRefused),
+                KeyJudged::Key(_) | KeyJudged::Refused => return Some(self.key_denial(worker)),
+            }
+            // No token that could expire or be revoked.
+            if self.is_key_alone(worker) {
+                return None;
             }
         }
         let caller = self.caller.as_ref()?;

@@ -13,15 +13,19 @@ use crate::limits::Budget;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::limits::owner::Owners;
 use crate::path::RawPath;
+use crate::retirement::Class;
 use crate::scope::{self, ScopeError};
 use crate::worker::Worker;
 
 impl Request {
     pub(super) fn bind<'h>(&mut self, worker: &mut Worker, head: &'h Head, caller: Rc<Caller>) -> Step<'h> {
-        let refused = self.refusal(worker, &caller);
-        let (tier, owners) = (caller.tier, caller.owners);
+        let known = Rc::clone(&caller);
         self.caller = Some(caller);
-        match refused {
+        if let Some(denial) = self.retire(worker, Class::Issuer(known.issuer), &known.client) {
+            return self.deny(worker, denial);
+        }
+        let (tier, owners) = (self.tier(), known.owners);
+        match self.refusal(worker, &known) {
             Some(denial) => self.deny(worker, denial),
             // The key's account has been charged: its limits are the plan.
             None if self.key.is_some() => self.scope(worker, head),
@@ -49,7 +53,13 @@ impl Request {
     }
 
     /// Charges the caller's limits, before anything is said about schools.
-    fn plan<'h>(&mut self, worker: &mut Worker, head: &'h Head, tier: Option<usize>, owners: &Owners) -> Step<'h> {
+    pub(super) fn plan<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        tier: Option<usize>,
+        owners: &Owners,
+    ) -> Step<'h> {
         let cost = match self.cost_of_head(worker, head) {
             Ok(cost) => cost,
             Err(denial) => return self.deny(worker, denial),

@@ -78,6 +78,8 @@ pub struct Forward {
     pub caller: Option<Rc<Caller>>,
     /// The API key; `None` on routes without keys.
     pub key: Option<Rc<ApiKey>>,
+    /// Whether the key was shown instead of a token, so that the caller is its account.
+    pub key_alone: bool,
     /// The tier, by index: that of the key's account, else that of the token.
     pub tier: Option<usize>,
     /// Set `connection` to `upgrade` alone (an allowed upgrade that lists more).
@@ -87,8 +89,10 @@ pub struct Forward {
 /// What the response gets.
 #[derive(Debug, Default)]
 pub struct ReplyEdits {
-    /// Fields to add.
+    /// Fields to set, in place of the upstream's.
     pub fields: Vec<(&'static str, String)>,
+    /// A `Link` to add beside the upstream's.
+    pub link: Option<String>,
     /// Charges to settle, each with the part of the actual cost that falls to it.
     pub settle: Vec<(Receipt, u32)>,
     /// The charge of a failure that did not happen: to give back.

@@ -222,6 +222,13 @@ impl Stack {
         edits
     }
 
+    /// How often this was counted, by the beginning of the metric's name; empties all counts.
+    pub(crate) fn counted(&mut self, name: &str) -> u64 {
+        let counts: Vec<_> = self.worker.metrics.drain().collect();
+        let list = self.worker.metrics.list();
+        counts.iter().filter(|(at, _)| list[*at].name.starts_with(name)).map(|(_, by)| by).sum()
+    }
+
     pub(crate) fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
         let Self { worker, memory, now } = self;

@@ -9,6 +9,8 @@ mod dry_run;
 mod interleavings;
 mod order;
 mod reply;
+mod retirement;
+mod retirement_either;
 mod rotation;
 mod setup;
 mod stack;

@@ -266,7 +266,7 @@ impl Stream {
                 Step::Deny(denial) => {
                     output::publish(request, worker);
                     *head = Head::default();
-                    output::answer(&denial, worker, id)?;
+                    output::answer(&denial, request, worker, id)?;
                     *ended = true;
                     return Ok(Flow::Held);
                 }
@@ -300,6 +300,9 @@ impl Stream {
         for (name, value) in &edits.fields {
             abi::set_header(MapType::ResponseHeaders, name.as_bytes(), value.as_bytes())?;
         }
+        if let Some(link) = &edits.link {
+            abi::add_header(MapType::ResponseHeaders, b"link", link.as_bytes())?;
+        }
         for (receipt, actual) in edits.settle {
             let _ = ledger::settle(&mut SharedSlots, receipt, actual, abi::now()?);
         }
@@ -319,18 +322,18 @@ fn response_status() -> u16 {
 /// The answer when there is no configuration or the host failed: nothing passes, also not later. One that was let go on or
 /// answered gets no second one.
 fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
-    let id = match stream.try_borrow_mut() {
+    let (id, retirement) = match stream.try_borrow_mut() {
         Ok(mut stream) => {
             stream.request.abort();
             if std::mem::replace(&mut stream.ended, true) {
                 return;
             }
-            stream.id.clone()
+            (stream.id.clone(), stream.request.retirement().cloned())
         }
-        Err(_) => String::new(),
+        Err(_) => (String::new(), None),
     };
     let id = if id.is_empty() { request_id::fresh(output::random_bytes()) } else { id };
-    if output::answer_broken(&id).is_err() {
+    if output::answer_broken(&id, retirement.as_ref()).is_err() {
         let _ = abi::close_stream(StreamType::Request);
     }
 }

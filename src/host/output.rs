@@ -7,6 +7,7 @@ use crate::filter::{Forward, Request};
 use crate::host::abi::{self, LocalResponse, MapType};
 use crate::host::status::Status;
 use crate::problem;
+use crate::retirement::Notice;
 use crate::token::ids::Ids;
 use crate::worker::Worker;
 
@@ -29,7 +30,8 @@ pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Sta
             }
         }
         set(&names.client, caller.client.as_bytes())?;
-        if !names.authorization {
+        // A key in it goes by its own rule, and was removed before unless that lets it pass.
+        if !names.authorization && !forward.key_alone {
             abi::remove_header(MapType::RequestHeaders, b"authorization")?;
         }
     }
@@ -51,7 +53,8 @@ pub fn publish(request: &Request, worker: &Worker) {
     let client = request.caller().map(|caller| caller.client.as_str());
     let key = request.api_key();
     let cost = key.map(|_| request.cost().to_string());
-    let facts: [(&[u8], Option<&str>); 7] = [
+    let phase = request.retirement().map(|notice| notice.phase.name());
+    let facts: [(&[u8], Option<&str>); 8] = [
         (b"hallpass.decision", request.decision()),
         (b"hallpass.tier", tier),
         (b"hallpass.client", client),
@@ -59,6 +62,7 @@ pub fn publish(request: &Request, worker: &Worker) {
         (b"hallpass.account", key.map(|key| key.account.as_str())),
         (b"hallpass.key", key.map(|key| key.id.as_str())),
         (b"hallpass.cost", cost.as_deref()),
+        (b"hallpass.retirement", phase),
     ];
     for (name, value) in facts {
         if let Some(value) = value {
@@ -71,10 +75,10 @@ pub fn publish(request: &Request, worker: &Worker) {
 ///
 /// # Errors
 /// Whatever the host answers.
-pub fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> {
+pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> Result<(), Status> {
     let answer = problem::answer(denial, &worker.config, id);
-    let headers: Vec<(&[u8], &[u8])> =
-        answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let headers: Vec<(&[u8], &[u8])> = headers.chain(announcement(request.retirement())).collect();
     abi::send_local_response(&LocalResponse {
         status: u32::from(answer.status),
         details: denial.code(),
@@ -87,18 +91,30 @@ pub fn answer(denial: &Denial, worker: &Worker, id: &str) -> Result<(), Status> 
 ///
 /// # Errors
 /// Whatever the host answers.
-pub fn answer_broken(id: &str) -> Result<(), Status> {
+pub fn answer_broken(id: &str, retirement: Option<&Notice>) -> Result<(), Status> {
     let _ = abi::set_property(b"hallpass.decision", b"unavailable");
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b"x-request-id", id.as_bytes()),
+        (b"cache-control", b"no-store"),
+        (b"retry-after", b"1"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+    ];
+    let headers: Vec<(&[u8], &[u8])> = headers.into_iter().chain(announcement(retirement)).collect();
     abi::send_local_response(&LocalResponse {
         status: 503,
         details: "unavailable",
-        headers: &[
-            (b"x-request-id", id.as_bytes()),
-            (b"cache-control", b"no-store"),
-            (b"retry-after", b"1"),
-            (b"content-type", b"text/plain; charset=utf-8"),
-        ],
+        headers: &headers,
         body: b"unavailable\n",
+    })
+}
+
+/// What answers to a credential carry whose retirement is announced.
+fn announcement(notice: Option<&Notice>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let fields = notice.and_then(Notice::fields);
+    fields.into_iter().flat_map(|it| {
+        let fields: [(&[u8], &str); 3] =
+            [(b"deprecation", &it.deprecation), (b"sunset", &it.sunset), (b"link", &it.link)];
+        fields.map(|(name, value)| (name, value.as_bytes()))
     })
 }
 

@@ -142,3 +142,34 @@ fn counts_add_up_until_drained() {
     }
     assert_eq!(drained(&mut metrics), [("hallpass.limit_overflow_total".to_owned(), 3)]);
 }
+
+#[test]
+fn retirement_is_counted_by_class_and_phase() {
+    let schedule = json!({
+        "announced": "2026-01-01T00:00:00Z", "refused_from": "2027-01-01T00:00:00Z", "link": "https://a/", "replacement": "x"
+    });
+    let mut issuers = json!([
+        {"issuer": "api_keys", "claims": {"tier": "tier"}},
+        {"issuer": "https://two.example/", "claims": {"tier": "tier"}},
+        {"issuer": "three", "claims": {"tier": "tier"}, "retirement": schedule},
+    ]);
+    for issuer in issuers.as_array_mut().unwrap() {
+        issuer["secrets"] = json!([{"alg": "HS256", "text": "a secret of at least thirty-two bytes"}]);
+    }
+    // An issuer that has the name of all keys is told apart.
+    issuers[0]["retirement"] = schedule.clone();
+    let keys = json!({"inline": {"keys": []}, "retirement": schedule});
+    let mut metrics = Metrics::new(&config(&[("issuers", issuers), ("api_keys", keys)]));
+    let named = metrics.list().iter().filter(|it| it.name.starts_with("hallpass.retirement_total.")).count();
+    assert_eq!(named, 3 * Phase::ALL.len());
+    for (class, label) in [(Class::ApiKeys, "api_keys"), (Class::Issuer(0), "api_keys_"), (Class::Issuer(2), "three")] {
+        for phase in Phase::ALL {
+            metrics.count(Count::Retirement(class, phase));
+            let name = format!("hallpass.retirement_total.class=.={label};.;phase=.={};.;", phase.name());
+            assert_eq!(drained(&mut metrics), [(name, 1)]);
+        }
+    }
+    // A class without a schedule has none.
+    metrics.count(Count::Retirement(Class::Issuer(1), Phase::Refused));
+    assert_eq!(drained(&mut metrics), []);
+}

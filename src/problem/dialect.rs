@@ -18,11 +18,18 @@ pub(super) struct Codes {
 /// The table.
 pub(super) const fn codes(denial: &Denial) -> Codes {
     let (student, oneroster, oauth) = match denial {
-        Denial::Malformed(_) | Denial::BodyMalformed | Denial::BodyTooLarge | Denial::BodyUnsupported => {
-            ("bad-request", "invaliddata", "invalid_request")
-        }
+        Denial::Malformed(_)
+        | Denial::BodyMalformed
+        | Denial::BodyTooLarge
+        | Denial::BodyUnsupported
+        | Denial::CredentialsAmbiguous => ("bad-request", "invaliddata", "invalid_request"),
         Denial::KeyRefused => ("Forbidden", "unauthorisedrequest", "invalid_client"),
         Denial::TokenMissing => ("unauthorized", "unauthorisedrequest", "unauthorized"),
+        Denial::KeyInvalid => ("unauthorized", "unauthorisedrequest", "invalid_client"),
+        Denial::CredentialRetired(retired) if retired.is_token => {
+            ("credential-retired", "unauthorisedrequest", "invalid_token")
+        }
+        Denial::CredentialRetired(_) => ("credential-retired", "unauthorisedrequest", "invalid_client"),
         Denial::TokenInvalid | Denial::TokenExpired | Denial::TokenRevoked => {
             ("invalid-token", "unauthorisedrequest", "invalid_token")
         }

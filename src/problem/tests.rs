@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::denial::{LimitReached, Malformed};
+use crate::denial::{LimitReached, Malformed, Retired};
 use crate::rate_fields::tests::ten_a_day;
 
 const ID: &str = "5f3c1a52-1b1e-4e1f-9d3c-0d6f1c2b3a4d";
@@ -13,6 +13,8 @@ const INVALID: &str =
 const EXPIRED: &str = r#"Bearer realm="education data", error="invalid_token", error_description="the token expired""#;
 const REVOKED: &str =
     r#"Bearer realm="education data", error="invalid_token", error_description="the token was revoked""#;
+const RETIRED: &str =
+    r#"Bearer realm="education data", error="invalid_token", error_description="the token is retired""#;
 const SCOPE: &str = r#"Bearer realm="education data", error="insufficient_scope""#;
 const BARE: &str = r#"Bearer realm="education data""#;
 
@@ -30,6 +32,10 @@ fn config(errors: &str) -> Config {
 fn limit_reached(retry_after: Duration) -> Denial {
     let violated = vec!["day".to_owned(), "minute".to_owned()];
     Denial::LimitReached(LimitReached { violated, retry_after, standings: ten_a_day() })
+}
+
+fn retired(is_token: bool) -> Denial {
+    Denial::CredentialRetired(Retired { replacement: "district tokens".into(), is_token })
 }
 
 fn keys_unavailable(millis: u64) -> Denial {
@@ -78,6 +84,10 @@ fn rows() -> Vec<Row> {
         Row(Denial::ScopeMissing, 403, "scope-missing", challenge(SCOPE)),
         Row(Denial::BodyMalformed, 400, "body-malformed", vec![]),
         Row(Denial::BodyTooLarge, 413, "body-too-large", vec![]),
+        Row(Denial::CredentialsAmbiguous, 400, "credentials-ambiguous", vec![]),
+        Row(Denial::KeyInvalid, 401, "key-invalid", challenge(BARE)),
+        Row(retired(true), 401, "credential-retired", challenge(RETIRED)),
+        Row(retired(false), 401, "credential-retired", challenge(BARE)),
     ]
 }
 
@@ -189,6 +199,17 @@ fn retry_after_is_whole_seconds_from_one_to_the_cap() {
             let answer = answer(&denial, &config, ID);
             let found = answer.headers.iter().find(|(name, _)| *name == "retry-after");
             assert_eq!(found.map(|(_, value)| value.as_str()), Some(expected), "{millis}");
+        }
+    }
+}
+
+#[test]
+fn retired_credential_is_told_its_replacement_in_every_dialect() {
+    for dialect in ["problem-json", "plain", "student-data-api", "oneroster", "oauth"] {
+        for (is_token, what) in [(true, "This token"), (false, "This API key")] {
+            let body = answer(&retired(is_token), &config(dialect), ID).body;
+            let text = format!("{what} is retired and works no more. Use district tokens instead.");
+            assert!(body.contains(&text), "{dialect}: {body}");
         }
     }
 }

@@ -1,16 +1,21 @@
-//! Status and texts of denials: fixed, since nothing of a request is repeated.
+//! Status and texts of denials: fixed by code and configuration, since nothing of a request is repeated.
 
-use crate::denial::{Denial, Malformed};
+use std::borrow::Cow;
+
+use crate::denial::{Denial, Malformed, Retired};
 
 /// The fixed part of an answer.
 pub(super) struct Text {
     pub(super) status: u16,
     pub(super) title: &'static str,
-    pub(super) detail: &'static str,
+    pub(super) detail: Cow<'static, str>,
 }
 
 /// The text of a denial.
 pub(super) fn of(denial: &Denial) -> Text {
+    if let Denial::CredentialRetired(retired) = denial {
+        return self::retired(retired);
+    }
     let (status, title, detail) = match denial {
         Denial::Malformed(what) => (400, "Bad request", malformed(*what)),
         Denial::TokenMissing => {
@@ -22,6 +27,11 @@ pub(super) fn of(denial: &Denial) -> Text {
         }
         Denial::TokenRevoked => (401, "Token revoked", "The token was revoked. Get a new one."),
         Denial::KeyRefused => (403, "Key refused", "This resource needs one valid API key."),
+        Denial::CredentialsAmbiguous => {
+            (400, "Ambiguous credentials", "This resource takes one credential, and the request shows several.")
+        }
+        Denial::KeyInvalid => (401, "Key invalid", "The API key is not a valid key for this resource."),
+        Denial::CredentialRetired(_) => (401, "Credential retired", ""),
         Denial::VendorMismatch => (403, "Vendor mismatch", "The token belongs to another account than the API key."),
         Denial::PermissionMissing => (403, "Permission missing", "The token lacks a permission for this resource."),
         Denial::DistrictOutOfScope => (
@@ -77,7 +87,14 @@ pub(super) fn of(denial: &Denial) -> Text {
         ),
         Denial::Unavailable => (503, "Unavailable", "The gateway could not decide about this request. Try again."),
     };
-    Text { status, title, detail }
+    Text { status, title, detail: Cow::Borrowed(detail) }
+}
+
+/// The one text that is not the same everywhere: what to use instead is the operator's to say.
+fn retired(retired: &Retired) -> Text {
+    let what = if retired.is_token { "This token" } else { "This API key" };
+    let detail = format!("{what} is retired and works no more. Use {} instead.", retired.replacement);
+    Text { status: 401, title: "Credential retired", detail: Cow::Owned(detail) }
 }
 
 const fn malformed(what: Malformed) -> &'static str {

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
-use super::{Credential, Found, HostMatch, Route, find, is_preflight, unreachable};
+use super::{Credential, Found, HostMatch, Quorum, Route, find, is_preflight, unreachable};
 use crate::cost::{self, Factor};
 use crate::head::Head;
 use crate::path::{Pattern, RawPath};
@@ -12,6 +12,7 @@ fn route(path: &str, methods: &[&str]) -> Route {
         path: Pattern::parse(path).unwrap(),
         methods: methods.iter().map(ToString::to_string).collect(),
         require: vec![Credential::Bearer],
+        quorum: Quorum::All,
         issuers: vec![0],
         scope: None,
         districts: None,

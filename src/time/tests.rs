@@ -47,3 +47,59 @@ fn what_is_no_date_is_refused() {
         check_date(text, None);
     }
 }
+
+#[track_caller]
+fn check_second(text: &str, secs: Option<u64>) {
+    assert_eq!(super::whole_second(text), secs.map(Now::from_secs), "{text}");
+}
+
+#[test]
+fn whole_seconds_are_read_in_any_zone() {
+    check_second("1970-01-01T00:00:00Z", Some(0));
+    check_second("2014-07-01T00:00:00Z", Some(1_404_172_800));
+    check_second("2014-09-01T00:00:00-05:00", Some(1_409_547_600));
+    // zones of half and quarter hours, and the farthest ones
+    check_second("2014-07-01T05:30:00+05:30", Some(1_404_172_800));
+    check_second("2014-07-01T05:45:00+05:45", Some(1_404_172_800));
+    check_second("2014-07-01T14:00:00+14:00", Some(1_404_172_800));
+    check_second("2014-06-30T12:00:00-12:00", Some(1_404_172_800));
+    // UTC by another name, a fraction that is none, a leap day, the end of time
+    check_second("2014-07-01T00:00:00+00:00", Some(1_404_172_800));
+    check_second("2014-07-01T00:00:00.000Z", Some(1_404_172_800));
+    check_second("2024-02-29T00:00:00Z", Some(1_709_164_800));
+    check_second("9999-12-31T23:59:59Z", Some(253_402_300_799));
+}
+
+#[test]
+fn what_is_no_whole_second_is_refused() {
+    for text in [
+        // no zone, an unknown one, a name, a sign that is none
+        "2014-07-01T00:00:00",
+        "2014-07-01T00:00:00-00:00",
+        "2014-07-01T00:00:00 UTC",
+        "2014-07-01T00:00:00\u{2212}05:00",
+        // fractions, leap seconds, the hour 24
+        "2014-07-01T00:00:00.5Z",
+        "2014-07-01T00:00:00.0000001Z",
+        "2016-12-31T23:59:60Z",
+        "2014-06-30T24:00:00Z",
+        // a space, a date alone, a time alone, a number, nothing
+        "2014-07-01 00:00:00Z",
+        " 2014-07-01T00:00:00Z",
+        "2014-07-01",
+        "00:00:00Z",
+        "1404172800",
+        "",
+        // days that are none
+        "2015-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2014-13-01T00:00:00Z",
+        "2014-06-31T00:00:00Z",
+        // before 1970, and after 9999 once the zone is reckoned in
+        "1969-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-00:01",
+        "+10000-01-01T00:00:00Z",
+    ] {
+        check_second(text, None);
+    }
+}

@@ -5,10 +5,13 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
-use super::setup::{START, good, jwks, remote, signed, unknown_kid};
+use super::setup::{INLINE, START, good, jwks, remote, signed, unknown_kid};
 use super::stack::{Shelf, Stack, head};
+use crate::filter::testing::key;
 use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Charge, Outcome, StoreError};
@@ -59,6 +62,8 @@ struct Scene {
     cached: bool,
     /// What a pass needs: a caller, and a charge of the plan.
     needs: (bool, bool),
+    /// The schedule of API keys.
+    retirement: Value,
 }
 
 /// What the events so far amount to.
@@ -190,14 +195,23 @@ fn spare_charge(stack: &Stack) -> Charge {
 }
 
 fn stage(scene: &Scene) -> (Stack, Head) {
-    let mut stack = Stack::new(&[("/issuers/0/jwks/inline", jwks(&[Alg::EdDsa]))]);
+    let either = json!({"match": {"path": "/either"}, "require_any": ["bearer", "api_key"]});
+    let mut key = key("old", "app", "free");
+    key["schools"] = json!(["oak"]);
+    let mut stack = Stack::new(&[
+        ("/issuers/0/jwks/inline", jwks(&[Alg::EdDsa])),
+        ("/routes/4", either),
+        (
+            "/api_keys",
+            json!({"issuer": INLINE, "basic": true, "inline": {"keys": [key]}, "retirement": scene.retirement}),
+        ),
+    ]);
     if scene.keys {
         stack.fetch(&[Alg::EdDsa], 1);
         stack.sleep(1);
     }
-    if scene.cached {
-        let token = scene.headers[0].1.strip_prefix("Bearer ").unwrap().to_owned();
-        stack.get("/plain", &token);
+    if let (true, Some(token)) = (scene.cached, scene.headers[0].1.strip_prefix("Bearer ")) {
+        stack.get("/plain", token);
     }
     let headers: Vec<_> = scene.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     (stack, head(scene.method, scene.path, &headers).ending(true))
@@ -226,7 +240,8 @@ fn search_all(scene: &Scene) {
 #[track_caller]
 fn check(name: &'static str, path: &'static str, token: &str, keys: bool, cached: bool, needs: (bool, bool)) {
     let headers = vec![("authorization", format!("Bearer {token}"))];
-    let scene = Scene { name, method: "GET", path, headers, keys, cached, needs };
+    let retirement = schedule(START.secs() + 1);
+    let scene = Scene { name, method: "GET", path, headers, keys, cached, needs, retirement };
     search_all(&scene);
 }
 
@@ -259,6 +274,39 @@ fn keys_over_the_network() {
 }
 
 #[test]
+fn key_alone() {
+    let basic = |user: &str| ("authorization", format!("Basic {}", STANDARD.encode(format!("{user}:"))));
+    let header = |key: &str| ("x-api-key", key.to_owned());
+    for (name, shown, end) in [
+        ("key", vec![header("key-old")], 1),
+        ("key that is retired", vec![header("key-old")], 0),
+        ("wrong key", vec![header("key-new")], 1),
+        ("key in Basic", vec![basic("key-old")], 1),
+        ("two keys", vec![basic("key-old"), header("key-old")], 1),
+        ("key and token", vec![header("key-old"), ("authorization", format!("Bearer {}", good()))], 1),
+    ] {
+        // A key needs no signature, as a cached token needs none.
+        let (needs, retirement) = ((true, true), schedule(START.secs() + end));
+        let (method, path, headers) = ("GET", "/either", shown);
+        search_all(&Scene { name, method, path, headers, keys: false, cached: true, needs, retirement });
+    }
+    check("token where a key would do", "/either", &good(), false, false, (true, true));
+    check("cached token where a key would do", "/either", &good(), false, true, (true, true));
+}
+
+/// Announced long ago; the end is at this second.
+fn schedule(end: u64) -> Value {
+    // `Debug` of a moment in UTC is RFC 3339.
+    let end = chrono::DateTime::from_timestamp(i64::try_from(end).unwrap(), 0).unwrap();
+    json!({
+        "announced": "2014-07-01T00:00:00Z",
+        "refused_from": format!("{end:?}"),
+        "link": "https://a/",
+        "replacement": "tokens",
+    })
+}
+
+#[test]
 fn requests_without_a_token() {
     check("open", "/open", "x", false, false, (false, false));
     check("malformed", "/plain", "a, b", false, false, (true, true));
@@ -266,7 +314,9 @@ fn requests_without_a_token() {
     for (method, path) in [("POST", "/login"), ("OPTIONS", "/stats"), ("GET", "/plain")] {
         let preflight = [("origin", "https://app.example"), ("access-control-request-method", "GET")];
         let headers = preflight.map(|(name, value)| (name, value.to_owned())).to_vec();
-        let scene = Scene { name: path, method, path, headers, keys: false, cached: false, needs: (false, false) };
+        let retirement = schedule(START.secs() + 1);
+        let (needs, keys, cached) = ((false, false), false, false);
+        let scene = Scene { name: path, method, path, headers, keys, cached, needs, retirement };
         search_all(&scene);
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Dialect};
-use crate::denial::{Denial, LimitReached, Malformed};
+use crate::denial::{Denial, LimitReached, Malformed, Retired};
 use crate::problem::{Answer, answer};
 
 fn config(errors: Dialect) -> Config {
@@ -44,6 +44,12 @@ fn every_denial_has_its_code_in_each_dialect() {
     check(&Denial::TokenMissing, 401, "unauthorized", auth, "unauthorized");
     for invalid in [Denial::TokenInvalid, Denial::TokenExpired, Denial::TokenRevoked] {
         check(&invalid, 401, "invalid-token", auth, "invalid_token");
+    }
+    check(&Denial::CredentialsAmbiguous, 400, "bad-request", "invaliddata", "invalid_request");
+    check(&Denial::KeyInvalid, 401, "unauthorized", auth, "invalid_client");
+    for (is_token, code) in [(true, "invalid_token"), (false, "invalid_client")] {
+        let retired = Denial::CredentialRetired(Retired { replacement: "x".into(), is_token });
+        check(&retired, 401, "credential-retired", auth, code);
     }
     for scoped in [
         Denial::SchoolOutOfScope,
