@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod policy;
 pub mod process;
 pub mod raw;
+pub mod retiring;
 pub mod sample;
 pub mod server;
 pub mod student_keys;

@@ -20,10 +20,12 @@ const HEADINGS: [&str; 8] = [
 ];
 
 /// The readers' lists of fields, by file and name, and where in a document each holds.
-const READERS: [(&str, &str, &str); 20] = [
+const READERS: [(&str, &str, &str); 22] = [
     ("document.rs", "FIELDS", ""),
     ("document.rs", "BOUND_FIELDS", "bounds."),
     ("api_keys.rs", "FIELDS", "api_keys."),
+    ("retirement.rs", "FIELDS", "api_keys.retirement."),
+    ("retirement.rs", "EXTENSION_FIELDS", "api_keys.retirement.extensions[]."),
     ("issuers.rs", "FIELDS", "issuers[]."),
     ("issuers.rs", "CLAIM_FIELDS", "issuers[].claims."),
     ("keys.rs", "JWKS_FIELDS", "issuers[].jwks."),
@@ -90,6 +92,9 @@ fn document_for(path: &str) -> Value {
     if ["api_keys.inline", "api_keys.remote"].contains(&path) {
         document["api_keys"] = json!({});
     }
+    if path.starts_with("api_keys.retirement.") {
+        document["api_keys"]["retirement"] = schedule_for(path);
+    }
     if path.starts_with("routes[].body.") {
         document["routes"][0]["scope"]["schools"] = json!({"body": "/s"});
         document["routes"][0]["body"] = json!({});
@@ -105,6 +110,22 @@ fn document_for(path: &str) -> Value {
         document["routes"][0]["cost"]["times"] = json!({"query": "n", "default": 1});
     }
     document
+}
+
+/// A schedule in which every field but those of [`document_for`]'s `path` could be left out, if it is not required.
+fn schedule_for(path: &str) -> Value {
+    let mut schedule = json!({
+        "announced": "2026-01-01T00:00:00Z", "refused_from": "2027-01-01T00:00:00Z", "link": "https://a/",
+        "replacement": "others", "extensions": [{"client": "a", "refused_from": "2028-01-01T00:00:00Z"}],
+    });
+    if path.ends_with("extensions[].refused_from") {
+        // Either date will do.
+        let throttled_from = json!("2026-06-01T00:00:00Z");
+        schedule["extensions"][0]["throttled_from"] = throttled_from.clone();
+        schedule["throttled_from"] = throttled_from;
+        schedule["throttled_tier"] = json!("NAME");
+    }
+    schedule
 }
 
 fn set(document: &mut Value, path: &str, value: Value) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hallpass::config::Config;
-use hallpass::denial::{Denial, LimitReached, Malformed};
+use hallpass::denial::{Denial, LimitReached, Malformed, Retired};
 use hallpass::limits::owner::Table;
 use hallpass::limits::slot::SLOT_BYTES_MAX;
 use hallpass::metrics::{Kind, Metrics};
@@ -44,6 +44,9 @@ fn denials() -> Vec<Denial> {
         Denial::ScopeMissing,
         Denial::BodyMalformed,
         Denial::BodyTooLarge,
+        Denial::CredentialsAmbiguous,
+        Denial::KeyInvalid,
+        Denial::CredentialRetired(Retired { replacement: "district tokens".into(), is_token: true }),
     ]
 }
 
@@ -145,6 +148,10 @@ fn metrics_are_those_of_the_code() {
         let remote = json!({"remote": {"uri": "https://a/", "cluster": "a"}});
         value["api_keys"] = remote.clone();
         value["issuers"][0]["revocations"] = remote;
+        value["issuers"][0]["retirement"] = json!({
+            "announced": "2026-01-01T00:00:00Z", "refused_from": "2027-01-01T00:00:00Z", "link": "https://a/",
+            "replacement": "others",
+        });
     }));
     let real: BTreeSet<_> = metrics
         .list()

@@ -55,7 +55,7 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     }));
     // as in envoy/*.yaml
-    let tags = ["decision", "tier", "limit", "result", "issuer"]
+    let tags = ["decision", "tier", "limit", "result", "issuer", "class", "phase"]
         .map(|name| json!({"tag_name": name, "regex": format!(r"({name}=\.=(.*?);\.;)")}));
     json!({
         "node": {"id": "test", "cluster": "test"},
@@ -101,6 +101,7 @@ fn connection_manager(filters: &[Value], dir: &Path) -> Value {
                     "client": "%FILTER_STATE(wasm.hallpass.client:PLAIN)%",
                     "route": "%FILTER_STATE(wasm.hallpass.route:PLAIN)%",
                     "decision": "%FILTER_STATE(wasm.hallpass.decision:PLAIN)%",
+                    "retirement": "%FILTER_STATE(wasm.hallpass.retirement:PLAIN)%",
                 }},
             },
         }],
