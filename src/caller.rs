@@ -25,7 +25,7 @@ pub struct Caller {
     pub permissions: Option<Ids>,
     /// Which schools belong to a district, as the token says.
     pub district_schools: DistrictSchools,
-    /// Whether districts open schools beside those that are listed, by the configuration or by the token.
+    /// Whether a district opens its schools; else only the schools of the list are open.
     pub districts_open_schools: bool,
     /// The token's id, by which it can be revoked.
     pub token_id: Option<String>,

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use crate::api_key::{self, ApiKey, Presented};
 use crate::caller::Caller;
-use crate::config::{Config, Issuer, Remote};
+use crate::config::{Config, Issuer, Remote, Source};
 use crate::denial::Denial;
-use crate::document::{Document, DocumentError, DocumentId, Documents};
+use crate::document::{Document, DocumentError, DocumentId, Documents, Tokens};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
 use crate::head::Head;
 use crate::limits::owner::Owners;
 use crate::metrics::{CacheResult, Count, Metrics};
+use crate::opaque::bucket::IndexKeys;
+use crate::opaque::lookup::{Found, Lookup};
+use crate::opaque::{Grant, TokenHash};
 use crate::strip::StripSet;
 use crate::time::Now;
 use crate::token::cache::{BadSignatures, Entry, TokenCache};
@@ -49,7 +52,9 @@ pub enum Judged<'a> {
     Revoked,
     /// Check this signature first.
     Verify(Box<Job<'a>>, Box<Untrusted>),
-    /// Keys, or revocations, are needed; what to expect of them, and what a request would wait for.
+    /// Look this token up first.
+    Lookup(Box<Lookup>),
+    /// Keys, or lists, are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
     /// A valid token.
     Caller(Rc<Caller>),
@@ -95,6 +100,7 @@ pub struct Worker {
     /// Requests that wait for keys.
     pub waiting: usize,
     documents: Documents,
+    index: Option<Rc<IndexKeys>>,
     cache: TokenCache<Caller>,
     bad: BadSignatures,
 }
@@ -111,6 +117,12 @@ impl Worker {
             strip: if is_basic_kept { StripSet::new(names) } else { StripSet::new(names).and_basic() },
             waiting: 0,
             documents: Documents::new(&config),
+            index: config
+                .issuers
+                .iter()
+                .find_map(Issuer::tokens)
+                .and_then(Source::remote)
+                .map(|it| Rc::new(IndexKeys::new(it))),
             cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
             bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
@@ -120,6 +132,11 @@ impl Worker {
     /// Documents that come over the network, and where from.
     pub fn remotes(&self) -> impl Iterator<Item = (DocumentId, &Remote)> {
         DocumentId::remotes(&self.config)
+    }
+
+    /// Where the index of opaque tokens stands, if their list comes over the network.
+    pub const fn index(&self) -> Option<&Rc<IndexKeys>> {
+        self.index.as_ref()
     }
 
     /// The arrival of the latest request that needs this document fetched after it.
@@ -134,7 +151,7 @@ impl Worker {
 
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
     pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
-        self.documents.state_mut(id).is_some_and(|state| state.on_record(record))
+        self.documents.on_record(id, record)
     }
 
     /// Has a document fetched that is newer than `since`, although none is due.
@@ -230,13 +247,18 @@ impl Worker {
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
     pub fn judge<'a>(&mut self, token: &'a [u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'a> {
-        let Ok(parsed) = jose::parse(token, self.config.bounds.token_bytes_max) else {
-            return Judged::Invalid;
+        let parsed = match jose::parse(token, self.config.bounds.token_bytes_max) {
+            Ok(parsed) if self.config.issuers.iter().any(|it| parsed.issuer() == Some(&it.rules.issuer)) => parsed,
+            // No JWT of a configured issuer; one that is, is never anything else.
+            _ => return self.judge_opaque(token, issuers, arrival, now),
         };
         let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
             return Judged::Invalid;
         };
-        let remote = issuer.keys.remote().is_some();
+        if issuer.keys().is_none() {
+            return Judged::Invalid;
+        }
+        let remote = issuer.keys().is_some_and(|keys| keys.remote().is_some());
         let Some(generation) = generation(&self.documents, index, now) else {
             return self.await_keys(index, arrival, now);
         };
@@ -260,6 +282,102 @@ impl Worker {
                 judged
             }
             _ => Judged::Invalid,
+        }
+    }
+
+    /// Reads a presented token that is no JWT of a known issuer.
+    fn judge_opaque(&mut self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'static> {
+        let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
+        let issuer = issuers.iter().copied().find(is_listed);
+        let (Some(issuer), Some(held)) = (issuer, self.documents.tokens()) else {
+            return Judged::Invalid;
+        };
+        if token.len() > self.config.bounds.token_bytes_max {
+            return Judged::Invalid;
+        }
+        let Some(tokens) = held.usable(now) else {
+            let (outlook, wait) = self.outlook(DocumentId::Tokens, arrival, now);
+            return Judged::Keys(outlook, wait);
+        };
+        let hash = TokenHash::of(token);
+        match tokens.as_ref() {
+            Tokens::Here(list) => {
+                let list = Rc::clone(list);
+                self.admit(token, issuer, &hash, list.find(&hash), 0, now)
+            }
+            Tokens::Shared(document) => Judged::Lookup(Box::new(Lookup { hash, issuer, document: *document })),
+        }
+    }
+
+    /// Judges a token that was looked up.
+    pub fn on_found(
+        &mut self,
+        token: &[u8],
+        lookup: &Lookup,
+        found: &Found,
+        arrival: Now,
+        now: Now,
+    ) -> Judged<'static> {
+        if let Some(record) = found.record {
+            self.documents.on_record(DocumentId::Tokens, record);
+        }
+        if self.documents.tokens().is_none_or(|held| held.usable(now).is_none()) {
+            let (outlook, wait) = self.outlook(DocumentId::Tokens, arrival, now);
+            return Judged::Keys(outlook, wait);
+        }
+        let document = found.record.and_then(|record| record.document).unwrap_or(lookup.document);
+        self.admit(token, lookup.issuer, &lookup.hash, found.grant.as_ref(), document.generation, now)
+    }
+
+    /// Judges what a list says about a token.
+    fn admit(
+        &mut self,
+        token: &[u8],
+        index: usize,
+        hash: &TokenHash,
+        grant: Option<&Grant>,
+        generation: u64,
+        now: Now,
+    ) -> Judged<'static> {
+        let (Some(grant), Some(issuer)) = (grant, self.config.issuers.get(index)) else {
+            return Judged::Invalid;
+        };
+        if now >= grant.not_after {
+            return Judged::Expired;
+        }
+        if now < grant.not_before {
+            return Judged::Invalid;
+        }
+        let (not_before, not_after) = (grant.not_before, grant.not_after);
+        let caller = Rc::new(self.holder(index, issuer, hash, grant));
+        let entry = Entry { value: Rc::clone(&caller), issuer: index, generation, not_before, not_after };
+        self.cache.insert(token, entry, caller.weight());
+        Judged::Caller(caller)
+    }
+
+    /// The caller behind a listed token.
+    fn holder(&self, index: usize, issuer: &Issuer, hash: &TokenHash, grant: &Grant) -> Caller {
+        let tier = self.config.tiers.iter().position(|tier| tier.name == grant.tier);
+        let forward = &self.config.forward;
+        let schools = Ids::new(grant.schools.clone(), forward.schools_format);
+        let districts = Ids::new(vec![grant.district.clone()], forward.schools_format);
+        let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
+        let own = [grant.district.clone()];
+        let owners = Owners::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
+        Caller {
+            issuer: index,
+            owners,
+            client: grant.application.clone(),
+            tier: tier.filter(|tier| issuer.tiers.contains(tier)),
+            schools: Some(schools),
+            districts: Some(districts),
+            permissions: None,
+            district_schools: DistrictSchools::default(),
+            districts_open_schools: false,
+            token_id: None,
+            issued_at: None,
+            not_after: grant.not_after,
+            refused: too_long.then_some(Denial::SchoolsTooLong),
         }
     }
 
@@ -370,9 +488,12 @@ impl Worker {
     }
 }
 
-/// The generation of an issuer's keys if they may be used now.
+/// The generation of an issuer's keys, or of its list of tokens, if they may be used now.
 fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
-    documents.keys(issuer)?.generation(now)
+    match documents.keys(issuer) {
+        Some(keys) => keys.generation(now),
+        None => documents.tokens()?.generation(now),
+    }
 }
 
 #[cfg(test)]

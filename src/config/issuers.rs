@@ -9,7 +9,8 @@ use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::{TIERS_MAX, Tiers};
-use super::{Environment, Issuer};
+use super::tokens;
+use super::{Check, Environment, Issuer};
 use crate::route::{Credential, Route};
 use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
 
@@ -27,6 +28,7 @@ const FIELDS: &[&str] = &[
     "schools",
     "revocations",
     "retirement",
+    "tokens",
 ];
 const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools", "districts", "permissions", "district_schools", "id"];
 const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
@@ -61,9 +63,13 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
     };
     let mut names = Vec::new();
     let mut list = Vec::new();
-    for reader in &readers {
+    let mut with_list = None;
+    for (index, reader) in readers.iter().enumerate() {
         let beside = Beside { tiers, environment, with_keys: fields.get("api_keys").is_some() };
         let (name, issuer) = issuer(reader, &beside, &names);
+        if issuer.as_ref().is_some_and(|issuer| issuer.tokens().is_some()) {
+            tokens::judge_count(reader, *with_list.get_or_insert(index), index);
+        }
         names.push(name);
         list.push(issuer);
     }
@@ -87,6 +93,9 @@ fn issuer<'a>(
         return (None, None);
     };
     let name = issuer_name(&fields, before);
+    if fields.get("tokens").is_some() {
+        return (name, tokens::issuer(&fields, name, beside.tiers));
+    }
     let keys = keys::read(&fields, beside.environment);
     let rules = rules(&fields, name);
     let grants = grants(&fields, beside.tiers);
@@ -99,9 +108,10 @@ fn issuer<'a>(
         let (rules, grants, schools) = (rules?, grants?, schools?);
         contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
         let (keys, revocations, retirement) = (keys?, revocations?, retirement?);
+        let check = Check::Signature(keys);
         Some(Issuer {
             rules,
-            keys,
+            check,
             revocations,
             tiers: grants.tiers,
             default_tier: grants.default,
@@ -184,12 +194,12 @@ fn is_claim(path: &str) -> bool {
 
 /// What an issuer may grant.
 #[derive(Debug)]
-struct Grants {
-    tiers: Vec<usize>,
+pub(super) struct Grants {
+    pub(super) tiers: Vec<usize>,
     default: Option<usize>,
 }
 
-fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
+pub(super) fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
     let all = (0..tiers.names.len()).collect();
     let may = fields.field("tiers", all, |list| list.list(TIERS_MAX, |item| tier(item, tiers)));
     let default = fields.maybe("default_tier", |name| tier(name, tiers));

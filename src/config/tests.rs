@@ -14,6 +14,7 @@ mod refused;
 mod refused_policy;
 mod retirement;
 mod student;
+mod tokens;
 
 /// A configuration as a user would write it, in JSON.
 fn sample() -> Value {
