@@ -15,7 +15,16 @@ from typing import Any, TextIO
 from .curl import Answer, CurlError, Request, parse, run
 from .expect import Expectation, equals
 
-HEADERS_SHOWN = ("x-request-id", "www-authenticate", "retry-after", "ratelimit-policy", "ratelimit")
+HEADERS_SHOWN = (
+    "x-request-id",
+    "www-authenticate",
+    "retry-after",
+    "deprecation",
+    "sunset",
+    "link",
+    "ratelimit-policy",
+    "ratelimit",
+)
 BODY_CHARS_SHOWN = 300
 # A log line may take as long as the flush of Envoy's access log and, in containers, of the engine's log.
 LOG_WAIT_S = 5.0
@@ -84,6 +93,10 @@ class Walk:
             return int(run(request.command(), self.variables))
         except CurlError:
             return 0
+
+    def send_quietly(self, request: Request) -> Answer:
+        """Sends without a word, for what is asked over and over."""
+        return parse(run(request.command(), self.variables))
 
     def show_command(self, request: Request) -> None:
         """Prints a command that runs in the background."""

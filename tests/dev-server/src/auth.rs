@@ -1,7 +1,7 @@
 //! The authorization server: applications, the token endpoint, the key set and, for development only,
 //! the controls under `/dev`.
 //!
-//! The district tokens will be a further module here. The vendors of the Student Data API stand beside it, in `vendors`.
+//! The vendors of the Student Data API and the district tokens stand beside it, in `vendors` and `districts`.
 
 pub(crate) mod applications;
 mod dev;
@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, RwLock};
 
 use self::applications::Registry;
 use crate::{
+    districts::{self, Districts},
     fault::FaultSwitch,
     keys::{KeySet, SigningKey},
     record::Record,
@@ -48,10 +49,17 @@ pub(crate) struct AuthServer {
     /// What reached the other listener.
     upstream: Arc<Record>,
     vendors: Arc<Vendors>,
+    districts: Arc<Districts>,
 }
 
 impl AuthServer {
-    pub(crate) fn new(settings: Settings, key: SigningKey, upstream: Arc<Record>, vendors: Arc<Vendors>) -> Arc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        key: SigningKey,
+        upstream: Arc<Record>,
+        vendors: Arc<Vendors>,
+        districts: Arc<Districts>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             settings,
             keys: RwLock::new(KeySet::new(key)),
@@ -61,6 +69,7 @@ impl AuthServer {
             token_requests: Counter::default(),
             upstream,
             vendors,
+            districts,
         })
     }
 
@@ -88,6 +97,7 @@ impl Counter {
 /// The routes of the authorization server.
 pub(crate) fn router(server: Arc<AuthServer>) -> Router {
     let vendors = vendors::router(Arc::clone(&server.vendors));
+    let districts = districts::router(Arc::clone(&server.districts));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/applications", post(applications::register))
@@ -101,4 +111,5 @@ pub(crate) fn router(server: Arc<AuthServer>) -> Router {
         .route("/dev/requests", get(dev::requests).delete(dev::forget_requests))
         .with_state(server)
         .merge(vendors)
+        .merge(districts)
 }

@@ -1,5 +1,5 @@
 //! The neighbours of hallpass in the local stack: an authorization server and, behind the gateway, the
-//! statistics API and the Student Data API.
+//! statistics API, the Student Data API and the data of the districts.
 //!
 //! Two listeners, each speaking HTTP/1.1 and HTTP/2 with prior knowledge. One JSON line on stdout names
 //! their addresses once both accept; one line per request to the API goes to stderr. Everything is in
@@ -8,6 +8,7 @@
 
 mod auth;
 mod claim_list;
+mod districts;
 mod echo;
 mod fault;
 mod keys;
@@ -36,6 +37,7 @@ use tokio::{
 
 use crate::{
     auth::{AuthServer, Settings},
+    districts::Districts,
     keys::{SigningAlg, SigningKey},
     record::Record,
     serve::serve,
@@ -110,8 +112,10 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let environment = env::var_os("PJWT_SECRET").map(OsString::into_encoded_bytes);
     let secret = TokenSecret::choose(args.pjwt_secret_file.as_deref(), environment)?;
     let vendors = Vendors::built_in(secret)?;
-    let api = api_router(dataset, Students::built_in()?, Arc::clone(&vendors), Arc::clone(&record));
-    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, record, vendors);
+    let districts = Districts::built_in()?;
+    let (of_vendors, of_districts) = (Arc::clone(&vendors), Arc::clone(&districts));
+    let api = api_router(dataset, Students::built_in()?, of_vendors, of_districts, Arc::clone(&record));
+    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, record, vendors, districts);
 
     // The handlers stand before the ready line, so that a signal sent on seeing it is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -142,10 +146,17 @@ fn announce(auth: &TcpListener, api: &TcpListener) -> Result<(), Box<dyn Error>>
 }
 
 /// Everything behind the gateway. Another data API is one more `merge`; the layer sees them all.
-fn api_router(dataset: Dataset, students: Students, vendors: Arc<Vendors>, record: Arc<Record>) -> Router {
+fn api_router(
+    dataset: Dataset,
+    students: Students,
+    vendors: Arc<Vendors>,
+    districts: Arc<Districts>,
+    record: Arc<Record>,
+) -> Router {
     Router::new()
         .merge(stats::router(dataset))
         .merge(students::router(students, vendors))
+        .merge(districts::api::router(districts))
         .merge(echo::router())
         .layer(axum::middleware::from_fn_with_state(record, record::observe))
 }

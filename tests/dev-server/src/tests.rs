@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod client;
+mod districts;
 mod students;
 mod vendors;
 
@@ -16,6 +17,7 @@ use tokio::{net::TcpListener, sync::watch};
 use self::client::{Answer, Client};
 use crate::{
     auth::{AuthServer, Settings},
+    districts::Districts,
     keys::{SigningAlg, SigningKey},
     record::Record,
     serve::serve,
@@ -51,13 +53,15 @@ impl Stack {
         };
         let key = SigningKey::first(alg).unwrap();
         let vendors = Vendors::built_in(TokenSecret::choose(None, None).unwrap()).unwrap();
+        let districts = Districts::built_in().unwrap();
         let api_router = crate::api_router(
             Dataset::built_in().unwrap(),
             Students::built_in().unwrap(),
             Arc::clone(&vendors),
+            Arc::clone(&districts),
             Arc::clone(&record),
         );
-        let server = AuthServer::new(settings, key, record, Arc::clone(&vendors));
+        let server = AuthServer::new(settings, key, record, Arc::clone(&vendors), districts);
         let (stop, stopped) = watch::channel(false);
         let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -117,7 +117,7 @@ impl Vendors {
 }
 
 /// The first version of a list: milliseconds since the epoch.
-fn version_now() -> u64 {
+pub(crate) fn version_now() -> u64 {
     let ms = OffsetDateTime::now_utc().unix_timestamp_nanos().checked_div(1_000_000);
     ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(1)
 }

@@ -159,9 +159,15 @@ fn the_quick_start_of_the_student_data_api_prints_what_the_readme_says() {
 }
 
 #[test]
+fn the_quick_start_of_district_tokens_prints_what_the_readme_says() {
+    check("District tokens by hand", "envoy/district-tokens.yaml");
+}
+
+#[test]
 fn every_curl_block_is_run() {
     for block in README.blocks_of("sh curl") {
-        assert!(["By hand", "The Student Data API by hand"].contains(&block.heading.as_str()), "{}", block.line);
+        let run = ["By hand", "The Student Data API by hand", "District tokens by hand"];
+        assert!(run.contains(&block.heading.as_str()), "{}", block.line);
     }
 }
 

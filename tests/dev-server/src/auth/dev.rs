@@ -66,6 +66,7 @@ pub(crate) async fn stats(State(server): State<Arc<AuthServer>>) -> Json<Value> 
         "upstream_requests": server.upstream.count().await,
         "keys_requests": server.vendors.keys_requests.get(),
         "revocations_requests": server.vendors.revocations_requests.get(),
+        "district_tokens_requests": server.districts.requests.get(),
     }))
 }
 

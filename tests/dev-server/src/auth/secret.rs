@@ -1,5 +1,7 @@
 //! Client secrets: made here, shown once, kept as a hash.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rand::{RngCore as _, rngs::OsRng};
 use sha2::{Digest as _, Sha256};
@@ -33,6 +35,16 @@ impl SecretHash {
 /// A new client secret as text.
 pub(crate) fn generate() -> String {
     random_text::<SECRET_BYTES>()
+}
+
+/// The SHA-256 of a credential in lower-case hexadecimal, as the gateway's lists have it.
+pub(crate) fn sha256_hex(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// `N` random bytes in base64url.

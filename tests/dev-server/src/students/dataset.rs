@@ -44,14 +44,14 @@ struct Student {
 }
 
 /// One student with where it goes to school.
-pub(super) struct Row<'a> {
-    pub(super) district: &'a str,
-    pub(super) school: &'a str,
+pub(crate) struct Row<'a> {
+    pub(crate) district: &'a str,
+    pub(crate) school: &'a str,
     student: &'a Student,
 }
 
 impl Row<'_> {
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "id": self.student.id,
             "given_name": self.student.given_name,
@@ -73,20 +73,31 @@ impl Students {
     }
 
     /// Every student, in the order of the file.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.schools().flat_map(|(district, school)| {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.places().flat_map(|(district, school)| {
             let place = (district.id.as_str(), school.id.as_str());
             school.students.iter().map(move |student| Row { district: place.0, school: place.1, student })
         })
     }
 
     /// The district of a school, if it is known.
-    pub(super) fn district_of(&self, school_id: &str) -> Option<&str> {
-        let (district, _) = self.schools().find(|(_, school)| school.id.as_str() == school_id)?;
+    pub(crate) fn district_of(&self, school_id: &str) -> Option<&str> {
+        let (district, _) = self.places().find(|(_, school)| school.id.as_str() == school_id)?;
         Some(district.id.as_str())
     }
 
-    fn schools(&self) -> impl Iterator<Item = (&District, &School)> {
+    /// Every school with its district, district first.
+    pub(crate) fn schools(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.places().map(|(district, school)| (district.id.as_str(), school.id.as_str()))
+    }
+
+    /// The schools of a district; none if it is not known.
+    pub(crate) fn schools_of(&self, district_id: &str) -> Vec<Name> {
+        let of_district = self.places().filter(|(district, _)| district.id.as_str() == district_id);
+        of_district.map(|(_, school)| school.id.clone()).collect()
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&District, &School)> {
         self.districts.iter().flat_map(|district| district.schools.iter().map(move |school| (district, school)))
     }
 }

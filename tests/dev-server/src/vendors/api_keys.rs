@@ -2,14 +2,11 @@
 //!
 //! A plain hash will do: a key is 256 random bits, see `auth::secret`.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use time::{OffsetDateTime, serde::rfc3339};
 
 use crate::{
-    auth::secret::{generate, random_text},
+    auth::secret::{generate, random_text, sha256_hex},
     name::Name,
 };
 
@@ -78,7 +75,7 @@ impl KeyList {
         }
         let text = generate();
         let id = random_text::<ID_BYTES>();
-        let sha256 = hex(&Sha256::digest(&text));
+        let sha256 = sha256_hex(&text);
         self.keys.push(ApiKey { id: id.clone(), account: account.clone(), sha256, tier: tier.clone(), validity });
         self.version = self.version.saturating_add(1);
         Ok(IssuedKey { id, account, tier, validity, key: text })
@@ -92,13 +89,4 @@ impl KeyList {
             self.version = self.version.saturating_add(1);
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

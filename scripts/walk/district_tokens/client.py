@@ -1,0 +1,113 @@
+"""What an application of the districts does: ask with a token, or with a key of old."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from typing import Any
+
+from ..curl import Answer, Request
+from ..expect import matches
+from ..runner import Walk
+
+GATEWAY = "http://127.0.0.1:10000"
+AUTH = "http://127.0.0.1:9100"
+SCHOOLS = f"{GATEWAY}/districts/v1/schools"
+# As in tests/dev-server/data/students.json.
+DISTRICT = "1503000"
+DISTRICT_SCHOOLS = ["15030001", "15030002"]
+OTHER_DISTRICT = "1504000"
+OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
+# The keys of old, whose hashes stand in envoy/district-tokens.yaml.
+OLD_KEY = "gradebook-old-key-for-development-only"
+EXTENDED_KEY = "lesson-planner-old-key-for-development-only"
+# The gateway fetches the list of tokens every second; the rest is for a loaded machine.
+REFRESH_S = 1.0
+REFRESH_MAX_S = 10.0
+POLL_S = 0.05
+# Two workers, each with its own view of the list; every request meets any of them.
+SETTLED_S = 0.7
+BEARER_CHALLENGE = matches(r'Bearer realm="[^"]+".*')
+
+
+def students(district: str, **credential: Any) -> Request:
+    """A request for the students of a district."""
+    return Request(f"{GATEWAY}/districts/v1/{district}/students", **credential)
+
+
+def students_of_school(school: str, **credential: Any) -> Request:
+    """A request for the students of a school."""
+    return Request(f"{GATEWAY}/districts/v1/students?school_id={school}", **credential)
+
+
+def schools(**credential: Any) -> Request:
+    """A request for the schools that the credential opens."""
+    return Request(SCHOOLS, **credential)
+
+
+def basic(key: str) -> str:
+    """A key as the user of Basic."""
+    return "Authorization: Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
+def statuses(request: Request, count: int) -> Request:
+    """The same request many times, of which only the statuses are shown."""
+    return Request(
+        f"{request.url}?n=[1-{count}]",
+        bearer=request.bearer,
+        key=request.key,
+        headers=request.headers,
+        options=("-s", "-o", "/dev/null", "-w", r"%{http_code}\n"),
+    )
+
+
+def check_problem(walk: Walk, answer: Answer, status: int, code: str, **headers: Any) -> None:
+    """A refusal as a problem of this type."""
+    walk.check_answer(answer, status, **headers)
+    kind = answer.member("type")
+    walk.check("type", kind.rpartition("#")[2] if isinstance(kind, str) else kind, code)
+
+
+def check_schools(walk: Walk, answer: Answer, *expected: str) -> None:
+    """Exactly these schools."""
+    walk.check_answer(answer, 200)
+    walk.check("schools", sorted(school["id"] for school in answer.member("schools") or []), sorted(expected))
+
+
+def check_students(walk: Walk, answer: Answer, *expected: str) -> None:
+    """Students of exactly these schools."""
+    walk.check_answer(answer, 200)
+    rows = answer.member("students") or []
+    walk.check("schools of the students", sorted({row["schoollea"] for row in rows}), sorted(expected))
+
+
+def fresh_name(name: str) -> str:
+    """A name that no earlier walk has taken."""
+    return f"{name}-{secrets.token_hex(3)}"
+
+
+def wait_for(walk: Walk, request: Request, status: int) -> None:
+    """Asks until every worker of the gateway gives this status, which they must within a refresh and a tick."""
+    walk.say(f"the gateway fetches its list every {REFRESH_S:.0f} s: over and over, until the answer stays {status}:")
+    asked = statuses(request, 1)
+    walk.show_command(asked)
+    started = time.monotonic()
+    got, since = 0, None
+    while time.monotonic() - started < REFRESH_MAX_S:
+        got = walk.send_silently(asked)
+        since = (since or time.monotonic()) if got == status else None
+        if since and time.monotonic() - since > SETTLED_S:
+            break
+        time.sleep(POLL_S)
+    walk.check(f"status (the first after {(since or time.monotonic()) - started:.1f} s)", got, status)
+
+
+def metric(walk: Walk, name: str, *labels: str) -> int:
+    """The sum of a counter's series that have all of these labels, as Prometheus reads it."""
+    answer = walk.send_quietly(Request("http://127.0.0.1:9901/stats/prometheus"))
+    total = 0
+    for line in answer.body.splitlines():
+        if line.startswith(f"{name}{{") and all(label in line for label in labels):
+            total += int(float(line.rsplit(" ", 1)[1]))
+    return total
