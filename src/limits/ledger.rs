@@ -29,7 +29,9 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
         |charge: &Charge| Posting { charge: charge.clone(), marks: vec![Mark::default(); charge.limits.len()] };
     let mut postings: Vec<Posting> = charges.iter().map(posting).collect();
     let mut order: Vec<&mut Posting> = postings.iter_mut().filter(|posting| !posting.marks.is_empty()).collect();
-    order.sort_by_key(|posting| (posting.charge.owner.slot(), posting.charge.owner));
+    if order.len() > 1 {
+        order.sort_by_key(|posting| (posting.charge.owner.slot(), posting.charge.owner));
+    }
     let mut admitted = true;
     let mut taken = 0_usize;
     for group in order.chunk_by_mut(same_slot) {
