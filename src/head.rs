@@ -195,7 +195,7 @@ impl Head {
             return Bearer::Malformed;
         };
         // Envoy joins two headers with a comma; no token contains one, nor a space.
-        if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && token.iter().all(is_token_byte) {
+        if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && token.iter().all(|byte| is_token_byte(*byte)) {
             Bearer::Token(token)
         } else {
             Bearer::Malformed
@@ -270,8 +270,8 @@ const fn token_bytes() -> [bool; 256] {
     table
 }
 
-fn is_token_byte(byte: &u8) -> bool {
-    TOKEN_BYTES.get(usize::from(*byte)).copied().unwrap_or(false)
+fn is_token_byte(byte: u8) -> bool {
+    TOKEN_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// The table of lengths, and what follows it.

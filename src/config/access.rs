@@ -32,6 +32,7 @@ pub(super) struct Beside<'r, 'a> {
 }
 
 /// `require`: distinct credentials.
+#[inline(never)]
 pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Vec<Credential>> {
     let words = [("bearer", Credential::Bearer), ("api_key", Credential::ApiKey)];
     let required = fields.field("require", vec![Credential::Bearer], |list| list.list(2, |item| item.word(&words)))?;
@@ -47,6 +48,7 @@ pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Ve
 }
 
 /// Issuers by index; a route without tokens has none.
+#[inline(never)]
 pub(super) fn accepted(
     fields: &Object<'_>,
     beside: &Beside<'_, '_>,
@@ -109,6 +111,7 @@ pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
     clippy::option_option,
     reason = "the outer one says whether it could be read, the inner one whether it is needed"
 )]
+#[inline(never)]
 pub(super) fn body(
     fields: &Object<'_>,
     rules: [Option<&Rule>; 2],
@@ -131,6 +134,7 @@ pub(super) fn body(
 }
 
 /// Rules that need a token, or a key.
+#[inline(never)]
 pub(super) fn judge(fields: &Object<'_>, route: &Route) {
     let (key, token) = (route.requires(Credential::ApiKey), route.requires(Credential::Bearer));
     if !token && !route.permissions.is_empty() {
@@ -159,6 +163,7 @@ fn judge_bodies(fields: &Object<'_>, route: &Route) {
 }
 
 /// Claims that a route's rules read must be configured at each of its issuers.
+#[inline(never)]
 pub(super) fn judge_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers<'_>) {
     if let Some(Rule { place: Place::Path(variable), .. }) = &route.districts
         && !route.path.has_variable(variable)
