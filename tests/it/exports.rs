@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use crate::support::process;
 
 /// Without one of these Envoy would pass requests unjudged, or never free them.
-const CALLBACKS: [&str; 10] = [
+const CALLBACKS: [&str; 11] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
     "proxy_on_http_call_response",
+    // Traps, as it should where the module is loaded as a network filter.
+    "proxy_on_new_connection",
     "proxy_on_request_body",
     "proxy_on_request_headers",
     "proxy_on_request_trailers",
