@@ -2,6 +2,9 @@
 //!
 //! [`Config::from_bytes`] takes what Envoy hands over (JSON, or a serialized `google.protobuf.Struct`) and
 //! returns either this type or every problem found, each with its field's path.
+//!
+//! Readers are `inline(never)`: Envoy compiles the module as it loads, and the memory that this takes goes by the largest
+//! functions. In one piece the readers were two functions of 30 KB, which took 11 MB more.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

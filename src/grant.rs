@@ -9,12 +9,13 @@ pub struct DistrictSchools(BTreeMap<Box<str>, Box<[Box<str>]>>);
 impl DistrictSchools {
     /// From lists of school ids by district id.
     pub fn new(lists: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
-        let entry = |(district, schools): (String, Vec<String>)| {
+        let mut districts = BTreeMap::new();
+        for (district, schools) in lists {
             let mut sorted: Vec<Box<str>> = schools.into_iter().map(String::into_boxed_str).collect();
             sorted.sort_unstable();
-            (district.into_boxed_str(), sorted.into_boxed_slice())
-        };
-        Self(lists.into_iter().map(entry).collect())
+            districts.insert(district.into_boxed_str(), sorted.into_boxed_slice());
+        }
+        Self(districts)
     }
 
     /// Whether the school belongs to the district; compared byte by byte.

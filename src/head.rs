@@ -195,7 +195,7 @@ impl Head {
             return Bearer::Malformed;
         };
         // Envoy joins two headers with a comma; no token contains one, nor a space.
-        if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && token.iter().copied().all(is_token_byte) {
+        if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && token.iter().all(|byte| is_token_byte(*byte)) {
             Bearer::Token(token)
         } else {
             Bearer::Malformed
@@ -255,8 +255,23 @@ impl Known {
 
 const SCHEME: &[u8] = b"bearer ";
 
+/// Every byte of every token is looked up here, so it is a table.
+static TOKEN_BYTES: [bool; 256] = token_bytes();
+
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "runs when compiled; stays below 256")]
+const fn token_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+        byte += 1;
+    }
+    table
+}
+
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    TOKEN_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// The table of lengths, and what follows it.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::path::split_at;
 use crate::percent;
 
 /// More parameters than this in a query with a protected one are refused: each is compared by name.
@@ -34,11 +35,16 @@ pub enum QueryError {
 /// Some server could read another value than these.
 pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, QueryError> {
     let mut values = Vec::new();
-    for (index, parameter) in query.split('&').enumerate() {
-        if index >= PARAMETERS_MAX {
+    let mut rest = Some(query);
+    let mut count = 0_usize;
+    while let Some(text) = rest {
+        if count >= PARAMETERS_MAX {
             return Err(QueryError::TooManyParameters);
         }
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        count = count.saturating_add(1);
+        let (parameter, tail) = split_at(text, b'&').map_or((text, None), |(first, tail)| (first, Some(tail)));
+        rest = tail;
+        let (key, value) = split_at(parameter, b'=').unwrap_or((parameter, ""));
         if key == name {
             if values.len() >= VALUES_MAX {
                 return Err(QueryError::TooManyValues);
@@ -87,6 +93,10 @@ fn key_of(parameter: &str) -> &str {
 fn decode_value(raw: &str) -> Result<Cow<'_, str>, QueryError> {
     if raw.is_empty() {
         return Err(QueryError::Malformed);
+    }
+    // Nearly every value: nothing in it means anything to any server.
+    if raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
+        return Ok(Cow::Borrowed(raw));
     }
     // A space or a plus; the end of the value for those who split at it.
     if raw.contains(['+', ';', '=']) {

@@ -10,7 +10,7 @@ const LEN_MAX: usize = 128;
 /// The id that Envoy or a proxy before it set, if it is safe to repeat in a header and a body.
 pub fn accepted(head: &Head) -> Option<String> {
     let id = std::str::from_utf8(head.known(Known::RequestId).ok()??).ok()?;
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (!id.is_empty() && id.len() <= LEN_MAX && id.bytes().all(safe)).then(|| id.to_owned())
 }
 

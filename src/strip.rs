@@ -42,8 +42,9 @@ const REQUEST_ID: &str = "x-request-id";
 pub struct StripSet {
     /// Folded.
     names: Vec<Box<[u8]>>,
-    /// Bit `n` is set when a name of `n` bytes is among them; bit 63 stands for every length from 63.
-    lengths: u64,
+    /// For each last byte, folded: bit `n` is set when a name of `n` bytes that ends in it is among them; bit 63 stands for
+    /// every length from 63. Few headers get past this.
+    endings: Box<[u64; 256]>,
     /// Whether Basic credentials are removed as well, since their user may be an API key.
     basic: bool,
 }
@@ -66,11 +67,13 @@ pub enum Connection {
 impl StripSet {
     /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut set = Self { names: Vec::new(), lengths: 0, basic: false };
+        let mut set = Self { names: Vec::new(), endings: Box::new([0; 256]), basic: false };
         for name in ALWAYS.into_iter().chain([REQUEST_ID]).chain(names) {
             let folded: Box<[u8]> = name.bytes().map(fold).collect();
             if !folded.is_empty() && !set.names.contains(&folded) {
-                set.lengths |= length_bit(&folded);
+                if let Some(bits) = folded.last().and_then(|last| set.endings.get_mut(usize::from(*last))) {
+                    *bits |= length_bit(&folded);
+                }
                 set.names.push(folded);
             }
         }
@@ -85,7 +88,8 @@ impl StripSet {
 
     /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
     pub fn contains(&self, name: &[u8]) -> bool {
-        self.lengths & length_bit(name) != 0
+        let last = name.last().map_or(0, |last| usize::from(fold(*last)));
+        self.endings.get(last).copied().unwrap_or(0) & length_bit(name) != 0
             && self.names.iter().any(|it| is_folded_from(it, name))
             && !name.eq_ignore_ascii_case(REQUEST_ID.as_bytes())
     }

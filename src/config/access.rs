@@ -42,6 +42,7 @@ pub(super) struct Required {
 }
 
 /// `require` or `require_any`: distinct credentials.
+#[inline(never)]
 pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Required> {
     let either = fields.get("require_any").is_some();
     if either && fields.get("require").is_some() {
@@ -67,6 +68,7 @@ pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Re
 }
 
 /// Issuers by index; a route without tokens has none.
+#[inline(never)]
 pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Option<&Required>) -> Option<Vec<usize>> {
     let issuers = beside.issuers;
     let is_open = require.is_some_and(|it| !it.list.contains(&Credential::Bearer));
@@ -125,6 +127,7 @@ pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
     clippy::option_option,
     reason = "the outer one says whether it could be read, the inner one whether it is needed"
 )]
+#[inline(never)]
 pub(super) fn body(
     fields: &Object<'_>,
     rules: [Option<&Rule>; 2],
@@ -147,6 +150,7 @@ pub(super) fn body(
 }
 
 /// Rules that need a token, or a key.
+#[inline(never)]
 pub(super) fn judge(fields: &Object<'_>, route: &Route) {
     let (key, token) = (route.requires(Credential::ApiKey), route.requires(Credential::Bearer));
     if route.is_either() && !route.permissions.is_empty() {
@@ -177,6 +181,7 @@ fn judge_bodies(fields: &Object<'_>, route: &Route) {
 }
 
 /// Claims that a route's rules read must be configured at each of its issuers.
+#[inline(never)]
 pub(super) fn judge_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers<'_>) {
     if let Some(Rule { place: Place::Path(variable), .. }) = &route.districts
         && !route.path.has_variable(variable)

@@ -18,6 +18,7 @@ const HEADER_DEFAULT: &str = "x-api-key";
     clippy::option_option,
     reason = "the outer one says whether it could be read, the inner one whether it is given"
 )]
+#[inline(never)]
 pub(super) fn read(
     fields: &Object<'_>,
     issuers: &Issuers<'_>,

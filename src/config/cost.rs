@@ -13,6 +13,7 @@ const TIMES_FIELDS: &[&str] = &["query", "body", "default"];
 const COST_MAX: u32 = 1_000_000;
 
 /// Reads `cost`; absent: 1.
+#[inline(never)]
 pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
     let weight = |reader: &Reader<'_>| reader.integer(1..=COST_MAX).and_then(NonZeroU32::new);
     let Some(reader) = fields.get("cost") else {
@@ -31,6 +32,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
     Some(Rule { weight: weight?, factor: factor? })
 }
 
+#[inline(never)]
 fn factor(reader: &Reader<'_>) -> Option<Factor> {
     if !reader.value().is_object() {
         reader.word(&[("schools", ())])?;

@@ -70,6 +70,7 @@ pub(super) fn read(document: &Value, environment: &Environment) -> Result<Config
     Ok(Config { warnings, ..config })
 }
 
+#[inline(never)]
 fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let fields = root.object(FIELDS)?;
     let realm = fields.field("realm", REALM_DEFAULT.to_owned(), realm);

@@ -26,6 +26,7 @@ const SCHOOLS_BYTES_DEFAULT: u32 = 8192;
 const SCHOOLS_BYTES_MAX: u32 = 60_000;
 
 /// Reads `forward`; absent: the defaults.
+#[inline(never)]
 pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     let Some(reader) = fields.get("forward") else {
         return Some(Forward {
@@ -87,6 +88,7 @@ fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> {
     forward.names().into_iter().find(|(_, header)| name::fold(header) == folded).map(|(setting, _)| setting)
 }
 
+#[inline(never)]
 fn distinct(fields: &Object<'_>, forward: &Forward) -> bool {
     let mut ok = true;
     for (setting, header) in forward.names().into_iter().skip(1) {

@@ -54,6 +54,7 @@ pub(super) struct Issuers<'a> {
 }
 
 /// Reads `issuers`; absent: none.
+#[inline(never)]
 pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Environment) -> Issuers<'a> {
     let Some(reader) = fields.get("issuers") else {
         return Issuers::default();
@@ -84,6 +85,7 @@ struct Beside<'r, 'a> {
     with_keys: bool,
 }
 
+#[inline(never)]
 fn issuer<'a>(
     reader: &Reader<'a>,
     beside: &Beside<'_, '_>,
@@ -132,6 +134,7 @@ fn issuer_name<'a>(fields: &Object<'a>, before: &[Option<&str>]) -> Option<&'a s
     Some(name)
 }
 
+#[inline(never)]
 fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
     let audiences = fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", name::is_text));
     let clock_skew =
@@ -154,6 +157,7 @@ fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
     })
 }
 
+#[inline(never)]
 fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
     let client = || ClaimPath("client_id".to_owned());
     // Only where it may matter: elsewhere it may be anything.
@@ -199,6 +203,7 @@ pub(super) struct Grants {
     default: Option<usize>,
 }
 
+#[inline(never)]
 pub(super) fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
     let all = (0..tiers.names.len()).collect();
     let may = fields.field("tiers", all, |list| list.list(TIERS_MAX, |item| tier(item, tiers)));
@@ -236,6 +241,7 @@ pub(super) fn judge_tiers(issuers: &Issuers<'_>, routes: Option<&[Route]>) {
     }
 }
 
+#[inline(never)]
 fn contradictions(
     fields: &Object<'_>,
     names: &ClaimNames,

@@ -36,6 +36,7 @@ const PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Reads `jwks` or `secrets`; `tokens` is for issuers of another kind.
+#[inline(never)]
 pub(super) fn read(fields: &Object<'_>, environment: &Environment) -> Option<Source<KeySet>> {
     let (name, reader) = fields.one_of(&["jwks", "secrets", "tokens"])?;
     if name == "secrets" {
@@ -45,6 +46,7 @@ pub(super) fn read(fields: &Object<'_>, environment: &Environment) -> Option<Sou
     if name == "inline" { inline(&source) } else { remote(&source, &KEY_DEFAULTS).map(Source::Remote) }
 }
 
+#[inline(never)]
 fn inline(reader: &Reader<'_>) -> Option<Source<KeySet>> {
     let text = match reader.value() {
         serde_json::Value::String(text) => text.clone(),
@@ -57,6 +59,7 @@ fn inline(reader: &Reader<'_>) -> Option<Source<KeySet>> {
     key_set(reader, KeySet::from_jwks(text.as_bytes(), Origin::Inline))
 }
 
+#[inline(never)]
 fn secrets(reader: &Reader<'_>, environment: &Environment) -> Option<Source<KeySet>> {
     let owned = reader.list(SECRETS_MAX, |item| secret(item, environment))?;
     let secrets: Vec<_> = owned.iter().map(|s| Secret { kid: s.kid, alg: s.alg, bytes: &s.bytes }).collect();
@@ -134,6 +137,7 @@ pub(super) const LIST_DEFAULTS: Defaults =
     Defaults { refresh: Duration::from_secs(10), max_stale: Duration::from_mins(10) };
 
 /// Reads where a document is fetched from.
+#[inline(never)]
 pub(super) fn remote(reader: &Reader<'_>, defaults: &Defaults) -> Option<Remote> {
     let fields = reader.object(REMOTE_FIELDS)?;
     let location = fields.required("uri").and_then(|uri| location(&uri));
@@ -179,6 +183,7 @@ fn at_least(fields: &Object<'_>, one: (&'static str, Option<Duration>), other: (
 }
 
 /// Splits an absolute URI; the cluster and the times are left for the caller.
+#[inline(never)]
 fn location(reader: &Reader<'_>) -> Option<Remote> {
     let what = "an absolute URI such as `https://auth.example.com/jwks.json`";
     let plain = |uri: &str| {

@@ -46,6 +46,7 @@ pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
 }
 
 /// The limits of a tier: requests or cost.
+#[inline(never)]
 pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
     list(reader, |fields| {
         let (unit, amount) = fields.one_of(&["requests", "cost"])?;
@@ -55,6 +56,7 @@ pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
 }
 
 /// The limits of an address: requests only, since an open route has no cost.
+#[inline(never)]
 pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
     list(reader, |fields| {
         if fields.get("by").is_some() {
@@ -70,6 +72,7 @@ pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
 }
 
 /// `failed_credentials`: an object, or `off`.
+#[inline(never)]
 pub(super) fn failed_credentials(fields: &Object<'_>) -> Option<Vec<Limit>> {
     let window = match fields.get("failed_credentials") {
         None => {
@@ -98,6 +101,7 @@ fn budget(fields: &Object<'_>) -> Option<Window> {
 /// Limits that draw on one budget although they stand in several places must count alike.
 ///
 /// A budget is known by its limit's name: what is stored of it is read under every limit of that name.
+#[inline(never)]
 pub(super) fn agree(limits: &[Placed<'_>]) {
     let mut by_name: BTreeMap<&str, &Placed<'_>> = BTreeMap::new();
     for placed in limits {
@@ -172,6 +176,7 @@ fn by(reader: &Reader<'_>) -> Option<By> {
     by
 }
 
+#[inline(never)]
 fn window(fields: &Object<'_>, amount: Option<NonZeroU32>, per: Option<Per>) -> Option<Window> {
     let burst = fields.maybe("burst", self::amount);
     let (amount, per, burst) = (amount?, per?, burst?);

@@ -42,6 +42,7 @@ pub(super) fn revocations(reader: &Reader<'_>) -> Option<Source<RevocationList>>
 }
 
 /// `districts`: an object of arrays of school ids.
+#[inline(never)]
 pub(super) fn districts(fields: &Object<'_>) -> Option<DistrictSchools> {
     let Some(reader) = fields.get("districts") else {
         return Some(DistrictSchools::default());

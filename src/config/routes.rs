@@ -38,6 +38,7 @@ const ROUTES_MAX: usize = 1_000;
 type ByTemplate<'a> = BTreeMap<String, [Vec<Placed<'a>>; 2]>;
 
 /// Reads `routes`, at least one.
+#[inline(never)]
 pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Option<&Forward>) -> Option<Vec<Route>> {
     let reader = fields.required("routes")?;
     let items = reader.items(ROUTES_MAX)?;
@@ -75,6 +76,7 @@ fn warn_unused(routes: &[Route], issuers: &Issuers<'_>) {
     }
 }
 
+#[inline(never)]
 fn route<'a>(
     reader: &Reader<'a>,
     beside: &Beside<'_, 'a>,
@@ -132,6 +134,7 @@ struct Matching {
     methods: Vec<String>,
 }
 
+#[inline(never)]
 fn matching(reader: &Reader<'_>) -> Option<Matching> {
     let fields = reader.object(MATCH_FIELDS)?;
     let host = fields.field("host", HostMatch::Any, host);
@@ -153,6 +156,7 @@ fn is_method(method: &str) -> bool {
 }
 
 /// `example.com`, `*.example.com`, or `*`.
+#[inline(never)]
 fn host(reader: &Reader<'_>) -> Option<HostMatch> {
     let what = "a host such as `api.example.com` or `*.example.com`, without port";
     let text = reader.string(what, |text| text == "*" || is_host(text.strip_prefix("*.").unwrap_or(text)))?;
@@ -175,6 +179,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// An open route has no caller: nothing to scope, to charge or to choose issuers for.
+#[inline(never)]
 fn judge_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
     if fields.get("scope").is_some() {
         fields.problem("scope", "expected none on an open route, which has no caller");
@@ -193,6 +198,7 @@ fn judge_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
     }
 }
 
+#[inline(never)]
 fn judge_guarded(fields: &Object<'_>, route: &Route, open_subtree: bool, issuers: &Issuers<'_>) {
     if open_subtree {
         fields.problem("open_subtree", "expected only on an open route");

@@ -24,6 +24,7 @@ pub(super) struct Scope {
 }
 
 /// Reads a scope.
+#[inline(never)]
 pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Scope> {
     let fields = reader.object(FIELDS)?;
     if fields.get("districts").is_none() {
@@ -41,6 +42,7 @@ pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Sco
     Some(Scope { schools, districts, one_required: both && required.unwrap_or(true) })
 }
 
+#[inline(never)]
 fn rule(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rule> {
     let fields = reader.object(PLACE_FIELDS)?;
     let place =
@@ -69,6 +71,7 @@ fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separato
     Some(())
 }
 
+#[inline(never)]
 fn place(form: &str, reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Place> {
     match form {
         "query" => reader.string("a query parameter's name", name::is_text).map(|name| Place::Query(name.to_owned())),

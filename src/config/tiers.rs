@@ -24,6 +24,7 @@ pub(super) struct Tiers<'a> {
 }
 
 /// Reads `tiers`; absent: none.
+#[inline(never)]
 pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     let Some(reader) = fields.get("tiers") else {
         return Tiers { names: Vec::new(), list: Some(Vec::new()), unreadable: false };
@@ -46,6 +47,7 @@ pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     }
 }
 
+#[inline(never)]
 fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Option<Tier> {
     if !name::is_tier(name) {
         reader.problem("expected a name of at most 64 of `A-Za-z0-9_.-`");
@@ -60,6 +62,7 @@ fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Op
     Some(Tier { name: name.to_owned(), budgets: limit::budgets(limits), max_cost: max_cost?, dry_run: dry_run? })
 }
 
+#[inline(never)]
 fn warn(fields: &Object<'_>, limits: &[Placed<'_>], max_cost: Option<NonZeroU32>, dry_run: bool) {
     if limits.is_empty() {
         fields.warn("limits", "the tier has no limits");

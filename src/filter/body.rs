@@ -1,6 +1,6 @@
 //! Bodies: what stands in them is judged like what stands in a head, and the rest of the cost is charged.
 
-use super::plan::charges;
+use super::plan::{charges, raw_path};
 use super::scope::Dimension;
 use super::stage::Stage;
 use super::{Request, Step};
@@ -10,7 +10,6 @@ use crate::denial::{Denial, Malformed};
 use crate::head::Head;
 use crate::limits::Unit;
 use crate::limits::ledger::{Outcome, Receipt, StoreError};
-use crate::path::RawPath;
 use crate::scope::{Place, Rule};
 use crate::worker::Worker;
 
@@ -21,7 +20,7 @@ impl Request {
         else {
             return self.deny(worker, Denial::Unavailable);
         };
-        let query = head.path().and_then(|path| RawPath::parse(path).ok()?.query).unwrap_or_default();
+        let query = raw_path(head).and_then(|path| path.query).unwrap_or_default();
         if let Factor::Body { pointer, .. } = factor
             && body::is_overridden(query, pointer)
         {

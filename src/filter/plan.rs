@@ -172,8 +172,9 @@ pub(super) fn charges(tier: &Tier, owners: &Owners, requests: u32, cost: u32) ->
     tier.budgets.iter().map(charge).collect()
 }
 
+/// The path of a head whose path was judged when it was routed.
 pub(super) fn raw_path(head: &Head) -> Option<RawPath<'_>> {
-    RawPath::parse(head.path()?).ok()
+    RawPath::again(head.path()?)
 }
 
 pub(super) fn scope_denial(error: ScopeError) -> Denial {

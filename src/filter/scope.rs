@@ -60,11 +60,14 @@ impl Request {
 
     /// `Ok`: what the ids of one dimension call for; `Err`: what cannot be told must be refused, also in a dry run.
     fn judge_head(&mut self, worker: &Worker, head: &Head, dimension: Dimension) -> Result<Option<Denial>, Denial> {
-        let (Some(route), Some(path)) = (self.route_of(worker), raw_path(head)) else {
+        let Some(route) = self.route_of(worker) else {
             return Err(Denial::Unavailable);
         };
         let Some(rule) = dimension.rule(route) else {
             return Ok(None);
+        };
+        let Some(path) = raw_path(head) else {
+            return Err(Denial::Unavailable);
         };
         let requested = scope::requested(rule, head, &path, &route.path).map_err(scope_denial)?;
         if rule.is_in_body() {

@@ -60,7 +60,6 @@ impl Shared {
 }
 
 /// The root context.
-#[derive(Default)]
 pub struct Root {
     context: u32,
     /// Digest of the configuration in use.
@@ -73,7 +72,7 @@ pub struct Root {
 impl Root {
     /// The root context of this id, not configured yet.
     pub fn new(context: u32) -> Self {
-        Self { context, ..Self::default() }
+        Self { context, configured: None, shared: None, sources: Vec::new(), metrics: Vec::new() }
     }
 
     fn configure(&mut self, bytes: &[u8]) -> bool {
@@ -173,17 +172,20 @@ impl Root {
     }
 }
 
-impl Context for Root {
-    fn on_done(&mut self) -> bool {
+impl Drop for Root {
+    /// The end of the root context: Envoy deletes it right after it is done. Here and not in `on_done`, so that Envoy need
+    /// not call that one for each request, see `scripts/link-filter`.
+    fn drop(&mut self) {
         self.sources.iter_mut().for_each(Source::release);
         if let (Some(shared), Ok(now)) = (&self.shared, abi::now())
             && let Ok(mut worker) = shared.worker.try_borrow_mut()
         {
             self.report(&mut worker, now);
         }
-        true
     }
+}
 
+impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;

@@ -34,7 +34,7 @@ impl Rate {
     /// How many micro-units drain in `elapsed` microseconds, rounded down.
     pub(super) fn drained_in(self, elapsed: u64) -> u64 {
         // 128-bit division is slow in wasm; a busy client's numbers are small.
-        if let Some(product) = elapsed.checked_mul(self.level_per()) {
+        if let Some(product) = small_product(elapsed, self.level_per()) {
             return product.checked_div(self.per_micros).unwrap_or(u64::MAX);
         }
         let product = u128::from(elapsed).saturating_mul(u128::from(self.level_per()));
@@ -44,12 +44,17 @@ impl Rate {
 
     /// The least number of microseconds in which `level` micro-units drain.
     pub(super) fn time_to_drain(self, level: u64) -> u64 {
-        if let Some(product) = level.checked_mul(self.per_micros) {
+        if let Some(product) = small_product(level, self.per_micros) {
             return product.div_ceil(self.level_per());
         }
         let product = u128::from(level).saturating_mul(u128::from(self.per_micros));
         u64::try_from(product.div_ceil(u128::from(self.level_per()))).unwrap_or(u64::MAX)
     }
+}
+
+/// The product, if the sizes of the factors tell that it fits: `checked_mul` takes a 128-bit multiplication in wasm.
+const fn small_product(a: u64, b: u64) -> Option<u64> {
+    if a.leading_zeros().saturating_add(b.leading_zeros()) >= u64::BITS { Some(a.wrapping_mul(b)) } else { None }
 }
 
 /// Judges a bucket's stored level at `now`.

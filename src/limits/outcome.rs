@@ -131,8 +131,11 @@ impl Outcome {
 
     /// Names of the limits that refused, the one that binds longest first.
     pub fn violated(&self) -> impl Iterator<Item = &str> {
-        let mut refusing: Vec<_> = self.standings.iter().filter(|standing| standing.refuses()).collect();
-        refusing.sort_by_key(|standing| std::cmp::Reverse(standing.wait));
+        let mut refusing: Vec<&Standing> = Vec::new();
+        for standing in self.standings.iter().filter(|standing| standing.refuses()) {
+            let place = refusing.partition_point(|before| before.wait >= standing.wait);
+            refusing.insert(place, standing);
+        }
         refusing.into_iter().map(Standing::name)
     }
 }

@@ -72,11 +72,15 @@ impl Record {
 
     fn encode(self, id: u32) -> [u8; RECORD_BYTES] {
         let clear_at = u32::try_from(self.clear_at.div_ceil(1_000_000)).unwrap_or(u32::MAX);
-        let fields = id.to_le_bytes().into_iter().chain(self.level.to_le_bytes()).chain(self.stamp.to_le_bytes());
-        let fields = fields.chain(clear_at.to_le_bytes()).chain(self.outflow.to_le_bytes());
-        let mut bytes = [0; RECORD_BYTES];
-        bytes.iter_mut().zip(fields).for_each(|(byte, value)| *byte = value);
-        bytes
+        let [i0, i1, i2, i3] = id.to_le_bytes();
+        let [l0, l1, l2, l3, l4, l5, l6, l7] = self.level.to_le_bytes();
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = self.stamp.to_le_bytes();
+        let [c0, c1, c2, c3] = clear_at.to_le_bytes();
+        let [o0, o1, o2, o3, o4, o5, ..] = self.outflow.to_le_bytes();
+        [
+            i0, i1, i2, i3, l0, l1, l2, l3, l4, l5, l6, l7, s0, s1, s2, s3, s4, s5, s6, s7, c0, c1, c2, c3, o0, o1, o2,
+            o3, o4, o5,
+        ]
     }
 }
 
@@ -169,12 +173,17 @@ impl Slot {
 
     /// The record at an offset that a [`Seat`] names.
     pub(super) fn get(&self, at: usize) -> Record {
-        let number = |offset: usize, bytes: usize| {
-            let field = self.bytes.get(at.saturating_add(offset)..).unwrap_or_default().iter().take(bytes);
-            field.rev().fold(0, |number: u64, byte| number << 8 | u64::from(*byte))
+        let Some(bytes) = self.field::<RECORD_BYTES>(at) else {
+            return Record::default();
         };
-        let clear_at = number(20, 4).saturating_mul(1_000_000);
-        Record { level: number(4, 8), stamp: number(12, 8), clear_at, outflow: number(24, 6) }
+        let [_, _, _, _, l0, l1, l2, l3, l4, l5, l6, l7, s0, s1, s2, s3, s4, s5, s6, s7, rest @ ..] = bytes;
+        let [c0, c1, c2, c3, o0, o1, o2, o3, o4, o5] = rest;
+        Record {
+            level: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
+            stamp: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            clear_at: u64::from(u32::from_le_bytes([c0, c1, c2, c3])).saturating_mul(1_000_000),
+            outflow: u64::from_le_bytes([o0, o1, o2, o3, o4, o5, 0, 0]),
+        }
     }
 
     /// Replaces the record at an offset that a [`Seat`] names.

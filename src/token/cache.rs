@@ -4,8 +4,9 @@
 //! and against the generation of its issuer's keys. Revocation is the caller's check. What is refused for another
 //! reason than its signature (unknown key, time, claims) is not cached at all.
 
+use std::borrow::Borrow;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -121,9 +122,69 @@ impl BadSignatures {
     }
 }
 
+/// A token as the table compares it: whole, in words of eight bytes. The `memcmp` of wasm goes byte by byte, which for a
+/// token of 600 bytes would take longer than its hash.
+trait Token {
+    fn bytes(&self) -> &[u8];
+}
+
+/// A token that the table keeps.
+struct Kept(Box<[u8]>);
+
+impl Token for Kept {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Token for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<'a> Borrow<dyn Token + 'a> for Kept {
+    fn borrow(&self) -> &(dyn Token + 'a) {
+        self
+    }
+}
+
+impl Hash for dyn Token + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
+}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for dyn Token + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(self.bytes(), other.bytes())
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(&self.0, &other.0)
+    }
+}
+
+impl Eq for dyn Token + '_ {}
+impl Eq for Kept {}
+
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks(), b.as_chunks());
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    a.len() == b.len() && a_rest == b_rest && a.iter().zip(b).all(|(a, b)| word(a) == word(b))
+}
+
 /// A table by token, bounded in count and bytes.
 struct Bounded<V> {
-    map: LruCache<Box<[u8]>, Weighed<V>, Seeded>,
+    map: LruCache<Kept, Weighed<V>, Seeded>,
     count_max: usize,
     bytes_max: usize,
     bytes: usize,
@@ -140,7 +201,7 @@ impl<V> Bounded<V> {
     }
 
     fn get(&mut self, token: &[u8]) -> Option<&V> {
-        self.map.get(token).map(|weighed| &weighed.value)
+        self.map.get(&token as &dyn Token).map(|weighed| &weighed.value)
     }
 
     fn insert(&mut self, token: &[u8], value: V, value_bytes: usize) {
@@ -156,11 +217,11 @@ impl<V> Bounded<V> {
             self.bytes = self.bytes.saturating_sub(evicted.bytes);
         }
         self.bytes = self.bytes.saturating_add(bytes);
-        self.map.put(token.into(), Weighed { value, bytes });
+        self.map.put(Kept(token.into()), Weighed { value, bytes });
     }
 
     fn remove(&mut self, token: &[u8]) {
-        if let Some(removed) = self.map.pop(token) {
+        if let Some(removed) = self.map.pop(&token as &dyn Token) {
             self.bytes = self.bytes.saturating_sub(removed.bytes);
         }
     }

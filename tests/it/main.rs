@@ -20,6 +20,7 @@ mod capabilities;
 mod differential;
 mod dry_run;
 mod examples;
+mod exports;
 mod guard;
 mod headers;
 mod headers_held;

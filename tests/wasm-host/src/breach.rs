@@ -81,7 +81,7 @@ impl Breach {
             Self::DeletedContext => {
                 let stream = drive.open(root)?;
                 drive.delete(stream)?;
-                drive.callback("proxy_on_log", &[stream])
+                drive.callback("proxy_on_request_headers", &[stream, 1, 1])
             }
             Self::DeletedTwice => {
                 let stream = drive.open(root)?;

@@ -28,11 +28,15 @@ impl<'c> Drive<'c> {
         Ok(Self { code, vm: code.start(host)?, rng, roots: Vec::new(), policies: Vec::new(), next: 0 })
     }
 
-    /// Calls a callback; the first argument is the context. Checks what it returns.
+    /// Calls a callback; the first argument is the context. Checks what it returns. Like Envoy, calls none that the module
+    /// does not export.
     ///
     /// # Errors
     /// It traps.
     pub fn callback(&mut self, name: &'static str, args: &[u32]) -> Result<(), String> {
+        if !self.vm.exports(name) {
+            return Ok(());
+        }
         self.vm.host_mut().begin(name, args[0]);
         let result = self.vm.call(name, args)?;
         let is_request =

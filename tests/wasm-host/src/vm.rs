@@ -105,6 +105,11 @@ impl Vm {
         }
     }
 
+    /// Whether the module exports this function.
+    pub fn exports(&self, name: &str) -> bool {
+        self.instance.get_func(&self.store, name).is_some()
+    }
+
     /// The fuel used since this was asked last.
     pub fn take_fuel(&mut self) -> u64 {
         std::mem::take(&mut self.fuel)
