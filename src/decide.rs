@@ -156,9 +156,18 @@ impl Gate {
             }
         };
         let Built { generation, version, .. } = built;
-        let build = claim.document.filter(|it| it.generation == generation).map_or(claim.build, |it| it.build);
-        let place = claim.place_for(generation);
-        let document = fetch::Document { started: now, refresh_at, stale_at, generation, version, place, build };
+        let document = match claim.document.filter(|it| it.generation == generation) {
+            Some(same) => fetch::Document { started: now, refresh_at, stale_at, ..same },
+            None => fetch::Document {
+                started: now,
+                refresh_at,
+                stale_at,
+                generation,
+                version,
+                place: claim.place_for(generation),
+                build: claim.build,
+            },
+        };
         self.index.record = Record { document: Some(document), ..claim };
         self.worker.on_record(DocumentId::Tokens, self.index.record);
         Ok(())

@@ -26,6 +26,7 @@ fn with(member: &str, value: Value) -> Value {
 
 /// Why the list of this one entry is refused.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "calls read better")]
 fn refused(entry: Value, reason: &str) {
     let error = read(&json!({"tokens": [entry]})).expect_err(reason);
     assert_eq!(error.to_string(), reason);

@@ -25,7 +25,7 @@ fn accounts(gateway: &Gateway) -> Vec<[u64; 5]> {
 /// The account of the index of so many tokens.
 fn account(gateway: &Gateway, tokens: usize) -> [u64; 5] {
     let tokens = u64::try_from(tokens).expect("a number");
-    wait_for("the index", Duration::from_secs(60), || accounts(gateway).into_iter().find(|found| found[0] == tokens))
+    wait_for("the index", Duration::from_mins(1), || accounts(gateway).into_iter().find(|found| found[0] == tokens))
 }
 
 /// Whether Envoy's main thread has made every index that had tokens: it serves no requests, so that nobody waits for it.
@@ -81,7 +81,7 @@ fn figures_of_hundred_thousand_tokens() {
 
     // requests go on meanwhile
     let mut waits = Vec::new();
-    let [_, copy, slices, longest, millis] = wait_for("the index", Duration::from_secs(60), || {
+    let [_, copy, slices, longest, millis] = wait_for("the index", Duration::from_mins(1), || {
         waits.push(request());
         accounts(&gateway).into_iter().find(|found| found[0] == 100_000)
     });
