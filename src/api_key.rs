@@ -180,8 +180,8 @@ fn half(hash: &[u8; 32]) -> [u8; 16] {
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// 64 hexadecimal digits.
-fn hash(text: &str) -> Option<[u8; 32]> {
+/// Reads 64 hexadecimal digits.
+pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();

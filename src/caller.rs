@@ -25,6 +25,8 @@ pub struct Caller {
     pub permissions: Option<Ids>,
     /// Which schools belong to a district, as the token says.
     pub district_schools: DistrictSchools,
+    /// Whether a district opens its schools; else only the schools of the list are open.
+    pub districts_open_schools: bool,
     /// The token's id, by which it can be revoked.
     pub token_id: Option<String>,
     /// When the token was issued.
@@ -61,7 +63,7 @@ impl Caller {
     }
 
     fn opens(&self, school: &str, districts: &DistrictSchools) -> bool {
-        if districts.is_empty() && self.district_schools.is_empty() {
+        if !self.districts_open_schools || (districts.is_empty() && self.district_schools.is_empty()) {
             return false;
         }
         let granted = self.districts.iter().flat_map(Ids::sorted);

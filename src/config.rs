@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::api_key::KeyList;
 use crate::grant::DistrictSchools;
 use crate::limits::{Budget, Limit};
+use crate::opaque::TokenList;
 use crate::revocation::RevocationList;
 use crate::route::Route;
 use crate::token::claims::ClaimRules;
@@ -32,6 +33,7 @@ mod reader;
 mod routes;
 mod scope;
 mod tiers;
+mod tokens;
 mod wire;
 
 #[cfg(test)]
@@ -130,8 +132,8 @@ pub enum Dialect {
 pub struct Issuer {
     /// What its tokens must say.
     pub rules: ClaimRules,
-    /// Where its keys come from.
-    pub keys: Source<KeySet>,
+    /// How its tokens are known.
+    pub check: Check,
     /// Where revocations come from; `None`: none are looked at.
     pub revocations: Option<Source<RevocationList>>,
     /// Tiers that it may grant, by index; never empty.
@@ -140,6 +142,33 @@ pub struct Issuer {
     pub default_tier: Option<usize>,
     /// Schools that it may grant, sorted; `None`: any.
     pub schools: Option<Vec<String>>,
+}
+
+/// How an issuer's tokens are known.
+#[derive(Debug)]
+pub enum Check {
+    /// They are signed: the keys.
+    Signature(Source<KeySet>),
+    /// They are listed: random strings, by their hashes.
+    List(Source<TokenList>),
+}
+
+impl Issuer {
+    /// Where its keys come from, if its tokens are signed.
+    pub const fn keys(&self) -> Option<&Source<KeySet>> {
+        match &self.check {
+            Check::Signature(keys) => Some(keys),
+            Check::List(_) => None,
+        }
+    }
+
+    /// Where the list of its tokens comes from, if they are listed.
+    pub const fn tokens(&self) -> Option<&Source<TokenList>> {
+        match &self.check {
+            Check::Signature(_) => None,
+            Check::List(tokens) => Some(tokens),
+        }
+    }
 }
 
 /// Where a document comes from.

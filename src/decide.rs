@@ -17,6 +17,9 @@ use crate::filter::{Event, Forward, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::owner::SlotId;
+use crate::opaque::bucket::BucketId;
+use crate::opaque::build::{Buckets, Builder, Built, Progress};
+use crate::opaque::lookup;
 use crate::time::Now;
 use crate::token::signature::HostCrypto;
 use crate::worker::Worker;
@@ -106,13 +109,14 @@ pub struct Gate {
     /// The worker.
     pub worker: Worker,
     memory: Memory,
+    index: Index,
     loads: u64,
 }
 
 impl Gate {
     /// A fresh worker.
     pub fn new(config: Config) -> Self {
-        Self { worker: Worker::new(config, 0), memory: Memory::default(), loads: 0 }
+        Self { worker: Worker::new(config, 0), memory: Memory::default(), index: Index::default(), loads: 0 }
     }
 
     /// Hands the worker a document as if it had been fetched now.
@@ -122,8 +126,11 @@ impl Gate {
     pub fn load(&mut self, id: DocumentId, bytes: &[u8], now: Now) -> Result<(), DocumentError> {
         let lives = self.worker.remotes().find(|(of, _)| *of == id).map(|(_, it)| (it.refresh, it.max_stale));
         let (refresh, max_stale) = lives.unwrap_or_default();
-        let read = id.read(&self.worker.config, bytes)?;
         self.loads = self.loads.saturating_add(1);
+        if id == DocumentId::Tokens {
+            return self.load_tokens(bytes, now, (now.after(refresh), now.after(max_stale)));
+        }
+        let read = id.read(&self.worker.config, bytes)?;
         let document = fetch::Document {
             started: now,
             refresh_at: now.after(refresh),
@@ -131,10 +138,38 @@ impl Gate {
             generation: self.loads,
             version: read.version(),
             place: fetch::Place::First,
+            build: 0,
         };
         let record = Record { started: now, document: Some(document), ..Record::default() };
         self.worker.on_record(id, record);
         self.worker.adopt(id, record, read);
+        Ok(())
+    }
+
+    /// Makes an index, as the shell does on its ticks.
+    fn load_tokens(&mut self, bytes: &[u8], now: Now, (refresh_at, stale_at): (Now, Now)) -> Result<(), DocumentError> {
+        let claim = Record { started: now, build: self.loads, ..self.index.record };
+        let mut builder = Builder::new(bytes.to_vec(), &claim).map_err(DocumentError::Tokens)?;
+        let built = loop {
+            if let Progress::Done(built) = builder.advance(&mut self.index).map_err(DocumentError::Tokens)? {
+                break built;
+            }
+        };
+        let Built { generation, version, .. } = built;
+        let document = match claim.document.filter(|it| it.generation == generation) {
+            Some(same) => fetch::Document { started: now, refresh_at, stale_at, ..same },
+            None => fetch::Document {
+                started: now,
+                refresh_at,
+                stale_at,
+                generation,
+                version,
+                place: claim.place_for(generation),
+                build: claim.build,
+            },
+        };
+        self.index.record = Record { document: Some(document), ..claim };
+        self.worker.on_record(DocumentId::Tokens, self.index.record);
         Ok(())
     }
 
@@ -143,8 +178,8 @@ impl Gate {
         let ends = call.body.is_none() && call.trailers.is_empty();
         let head = Head::from_pairs(call.head).ending(ends);
         let mut request = Request::default();
-        let Self { worker, memory, .. } = self;
-        let mut around = Around { worker, slots: memory, host, address: call.address, now };
+        let Self { worker, memory, index, .. } = self;
+        let mut around = Around { worker, slots: memory, index, host, address: call.address, now };
         let mut end = run(&mut around, &mut request, &head, Event::Head, |_| ());
         if let End::Body(max) = end {
             let body = call.body.unwrap_or_default();
@@ -155,8 +190,8 @@ impl Gate {
             End::Pass(forward) => Verdict::Pass(self.passed(call, &head, forward)),
             End::Deny(denial) => Verdict::Deny(denial),
             End::Waits => {
-                let around =
-                    &mut Around { worker: &mut self.worker, slots: &mut self.memory, host, address: None, now };
+                let Self { worker, memory, index, .. } = self;
+                let around = &mut Around { worker, slots: memory, index, host, address: None, now };
                 run(around, &mut request, &head, Event::Gone, |_| ());
                 Verdict::Waits
             }
@@ -175,8 +210,10 @@ impl Gate {
 pub struct Around<'a, S> {
     /// The worker.
     pub worker: &'a mut Worker,
-    /// Shared data.
+    /// Shared data: what is used up.
     pub slots: &'a mut S,
+    /// Shared data: opaque tokens.
+    pub index: &'a mut dyn Buckets,
     /// Who checks signatures first.
     pub host: &'a dyn HostCrypto,
     /// The trusted address of the source.
@@ -221,6 +258,7 @@ pub fn run<S: Slots>(
                 Event::Refunded
             }
             Step::Verify(job) => Event::Verified(job.run(around.host)),
+            Step::Lookup(token) => Event::Found(lookup::find(around.index, &token)),
             Step::AwaitKeys => return End::Waits,
             Step::AwaitBody { max } => return End::Body(max),
             Step::Pass(forward) => return End::Pass(forward),
@@ -256,5 +294,33 @@ impl Slots for Memory {
         };
         self.0.insert(id, (bytes.to_vec(), next));
         Ok(Swap::Done)
+    }
+}
+
+/// An index of opaque tokens in memory, of one process and one thread.
+#[derive(Debug, Default)]
+pub struct Index {
+    record: Record,
+    buckets: HashMap<BucketId, (Vec<u8>, u32)>,
+}
+
+impl Buckets for Index {
+    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        into.clear();
+        let Some((bytes, cas)) = self.buckets.get(&id) else {
+            return Ok(Version::Absent);
+        };
+        into.extend_from_slice(bytes);
+        Ok(Version::Cas(*cas))
+    }
+
+    fn swap(&mut self, id: BucketId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
+        let next = self.buckets.get(&id).map_or(1, |(_, cas)| cas.wrapping_add(1));
+        self.buckets.insert(id, (bytes.to_vec(), next));
+        Ok(Swap::Done)
+    }
+
+    fn record(&mut self) -> Result<Record, StoreError> {
+        Ok(self.record)
     }
 }

@@ -1,15 +1,18 @@
-//! Documents that decide about credentials: key sets, the list of API keys, lists of revocations; as one worker has them.
+//! Documents that decide about credentials: key sets, lists of API keys, revocations and tokens; as one worker has them.
 //!
 //! Inline documents are there for good. A remote one comes with the shared record of its fetches ([`crate::fetch`]),
-//! and serves until it is stale; what a request does without one (wait, or be refused) is the same for all three.
+//! and serves until it is stale; what a request does without one (wait, or be refused) is the same for all.
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::api_key::{Context, KeyList};
-use crate::config::{Config, Remote, Source};
-use crate::fetch::{Outlook, Record};
+use crate::config::{Config, Issuer, Remote, Source};
+use crate::fetch::{self, Outlook, Record};
+use crate::limits::ledger::StoreError;
 use crate::list::{LIST_BYTES_MAX, ListError, Origin};
+use crate::opaque::build::BuildError;
+use crate::opaque::{TOKENS_BYTES_MAX, TokenList};
 use crate::revocation::RevocationList;
 use crate::time::Now;
 use crate::token::keyset::{self, KEY_SET_BYTES_MAX, KeySet, KeySetError};
@@ -23,6 +26,8 @@ pub enum DocumentId {
     ApiKeys,
     /// The revocations of the issuer of this index.
     Revocations(usize),
+    /// The list of opaque tokens, of the one issuer that has such a list.
+    Tokens,
 }
 
 /// A document that was read.
@@ -36,6 +41,15 @@ pub enum Document {
     Revocations(RevocationList),
 }
 
+/// The list of opaque tokens, as a worker has it.
+#[derive(Debug)]
+pub enum Tokens {
+    /// The list itself, from the configuration.
+    Here(Rc<TokenList>),
+    /// The index that all workers share, made from the list of this record.
+    Shared(fetch::Document),
+}
+
 /// Why bytes are no such document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DocumentError {
@@ -43,6 +57,8 @@ pub enum DocumentError {
     Keys(KeySetError),
     /// Of a list.
     List(ListError),
+    /// Of a list of opaque tokens.
+    Tokens(BuildError),
 }
 
 impl fmt::Display for DocumentError {
@@ -50,6 +66,7 @@ impl fmt::Display for DocumentError {
         match self {
             Self::Keys(error) => error.fmt(f),
             Self::List(error) => error.fmt(f),
+            Self::Tokens(error) => error.fmt(f),
         }
     }
 }
@@ -60,11 +77,12 @@ impl DocumentId {
     /// Documents of the configuration that come over the network, and where from.
     pub fn remotes(config: &Config) -> impl Iterator<Item = (Self, &Remote)> {
         let issuers = config.issuers.iter().enumerate();
-        let keys = issuers.clone().filter_map(|(at, issuer)| Some((Self::Keys(at), issuer.keys.remote()?)));
+        let keys = issuers.clone().filter_map(|(at, issuer)| Some((Self::Keys(at), issuer.keys()?.remote()?)));
         let api_keys = config.api_keys.iter().filter_map(|keys| Some((Self::ApiKeys, keys.source.remote()?)));
         let revocations =
             issuers.filter_map(|(at, issuer)| Some((Self::Revocations(at), issuer.revocations.as_ref()?.remote()?)));
-        keys.chain(api_keys).chain(revocations)
+        let tokens = config.issuers.iter().filter_map(|issuer| Some((Self::Tokens, issuer.tokens()?.remote()?)));
+        keys.chain(api_keys).chain(revocations).chain(tokens)
     }
 
     /// Where the configuration gives its source: `issuers[0].jwks`.
@@ -73,6 +91,7 @@ impl DocumentId {
             Self::Keys(issuer) => format!("issuers[{issuer}]"),
             Self::ApiKeys => "api_keys".to_owned(),
             Self::Revocations(issuer) => format!("issuers[{issuer}].revocations"),
+            Self::Tokens => "tokens".to_owned(),
         }
     }
 
@@ -81,6 +100,7 @@ impl DocumentId {
         match self {
             Self::Keys(_) => KEY_SET_BYTES_MAX,
             Self::ApiKeys | Self::Revocations(_) => LIST_BYTES_MAX,
+            Self::Tokens => TOKENS_BYTES_MAX,
         }
     }
 
@@ -104,6 +124,8 @@ impl DocumentId {
             Self::Revocations(_) => {
                 RevocationList::from_bytes(bytes).map(Document::Revocations).map_err(DocumentError::List)
             }
+            // It is read into shared data, piece by piece; there is none here.
+            Self::Tokens => Err(DocumentError::Tokens(BuildError::Store(StoreError::Host))),
         }
     }
 }
@@ -221,9 +243,10 @@ impl<T> State for Held<T> {
 /// All documents of a configuration.
 #[derive(Debug)]
 pub struct Documents {
-    keys: Vec<Held<KeySet>>,
+    keys: Vec<Option<Held<KeySet>>>,
     api_keys: Option<Held<KeyList>>,
     revocations: Vec<Option<Held<RevocationList>>>,
+    tokens: Option<Held<Tokens>>,
 }
 
 impl Documents {
@@ -231,15 +254,19 @@ impl Documents {
     pub fn new(config: &Config) -> Self {
         let issuers = || config.issuers.iter();
         Self {
-            keys: issuers().map(|issuer| Held::of(&issuer.keys)).collect(),
+            keys: issuers().map(|issuer| issuer.keys().map(Held::of)).collect(),
             api_keys: config.api_keys.as_ref().map(|keys| Held::of(&keys.source)),
             revocations: issuers().map(|issuer| issuer.revocations.as_ref().map(Held::of)).collect(),
+            tokens: issuers().find_map(Issuer::tokens).map(|source| match source {
+                Source::Inline(list) => Held::inline(Rc::new(Tokens::Here(Rc::clone(list)))),
+                Source::Remote(_) => Held::remote(),
+            }),
         }
     }
 
     /// The key set of an issuer.
     pub fn keys(&self, issuer: usize) -> Option<&Held<KeySet>> {
-        self.keys.get(issuer)
+        self.keys.get(issuer)?.as_ref()
     }
 
     /// The list of API keys.
@@ -255,28 +282,46 @@ impl Documents {
     /// The state of a document.
     pub fn state(&self, id: DocumentId) -> Option<&dyn State> {
         match id {
-            DocumentId::Keys(issuer) => self.keys.get(issuer).map(|held| held as &dyn State),
+            DocumentId::Keys(issuer) => self.keys(issuer).map(|held| held as &dyn State),
             DocumentId::ApiKeys => self.api_keys.as_ref().map(|held| held as &dyn State),
             DocumentId::Revocations(issuer) => self.revocations(issuer).map(|held| held as &dyn State),
+            DocumentId::Tokens => self.tokens.as_ref().map(|held| held as &dyn State),
         }
     }
 
     /// The state of a document, to change it.
     pub fn state_mut(&mut self, id: DocumentId) -> Option<&mut dyn State> {
         match id {
-            DocumentId::Keys(issuer) => self.keys.get_mut(issuer).map(|held| held as &mut dyn State),
+            DocumentId::Keys(issuer) => self.keys.get_mut(issuer)?.as_mut().map(|held| held as &mut dyn State),
             DocumentId::ApiKeys => self.api_keys.as_mut().map(|held| held as &mut dyn State),
             DocumentId::Revocations(issuer) => {
                 self.revocations.get_mut(issuer)?.as_mut().map(|held| held as &mut dyn State)
             }
+            DocumentId::Tokens => self.tokens.as_mut().map(|held| held as &mut dyn State),
         }
+    }
+
+    /// The list of opaque tokens, if an issuer has one.
+    pub const fn tokens(&self) -> Option<&Held<Tokens>> {
+        self.tokens.as_ref()
+    }
+
+    /// Notes the shared record; says whether its document is one that this worker does not have yet.
+    pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
+        let is_new = self.state_mut(id).is_some_and(|state| state.on_record(record));
+        if let (DocumentId::Tokens, Some(held), Some(document)) = (id, &mut self.tokens, record.document) {
+            // The record is all there is to have: it says where the index stands.
+            held.adopt(record, Tokens::Shared(document));
+            return false;
+        }
+        is_new
     }
 
     /// Takes over a document that came with `record`.
     pub fn adopt(&mut self, id: DocumentId, record: Record, document: Document) {
         match (id, document) {
             (DocumentId::Keys(issuer), Document::Keys(set)) => {
-                if let Some(held) = self.keys.get_mut(issuer) {
+                if let Some(Some(held)) = self.keys.get_mut(issuer) {
                     held.adopt(record, set);
                 }
             }

@@ -1,4 +1,5 @@
-//! Documents that are fetched over the network (key sets, key lists, revocations): when to fetch, who fetches, and what a waiting request may expect.
+//! Documents that are fetched over the network (key sets, lists): when to fetch, who fetches, and what a waiting request may
+//! expect.
 //!
 //! One small record per document in shared data is the truth of the whole process: the last good document's times
 //! and generation, and the claim of whoever fetches now. Every worker reads it on its ticks; whoever wins the swap
@@ -17,6 +18,11 @@ const REFRESH_MIN: Duration = Duration::from_mins(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Longest cooldown that a request waits for; a longer one is for the client to wait out.
 const WAIT_COOLDOWN_MAX: Duration = Duration::from_secs(10);
+/// How long a claim lives on after a sign of life of whoever builds an index.
+const BUILD_ABANDONED_AFTER: Duration = Duration::from_secs(3);
+/// How long the fetch of a long list that is due is left to others: to those who serve no requests, and among them to the one
+/// that fetched last.
+const PATIENCE: Duration = Duration::from_millis(750);
 /// A recorded time further ahead than this is from before the clock was set back.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
 
@@ -35,10 +41,12 @@ pub struct Document {
     pub version: u64,
     /// Which of its two places in shared data holds it.
     pub place: Place,
+    /// The build that made its index; nothing to documents without one.
+    pub build: u64,
 }
 
 /// One of the two places of a document in shared data: while one is read, the next document goes to the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The first.
     #[default]
@@ -69,6 +77,9 @@ pub struct Record {
     pub next_at: Now,
     /// Fetches that failed since the last good one.
     pub failures: u32,
+    /// Names the latest fetch; every fetch has a greater one than those before it, so that an index that it builds can be told
+    /// from what abandoned builders left.
+    pub build: u64,
     /// The last good document.
     pub document: Option<Document>,
 }
@@ -98,8 +109,8 @@ pub enum Outlook {
 
 impl Record {
     /// Bytes of an encoded record.
-    pub const LEN: usize = 71;
-    const VERSION: u8 = 2;
+    pub const LEN: usize = 87;
+    const VERSION: u8 = 3;
 
     /// What to do now; `wanted` is the arrival of the latest request that needs a document fetched after it.
     pub fn on_tick(&self, remote: &Remote, wanted: Option<Now>, now: Now) -> Action {
@@ -110,8 +121,24 @@ impl Record {
             started: now,
             in_flight_until: Some(now.after(remote.timeout).after(ABANDONED_AFTER)),
             next_at: now.after(remote.cooldown),
+            // The clock, so that the number grows also where the record was lost.
+            build: self.build.saturating_add(1).max(now.micros()),
             ..*self
         })
+    }
+
+    /// Whether the fetch of a long list is left to others for now. Its bytes come in one piece, and copying them takes as long as
+    /// it takes: Envoy's main thread, which ticks but serves no requests, holds up nobody by it. And whoever
+    /// fetches again needs no more memory. `serves`: requests were seen here; `last`: the latest fetch was ours.
+    pub fn is_left_to_others(&self, remote: &Remote, wanted: Option<Now>, serves: bool, last: bool, now: Now) -> bool {
+        let patience = PATIENCE.saturating_mul(u32::from(serves).saturating_mul(2).saturating_add(u32::from(!last)));
+        let earlier = Now::from_micros(now.micros().saturating_sub(micros(patience)));
+        self.document.is_some() && self.on_tick(remote, wanted, earlier) == Action::Idle
+    }
+
+    /// The record while the claim's answer is being worked on; `None` if the claim is no longer ours.
+    pub fn on_progress(&self, started: Now, now: Now) -> Option<Self> {
+        self.is_claim(started).then_some(Self { in_flight_until: Some(now.after(BUILD_ABANDONED_AFTER)), ..*self })
     }
 
     /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours. A document of
@@ -136,6 +163,10 @@ impl Record {
                 generation: fetched.generation,
                 version: fetched.version,
                 place: self.place_for(fetched.generation),
+                build: match self.document {
+                    Some(document) if document.generation == fetched.generation => document.build,
+                    _ => self.build,
+                },
             }),
             ..*self
         })
@@ -221,6 +252,7 @@ impl Record {
             generation: 0,
             version: 0,
             place: Place::First,
+            build: 0,
         });
         let mut bytes = Vec::with_capacity(Self::LEN);
         bytes.push(Self::VERSION);
@@ -235,6 +267,8 @@ impl Record {
             document.stale_at.micros(),
             document.generation,
             document.version,
+            self.build,
+            document.build,
         ] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
@@ -253,17 +287,28 @@ impl Record {
         let [place] = rest else {
             return None;
         };
-        let words: [[u8; 8]; 8] = words.try_into().ok()?;
+        let words: [[u8; 8]; 10] = words.try_into().ok()?;
         if *version != Self::VERSION {
             return None;
         }
-        let [started, in_flight, next_at, document, refresh_at, stale_at, generation, document_version] =
-            words.map(u64::from_le_bytes);
+        let [
+            started,
+            in_flight,
+            next_at,
+            document,
+            refresh_at,
+            stale_at,
+            generation,
+            document_version,
+            build,
+            document_build,
+        ] = words.map(u64::from_le_bytes);
         Some(Self {
             started: Now::from_micros(started),
             in_flight_until: (in_flight > 0).then(|| Now::from_micros(in_flight)),
             next_at: Now::from_micros(next_at),
             failures: u32::from_le_bytes(*failures),
+            build,
             document: (*has_document == 1).then_some(Document {
                 started: Now::from_micros(document),
                 refresh_at: Now::from_micros(refresh_at),
@@ -271,6 +316,7 @@ impl Record {
                 generation,
                 version: document_version,
                 place: if *place == 1 { Place::Second } else { Place::First },
+                build: document_build,
             }),
         })
     }

@@ -80,6 +80,7 @@ impl Request {
                 let judged = worker.on_verified(token, &untrusted, valid, self.arrival, now);
                 self.on_judged(worker, head, judged)
             }
+            (Stage::LookingUp(lookup), Event::Found(found)) => self.on_found(worker, head, now, &lookup, found),
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
             (Stage::Waiting(wait), Event::Ready) => {
                 worker.waiting = worker.waiting.saturating_sub(1);

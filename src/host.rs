@@ -11,6 +11,8 @@ pub mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub mod http;
 #[cfg(target_arch = "wasm32")]
+pub mod index;
+#[cfg(target_arch = "wasm32")]
 pub mod output;
 pub mod pairs;
 #[cfg(target_arch = "wasm32")]

@@ -15,7 +15,7 @@
 //!     document                                                   keys and lists as a worker has them
 //!     config                                                     what the operator wants, validated once
 //!     route  scope  body  cost  strip                            rules on requests
-//!     api_key  revocation  list                                  keys and void tokens, from lists
+//!     api_key  revocation  opaque  list                          keys, void tokens and opaque tokens, from lists
 //!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
 //!     limits (bucket, calendar, slot, ledger, owner)             what is used up
 //!     head  path  query  request_id  time                        strict reading
@@ -42,6 +42,7 @@ pub mod host;
 pub mod limits;
 pub mod list;
 pub mod metrics;
+pub mod opaque;
 pub mod path;
 mod percent;
 pub mod problem;

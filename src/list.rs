@@ -29,6 +29,11 @@ pub enum ListError {
     TooLong,
     /// Not strict JSON.
     Json(JsonError),
+    /// Not JSON from this byte on.
+    NotJson {
+        /// Counted from 0.
+        at: usize,
+    },
     /// What stands at `path` is not what is expected.
     Expected {
         /// Where: `keys[3].sha256`; empty for the whole.
@@ -43,6 +48,7 @@ impl fmt::Display for ListError {
         match self {
             Self::TooLong => write!(f, "list is too long (expected at most {LIST_BYTES_MAX} bytes)"),
             Self::Json(error) => write!(f, "list {error}"),
+            Self::NotJson { at } => write!(f, "list is not JSON from byte {at} on"),
             Self::Expected { path, what } if path.is_empty() => write!(f, "list: expected {what}"),
             Self::Expected { path, what } => write!(f, "`{path}`: expected {what}"),
         }
@@ -75,7 +81,8 @@ impl<'a> Entry<'a> {
         Self::new(String::new(), value, known)
     }
 
-    fn new(path: String, value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
+    /// An object that stands at `path`.
+    pub(crate) fn new(path: String, value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
         let Some(members) = value.as_object() else {
             return Err(ListError::Expected { path, what: "an object" });
         };

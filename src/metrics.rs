@@ -147,6 +147,7 @@ impl Metrics {
                 DocumentId::Revocations(issuer) => {
                     format!("revocations_{}", issuers.get(*issuer).map_or("", String::as_str))
                 }
+                DocumentId::Tokens => "tokens".to_owned(),
                 _ => "api-keys".to_owned(),
             };
             for result in ["ok", "failed"] {

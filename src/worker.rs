@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::api_key::{self, ApiKey};
 use crate::caller::Caller;
-use crate::config::{Config, Issuer, Remote};
+use crate::config::{Config, Issuer, Remote, Source};
 use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
@@ -16,6 +16,8 @@ use crate::grant::DistrictSchools;
 use crate::head::Head;
 use crate::limits::owner::Owners;
 use crate::metrics::{CacheResult, Count, Metrics};
+use crate::opaque::bucket::IndexKeys;
+use crate::opaque::lookup::Lookup;
 use crate::strip::StripSet;
 use crate::time::Now;
 use crate::token::cache::{BadSignatures, Entry, TokenCache};
@@ -49,7 +51,9 @@ pub enum Judged<'a> {
     Revoked,
     /// Check this signature first.
     Verify(Box<Job<'a>>, Box<Untrusted>),
-    /// Keys, or revocations, are needed; what to expect of them, and what a request would wait for.
+    /// Look this token up first.
+    Lookup(Box<Lookup>),
+    /// Keys, or lists, are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
     /// A valid token.
     Caller(Rc<Caller>),
@@ -95,6 +99,7 @@ pub struct Worker {
     /// Requests that wait for keys.
     pub waiting: usize,
     documents: Documents,
+    index: Option<Rc<IndexKeys>>,
     cache: TokenCache<Caller>,
     bad: BadSignatures,
 }
@@ -110,6 +115,12 @@ impl Worker {
             strip: StripSet::new(names),
             waiting: 0,
             documents: Documents::new(&config),
+            index: config
+                .issuers
+                .iter()
+                .find_map(Issuer::tokens)
+                .and_then(Source::remote)
+                .map(|it| Rc::new(IndexKeys::new(it))),
             cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
             bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
@@ -119,6 +130,11 @@ impl Worker {
     /// Documents that come over the network, and where from.
     pub fn remotes(&self) -> impl Iterator<Item = (DocumentId, &Remote)> {
         DocumentId::remotes(&self.config)
+    }
+
+    /// Where the index of opaque tokens stands, if their list comes over the network.
+    pub const fn index(&self) -> Option<&Rc<IndexKeys>> {
+        self.index.as_ref()
     }
 
     /// The arrival of the latest request that needs this document fetched after it.
@@ -133,7 +149,7 @@ impl Worker {
 
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
     pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
-        self.documents.state_mut(id).is_some_and(|state| state.on_record(record))
+        self.documents.on_record(id, record)
     }
 
     /// Has a document fetched that is newer than `since`, although none is due.
@@ -196,13 +212,18 @@ impl Worker {
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
     pub fn judge<'a>(&mut self, token: &'a [u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'a> {
-        let Ok(parsed) = jose::parse(token, self.config.bounds.token_bytes_max) else {
-            return Judged::Invalid;
+        let parsed = match jose::parse(token, self.config.bounds.token_bytes_max) {
+            Ok(parsed) if self.config.issuers.iter().any(|it| parsed.issuer() == Some(&it.rules.issuer)) => parsed,
+            // No JWT of a configured issuer; one that is, is never anything else.
+            _ => return self.judge_opaque(token, issuers, arrival, now),
         };
         let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
             return Judged::Invalid;
         };
-        let remote = issuer.keys.remote().is_some();
+        if issuer.keys().is_none() {
+            return Judged::Invalid;
+        }
+        let remote = issuer.keys().is_some_and(|keys| keys.remote().is_some());
         let Some(generation) = generation(&self.documents, index, now) else {
             return self.await_keys(index, arrival, now);
         };
@@ -327,6 +348,7 @@ impl Worker {
             districts,
             permissions,
             district_schools: DistrictSchools::new(claims.district_schools),
+            districts_open_schools: true,
             token_id: claims.id,
             issued_at: claims.issued_at,
             not_after: claims.not_after,
@@ -335,10 +357,14 @@ impl Worker {
     }
 }
 
-/// The generation of an issuer's keys if they may be used now.
+/// The generation of an issuer's keys, or of its list of tokens, if they may be used now.
 fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
-    documents.keys(issuer)?.generation(now)
+    match documents.keys(issuer) {
+        Some(keys) => keys.generation(now),
+        None => documents.tokens()?.generation(now),
+    }
 }
 
+mod opaque;
 #[cfg(test)]
 mod tests;

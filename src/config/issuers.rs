@@ -8,7 +8,8 @@ use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
 use super::tiers::{TIERS_MAX, Tiers};
-use super::{Environment, Issuer};
+use super::tokens;
+use super::{Check, Environment, Issuer};
 use crate::route::{Credential, Route};
 use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
 
@@ -25,6 +26,7 @@ const FIELDS: &[&str] = &[
     "default_tier",
     "schools",
     "revocations",
+    "tokens",
 ];
 const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools", "districts", "permissions", "district_schools", "id"];
 const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
@@ -59,9 +61,13 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
     };
     let mut names = Vec::new();
     let mut list = Vec::new();
-    for reader in &readers {
+    let mut with_list = None;
+    for (index, reader) in readers.iter().enumerate() {
         let beside = Beside { tiers, environment, with_keys: fields.get("api_keys").is_some() };
         let (name, issuer) = issuer(reader, &beside, &names);
+        if issuer.as_ref().is_some_and(|issuer| issuer.tokens().is_some()) {
+            tokens::judge_count(reader, *with_list.get_or_insert(index), index);
+        }
         names.push(name);
         list.push(issuer);
     }
@@ -85,6 +91,9 @@ fn issuer<'a>(
         return (None, None);
     };
     let name = issuer_name(&fields, before);
+    if fields.get("tokens").is_some() {
+        return (name, tokens::issuer(&fields, name, beside.tiers));
+    }
     let keys = keys::read(&fields, beside.environment);
     let rules = rules(&fields, name);
     let grants = grants(&fields, beside.tiers);
@@ -95,7 +104,8 @@ fn issuer<'a>(
         let (rules, grants, schools) = (rules?, grants?, schools?);
         contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
         let (keys, revocations) = (keys?, revocations?);
-        Some(Issuer { rules, keys, revocations, tiers: grants.tiers, default_tier: grants.default, schools })
+        let check = Check::Signature(keys);
+        Some(Issuer { rules, check, revocations, tiers: grants.tiers, default_tier: grants.default, schools })
     };
     (name, issuer())
 }
@@ -172,12 +182,12 @@ fn is_claim(path: &str) -> bool {
 
 /// What an issuer may grant.
 #[derive(Debug)]
-struct Grants {
-    tiers: Vec<usize>,
+pub(super) struct Grants {
+    pub(super) tiers: Vec<usize>,
     default: Option<usize>,
 }
 
-fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
+pub(super) fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
     let all = (0..tiers.names.len()).collect();
     let may = fields.field("tiers", all, |list| list.list(TIERS_MAX, |item| tier(item, tiers)));
     let default = fields.maybe("default_tier", |name| tier(name, tiers));

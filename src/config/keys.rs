@@ -35,9 +35,9 @@ const COOLDOWN_DEFAULT: Duration = Duration::from_secs(2);
 const PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// Reads `jwks` or `secrets`.
+/// Reads `jwks` or `secrets`; `tokens` is for issuers of another kind.
 pub(super) fn read(fields: &Object<'_>, environment: &Environment) -> Option<Source<KeySet>> {
-    let (name, reader) = fields.one_of(&["jwks", "secrets"])?;
+    let (name, reader) = fields.one_of(&["jwks", "secrets", "tokens"])?;
     if name == "secrets" {
         return secrets(&reader, environment);
     }

@@ -13,6 +13,7 @@ mod properties;
 mod refused;
 mod refused_policy;
 mod student;
+mod tokens;
 
 /// A configuration as a user would write it, in JSON.
 fn sample() -> Value {

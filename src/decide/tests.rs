@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Call, Gate, Pair, SetupError, Verdict, decide};
 use crate::config::Config;
 use crate::document::DocumentId;
+use crate::opaque::testing::{entry, list};
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::signature::NoHost;
@@ -129,4 +130,26 @@ fn what_is_no_configuration_or_document_is_an_error() {
     let documents: [(DocumentId, &[u8]); 1] = [(DocumentId::Keys(0), b"<html>")];
     let refused = decide(config().to_string().as_bytes(), &documents, &Call::default(), &NoHost, NOW).unwrap_err();
     assert!(matches!(refused, SetupError::Document(_)), "{refused}");
+}
+
+#[test]
+fn listed_token_passes_once_its_list_is_there() {
+    let mut config = config();
+    config["issuers"] = json!([{
+        "issuer": "district-tokens", "tokens": {"remote": {"uri": "https://auth.example.com/tokens", "cluster": "auth"}}
+    }]);
+    let mut gate = Gate::new(Config::from_bytes(config.to_string().as_bytes()).unwrap());
+    let judge = |gate: &mut Gate, school: &str| {
+        let path = format!("/stats/?school_id={school}");
+        let head = head("GET", &path, b"Bearer a");
+        code(&gate.decide(&Call { head: &head, ..Call::default() }, &NoHost, NOW))
+    };
+    assert_eq!(judge(&mut gate, "s-a"), "waits");
+    let mut entry = entry("a");
+    entry["tier"] = json!("standard");
+    gate.load(DocumentId::Tokens, list(1, &[entry]).as_bytes(), NOW).unwrap();
+    assert_eq!((judge(&mut gate, "s-a"), judge(&mut gate, "s-b")), ("pass", "school-out-of-scope"));
+    assert!(gate.load(DocumentId::Tokens, b"<html>", NOW).is_err());
+    gate.load(DocumentId::Tokens, list(2, &[]).as_bytes(), NOW).unwrap();
+    assert_eq!(judge(&mut gate, "s-a"), "token-invalid");
 }

@@ -245,3 +245,44 @@ fn max_age_is_read_from_cache_control() {
     }
     assert_eq!(max_age(&[0xff]), None);
 }
+
+#[test]
+fn every_fetch_has_a_greater_build_and_equal_content_keeps_its_own() {
+    let first = good(at(1000));
+    let built = first.document.unwrap().build;
+    assert_eq!(built, first.build);
+    let again = claimed(&first, Some(at(1010)), at(1010));
+    assert!(again.build > first.build);
+    let same = again.on_success(&remote(), at(1010), fetched(7, None), at(1010)).unwrap();
+    assert_eq!(same.document.unwrap().build, built);
+    let other = again.on_success(&remote(), at(1010), fetched(8, None), at(1010)).unwrap();
+    assert_eq!(other.document.unwrap().build, again.build);
+    // a clock set back, and a record that was lost
+    assert!(claimed(&other, Some(at(500)), at(500)).build > again.build);
+    assert!(claimed(&Record::default(), None, at(1020)).build > again.build);
+}
+
+#[test]
+fn sign_of_life_keeps_a_claim_and_a_lost_one_has_none() {
+    let claim = claimed(&Record::default(), None, at(1000));
+    let alive = claim.on_progress(at(1000), at(1002)).unwrap();
+    assert_eq!(alive.on_tick(&remote(), None, at(1004)), Action::Idle);
+    let taken = claimed(&alive, None, at(1005));
+    assert_eq!(taken.on_progress(at(1000), at(1005)), None);
+    assert_eq!(good(at(1000)).on_progress(at(1000), at(1001)), None, "ended");
+    assert!(alive.on_success(&remote(), at(1000), fetched(7, None), at(1004)).is_some());
+}
+
+#[test]
+fn long_list_is_left_to_who_serves_nobody_and_to_who_had_it_last() {
+    let due = good(at(1000));
+    let left = |serves, last, millis| {
+        due.is_left_to_others(&remote(), None, serves, last, at(1600).after(Duration::from_millis(millis)))
+    };
+    for (serves, last, patience) in [(false, true, 0), (false, false, 750), (true, true, 1_500), (true, false, 2_250)] {
+        assert!(patience == 0 || left(serves, last, patience - 1), "{serves} {last}");
+        assert!(!left(serves, last, patience), "{serves} {last}");
+    }
+    // the first list is nobody's
+    assert!(!Record::default().is_left_to_others(&remote(), None, true, false, at(1000)));
+}

@@ -11,6 +11,7 @@ use crate::head::{Bearer, Head};
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::limits::owner::Owner;
 use crate::metrics::{CacheResult, Count};
+use crate::opaque::lookup::{Found, Lookup};
 use crate::route::Credential;
 use crate::time::Now;
 use crate::worker::{Judged, KeyJudged, Worker};
@@ -150,6 +151,21 @@ impl Request {
         self.on_judged(worker, head, judged)
     }
 
+    pub(super) fn on_found<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        lookup: &Lookup,
+        found: Result<Found, StoreError>,
+    ) -> Step<'h> {
+        let (Bearer::Token(token), Ok(found)) = (head.bearer(), found) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
+        self.on_judged(worker, head, judged)
+    }
+
     /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
     /// places; everything else gives it back.
     pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
@@ -160,6 +176,10 @@ impl Request {
             Judged::Verify(job, untrusted) => {
                 self.stage = Stage::Verifying(untrusted);
                 return Step::Verify(job);
+            }
+            Judged::Lookup(lookup) => {
+                self.stage = Stage::LookingUp(lookup.clone());
+                return Step::Lookup(lookup);
             }
             Judged::Caller(caller) => After::Bind(caller),
             Judged::Keys(Outlook::Wait, wait) if wait.has_document() => {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::caller::Caller;
 use crate::denial::Denial;
+use crate::opaque::lookup::Lookup;
 use crate::worker::{Untrusted, Wait};
 
 /// Where a request stands.
@@ -26,6 +27,8 @@ pub(super) enum Stage {
     Failures,
     /// The signature is being checked.
     Verifying(Box<Untrusted>),
+    /// The token is being looked up.
+    LookingUp(Box<Lookup>),
     /// The charge of the guard is being given back.
     Refunding(After),
     /// Keys or lists are being waited for.

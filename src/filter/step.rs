@@ -7,6 +7,7 @@ use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::limits::ledger::{Charge, Outcome, Receipt, StoreError};
+use crate::opaque::lookup::{Found, Lookup};
 use crate::token::signature::Job;
 
 /// What happened.
@@ -22,6 +23,8 @@ pub enum Event<'a> {
     Refunded,
     /// The signature was checked, as asked for.
     Verified(bool),
+    /// The token was looked up, as asked for.
+    Found(Result<Found, StoreError>),
     /// The request is ready to be looked at again.
     Ready,
     /// The whole body is here, as asked for; empty if the request ended without one.
@@ -54,6 +57,8 @@ pub enum Step<'h> {
     Refund(Receipt),
     /// Check this signature.
     Verify(Box<Job<'h>>),
+    /// Look this token up.
+    Lookup(Box<Lookup>),
     /// Hold the request until [`Request::is_ready`].
     AwaitKeys,
     /// Hold the request until its body has ended, in whichever way, or is longer than `max` bytes.

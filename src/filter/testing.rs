@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{Event, ReplyEdits, ReplyHead, Request, Step};
 use crate::config::Config;
 pub(crate) use crate::decide::End;
-use crate::decide::{self, Around, Memory};
+use crate::decide::{self, Around, Index, Memory};
 use crate::document::DocumentId;
 use crate::fetch::{Document, Place, Record};
 use crate::head::Head;
@@ -114,6 +114,7 @@ pub(crate) struct Stack {
     pub(crate) worker: Worker,
     pub(crate) now: Now,
     memory: Memory,
+    index: Index,
 }
 
 impl Stack {
@@ -130,7 +131,7 @@ impl Stack {
         document["issuers"][0]["secrets"] = secret;
         let config = Config::from_bytes(document.to_string().as_bytes());
         let config = config.unwrap_or_else(|errors| panic!("{changes:?}: {errors}"));
-        Self { worker: Worker::new(config, 1), now: START, memory: Memory::default() }
+        Self { worker: Worker::new(config, 1), now: START, memory: Memory::default(), index: Index::default() }
     }
 
     pub(crate) fn sleep(&mut self, secs: u64) {
@@ -146,6 +147,7 @@ impl Stack {
             generation,
             version: 1,
             place: Place::First,
+            build: 1,
         };
         let record = Record { started: self.now, document: Some(document), ..Record::default() };
         if self.worker.on_record(id, record) {
@@ -224,9 +226,9 @@ impl Stack {
 
     pub(crate) fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
-        let Self { worker, memory, now } = self;
+        let Self { worker, memory, index, now } = self;
         let address = Some("192.0.2.1".parse().unwrap());
-        let mut around = Around { worker, slots: memory, host: &NoHost, address, now: *now };
+        let mut around = Around { worker, slots: memory, index, host: &NoHost, address, now: *now };
         let reached = decide::run(&mut around, request, head, event, |step| match step {
             Step::Charge(charges) => {
                 for charge in charges {

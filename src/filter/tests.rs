@@ -7,6 +7,7 @@ mod charges;
 mod denials;
 mod dry_run;
 mod interleavings;
+mod opaque;
 mod order;
 mod reply;
 mod rotation;

@@ -5,6 +5,7 @@
 //! record is swapped. Whoever finds other bytes there than the record names has the document fetched anew.
 //! Call-outs are sent from the root context: the answer to one that a request sends is lost with the request.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -13,8 +14,10 @@ use crate::config::Remote;
 use crate::document::{Document, DocumentId};
 use crate::fetch::{Action, Fetched, Place, Record, max_age};
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
+use crate::host::index::{Making, SharedIndex};
 use crate::host::status::Status;
 use crate::metrics::{Count, FetchResult};
+use crate::opaque::build::BuildError;
 use crate::time::Now;
 use crate::worker::Worker;
 
@@ -29,12 +32,16 @@ pub struct Source {
     key: Vec<u8>,
     /// The call-out under way, and when its claim began.
     call: Option<(u32, Now)>,
+    /// The index that is being made of the answer.
+    making: Option<Box<Making>>,
+    /// When this worker's last claim began: only one worker shall ever hold a long list.
+    last: Option<Now>,
 }
 
 /// A document that a fetch brought.
 struct Answer {
-    bytes: Vec<u8>,
-    document: Document,
+    /// The document and its bytes; `None`: it stands in the index already.
+    content: Option<(Vec<u8>, Document)>,
     fetched: Fetched,
 }
 
@@ -46,22 +53,32 @@ pub fn sources(worker: &Worker) -> Vec<Source> {
             DocumentId::Keys(_) => b"hallpass1/keys/",
             DocumentId::ApiKeys => b"hallpass1/api-keys/",
             DocumentId::Revocations(_) => b"hallpass1/revocations/",
+            DocumentId::Tokens => b"hallpass1/tokens/",
         };
-        Source { id, remote: remote.clone(), key: [kind, &digest].concat(), call: None }
+        let key = [kind, &digest].concat();
+        Source { id, remote: remote.clone(), key, call: None, making: None, last: None }
     });
     sources.collect()
 }
 
 impl Source {
-    /// Takes over what other workers fetched, and fetches if it is time and nobody else does.
-    pub fn on_tick(&mut self, worker: &mut Worker, now: Now) {
+    /// Takes over what other workers fetched, and fetches if it is time and nobody else does. `serves`: requests were seen here.
+    pub fn on_tick(&mut self, worker: &mut Worker, serves: bool, now: Now) {
+        self.make(worker, now);
         let (record, cas) = self.read();
         if worker.on_record(self.id, record) {
             self.adopt(worker, record, now);
         }
+        if self.id == DocumentId::Tokens {
+            let (wanted, last) = (worker.wanted(self.id), self.last == Some(record.started));
+            if record.is_left_to_others(&self.remote, wanted, serves, last, now) {
+                return;
+            }
+        }
         if let Action::Claim(claim) = record.on_tick(&self.remote, worker.wanted(self.id), now)
             && abi::set_shared_data(&self.key, &claim.encode(), cas).is_ok()
         {
+            self.last = Some(now);
             worker.on_record(self.id, claim);
             self.send(worker, now);
         }
@@ -72,10 +89,65 @@ impl Source {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
         };
-        match answer(self.id, worker, headers, body_len) {
-            Ok(answer) => self.finish(worker, started, Some(answer), now),
+        let answer = body(self.id, headers, body_len).and_then(|bytes| {
+            if self.id == DocumentId::Tokens {
+                return self.begin(worker, bytes, started, now).map(|()| None).map_err(|error| error.to_string());
+            }
+            answer(self.id, worker, bytes).map(Some)
+        });
+        match answer {
+            Ok(None) => self.make(worker, now),
+            Ok(Some(answer)) => self.finish(worker, started, Some(answer), now),
             Err(reason) => {
                 self.log(&format!("fetching {} failed: {reason}", self.what()));
+                self.finish(worker, started, None, now);
+            }
+        }
+    }
+
+    /// Whether an index is being made, so that ticks should come soon.
+    pub const fn is_making(&self) -> bool {
+        self.making.is_some()
+    }
+
+    /// Begins an index of these bytes.
+    fn begin(&mut self, worker: &Worker, bytes: Vec<u8>, started: Now, now: Now) -> Result<(), BuildError> {
+        let (record, _) = self.read();
+        let Some(keys) = worker.index().filter(|_| record.started == started) else {
+            return Err(BuildError::Superseded);
+        };
+        let mut making = Making::new(bytes, SharedIndex(Rc::clone(keys)), &record, now)?;
+        making.max_age = cache_age();
+        self.making = Some(Box::new(making));
+        Ok(())
+    }
+
+    /// Works on the index for a slice, if one is being made.
+    fn make(&mut self, worker: &mut Worker, now: Now) {
+        let Some(mut making) = self.making.take() else {
+            return;
+        };
+        let started = making.started;
+        // A sign of life, and a look whether the claim is still ours.
+        let (record, cas) = self.read();
+        let Some(alive) = record.on_progress(started, now) else {
+            self.log(&format!("fetching {} failed: {}", self.what(), BuildError::Superseded));
+            worker.metrics.count(Count::Fetch(self.id, FetchResult::Failed));
+            return;
+        };
+        let _ = abi::set_shared_data(&self.key, &alive.encode(), cas);
+        match making.slice(now) {
+            Ok(None) => self.making = Some(making),
+            Ok(Some(built)) => {
+                let max_age = making.max_age;
+                let fetched = Fetched { generation: built.generation, version: built.version, max_age };
+                let now = abi::now().unwrap_or(now);
+                let line = format!("hallpass: {}: {}", self.id.path(), making.account(&built, now));
+                let _ = abi::log(Level::Debug, line.as_bytes());
+                self.finish(worker, started, Some(Answer { content: None, fetched }), now);
+            }
+            Err(error) => {
+                self.log(&format!("fetching {} failed: {error}", self.what()));
                 self.finish(worker, started, None, now);
             }
         }
@@ -92,7 +164,8 @@ impl Source {
     /// Gives up a call-out under way: its answer would come to a context that is gone, and nobody else would fetch until its
     /// claim counts as abandoned.
     pub fn release(&mut self) {
-        let Some((_, started)) = self.call.take() else {
+        let making = self.making.take().map(|making| making.started);
+        let Some(started) = self.call.take().map(|(_, started)| started).or(making) else {
             return;
         };
         for _ in 0..SWAPS_MAX {
@@ -150,9 +223,9 @@ impl Source {
             let result = if good.is_some() { FetchResult::Ok } else { FetchResult::Failed };
             worker.metrics.count(Count::Fetch(self.id, result));
             if worker.on_record(self.id, next)
-                && let Some(answer) = answer.filter(|_| !is_old)
+                && let Some((_, document)) = answer.filter(|_| !is_old).and_then(|answer| answer.content)
             {
-                worker.adopt(self.id, next, answer.document);
+                worker.adopt(self.id, next, document);
             }
             return;
         }
@@ -165,7 +238,10 @@ impl Source {
         if record.document.is_some_and(|document| document.generation == generation) {
             return Ok(());
         }
-        abi::set_shared_data(&self.place_key(record.place_for(generation)), &answer.bytes, 0)
+        let Some((bytes, _)) = &answer.content else {
+            return Ok(());
+        };
+        abi::set_shared_data(&self.place_key(record.place_for(generation)), bytes, 0)
     }
 
     /// Takes over the document that a record names.
@@ -202,6 +278,7 @@ impl Source {
             DocumentId::Keys(_) => "keys",
             DocumentId::ApiKeys => "API keys",
             DocumentId::Revocations(_) => "revocations",
+            DocumentId::Tokens => "tokens",
         }
     }
 
@@ -218,8 +295,8 @@ fn generation(bytes: &[u8]) -> u64 {
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// The document in the answer at hand, if it is one, and how long it may be kept.
-fn answer(id: DocumentId, worker: &Worker, headers: usize, body_len: usize) -> Result<Answer, String> {
+/// The body of the answer at hand, if there is one that may be a document.
+fn body(id: DocumentId, headers: usize, body_len: usize) -> Result<Vec<u8>, String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());
     }
@@ -230,11 +307,17 @@ fn answer(id: DocumentId, worker: &Worker, headers: usize, body_len: usize) -> R
     if body_len > id.bytes_max() {
         return Err(format!("{body_len} bytes are too many"));
     }
-    let bytes =
-        abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))?;
+    abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))
+}
+
+/// The document in the answer at hand, if it is one, and how long it may be kept.
+fn answer(id: DocumentId, worker: &Worker, bytes: Vec<u8>) -> Result<Answer, String> {
     let document = id.read(&worker.config, &bytes).map_err(|error| error.to_string())?;
-    let age: Option<Duration> =
-        abi::header(MapType::CallResponseHeaders, b"cache-control").ok().as_deref().and_then(max_age);
-    let fetched = Fetched { generation: generation(&bytes), version: document.version(), max_age: age };
-    Ok(Answer { bytes, document, fetched })
+    let fetched = Fetched { generation: generation(&bytes), version: document.version(), max_age: cache_age() };
+    Ok(Answer { content: Some((bytes, document)), fetched })
+}
+
+/// How long the answer at hand may be kept, as its server says.
+fn cache_age() -> Option<Duration> {
+    abi::header(MapType::CallResponseHeaders, b"cache-control").ok().as_deref().and_then(max_age)
 }

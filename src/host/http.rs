@@ -10,12 +10,14 @@ use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::host::abi::{self, MapType, StreamType};
 use crate::host::body::{Seen, Verdict};
+use crate::host::index::SharedIndex;
 use crate::host::output;
 use crate::host::root::Shared;
 use crate::host::status::Status;
 use crate::host::store::SharedSlots;
 use crate::host::verify::Host;
 use crate::limits::ledger;
+use crate::opaque::lookup;
 use crate::request_id;
 use crate::time::Now;
 use crate::worker::Worker;
@@ -245,6 +247,10 @@ impl Stream {
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
+                Step::Lookup(token) => Event::Found(match worker.index() {
+                    Some(keys) => lookup::find(&mut SharedIndex(Rc::clone(keys)), &token),
+                    None => Err(ledger::StoreError::Host),
+                }),
                 Step::AwaitBody { max } => {
                     body.ask(max);
                     match body.look()? {

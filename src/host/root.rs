@@ -22,6 +22,9 @@ const TICK_MS: u32 = 500;
 /// Tick while requests wait for keys, or keys were never had.
 const TICK_WAITING_MS: u32 = 20;
 
+/// Tick while an index is being made: the worker serves requests in between.
+const TICK_MAKING_MS: u32 = 10;
+
 /// What the root context and its requests share.
 #[derive(Debug)]
 pub struct Shared {
@@ -29,6 +32,8 @@ pub struct Shared {
     pub worker: RefCell<Worker>,
     waiters: RefCell<Vec<Waiter>>,
     tick_ms: Cell<u32>,
+    /// Whether there ever was a request: never so on Envoy's main thread.
+    serves: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -98,7 +103,12 @@ impl Root {
             source.take_over(&mut worker, now);
         }
         self.configured = Some(digest);
-        let shared = Shared { worker: RefCell::new(worker), waiters: RefCell::default(), tick_ms: Cell::default() };
+        let shared = Shared {
+            worker: RefCell::new(worker),
+            waiters: RefCell::default(),
+            tick_ms: Cell::default(),
+            serves: Cell::default(),
+        };
         shared.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
         self.shared = Some(Rc::new(shared));
         true
@@ -146,12 +156,18 @@ impl Root {
         }
     }
 
-    fn adjust_tick(shared: &Shared) {
+    fn adjust_tick(&self, shared: &Shared) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
-        let period = if missing || worker.waiting > 0 { TICK_WAITING_MS } else { TICK_MS };
+        let period = if self.sources.iter().any(Source::is_making) {
+            TICK_MAKING_MS
+        } else if missing || worker.waiting > 0 {
+            TICK_WAITING_MS
+        } else {
+            TICK_MS
+        };
         drop(worker);
         shared.set_tick(period);
     }
@@ -178,6 +194,7 @@ impl Context for Root {
             }
         }
         self.wake(&shared, now);
+        self.adjust_tick(&shared);
     }
 }
 
@@ -205,15 +222,18 @@ impl RootContext for Root {
         };
         if let Ok(mut worker) = shared.worker.try_borrow_mut() {
             for source in &mut self.sources {
-                source.on_tick(&mut worker, now);
+                source.on_tick(&mut worker, shared.serves.get(), now);
             }
             self.report(&mut worker, now);
         }
         self.wake(&shared, now);
-        Self::adjust_tick(&shared);
+        self.adjust_tick(&shared);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        if let Some(shared) = &self.shared {
+            shared.serves.set(true);
+        }
         Some(Box::new(Http::new(context, self.shared.clone())))
     }
 

@@ -47,6 +47,7 @@ fn record(started: Now, generation: u64) -> Record {
         generation,
         version: 0,
         place: Place::First,
+        build: 1,
     };
     Record { started, document: Some(document), ..Record::default() }
 }
@@ -59,6 +60,7 @@ fn judged(worker: &mut Worker, arrival: Now, now: Now) -> &'static str {
         Judged::Expired => "expired",
         Judged::Revoked => "revoked",
         Judged::Verify(..) => "verify",
+        Judged::Lookup(_) => "lookup",
         Judged::Keys(Outlook::Wait, _) => "wait",
         Judged::Keys(Outlook::Fail { .. }, _) => "fail",
         Judged::Keys(Outlook::Fresh, _) => "fresh",

@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod bootstrap;
 pub mod client;
+pub mod district_tokens;
 pub mod gateway;
 pub mod policy;
 pub mod process;

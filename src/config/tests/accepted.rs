@@ -71,7 +71,7 @@ fn defaults_of_issuers_and_routes_are_as_documented() {
 fn defaults_of_remote_keys_are_as_documented() {
     let remote = json!({"remote": {"uri": "http://idp:8080", "cluster": "outbound|443||idp.ns.svc.cluster.local"}});
     let config = accepted(&[("/issuers/0/jwks", remote)]);
-    let Source::Remote(remote) = &config.issuers[0].keys else { panic!("not remote") };
+    let Some(Source::Remote(remote)) = config.issuers[0].keys() else { panic!("not remote") };
     assert_eq!((remote.scheme.as_str(), remote.authority.as_str(), remote.path.as_str()), ("http", "idp:8080", "/"));
     assert_eq!(remote.timeout, Duration::from_secs(2));
     assert_eq!(remote.refresh, Duration::from_mins(10));
@@ -84,7 +84,7 @@ fn defaults_of_remote_keys_are_as_documented() {
 #[test]
 fn uri_is_split() {
     let config = accepted(&[("/issuers/0/jwks/remote/uri", json!("https://[::1]:8443/a/b?c=d&e"))]);
-    let Source::Remote(remote) = &config.issuers[0].keys else { panic!("not remote") };
+    let Some(Source::Remote(remote)) = config.issuers[0].keys() else { panic!("not remote") };
     assert_eq!((remote.authority.as_str(), remote.path.as_str()), ("[::1]:8443", "/a/b?c=d&e"));
 }
 
@@ -162,7 +162,7 @@ fn secrets_are_read_in_every_form() {
         .collect();
     secrets.push(json!({"kid": "text", "alg": "HS512", "text": SECRET.repeat(2)}));
     let config = accepted(&[("/issuers/0/jwks", json!(null)), ("/issuers/0/secrets", json!(secrets))]);
-    let Source::Inline(keys) = &config.issuers[0].keys else { panic!("not inline") };
+    let Some(Source::Inline(keys)) = config.issuers[0].keys() else { panic!("not inline") };
     assert_eq!(keys.keys().len(), 4);
 }
 
@@ -177,7 +177,7 @@ fn inline_jwks_is_read_as_object_and_as_string() {
     let jwks = json!({"keys": [{"kty": "oct", "kid": "a", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]});
     for inline in [jwks.clone(), json!(jwks.to_string())] {
         let config = accepted(&[("/issuers/0/jwks", json!({"inline": inline}))]);
-        let Source::Inline(keys) = &config.issuers[0].keys else { panic!("not inline") };
+        let Some(Source::Inline(keys)) = config.issuers[0].keys() else { panic!("not inline") };
         assert_eq!(keys.keys()[0].kid(), Some("a"));
     }
 }

@@ -123,7 +123,7 @@ fn bad_grants_are_refused() {
 #[test]
 fn bad_sources_of_keys_are_refused() {
     let remote = "/issuers/0/jwks/remote";
-    let one = "issuers[0]: expected exactly one of `jwks`, `secrets`, got";
+    let one = "issuers[0]: expected exactly one of `jwks`, `secrets`, `tokens`, got";
     refused(&[("/issuers/0/jwks", json!(null))], &format!("{one} 0"));
     refused(&[("/issuers/0/secrets", json!([]))], &format!("{one} 2"));
     refused(

@@ -7,12 +7,13 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::setup::{START, good, jwks, remote, signed, unknown_kid};
+use super::setup::{START, district_tokens, good, jwks, remote, signed, unknown_kid};
 use super::stack::{Shelf, Stack, head};
 use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Charge, Outcome, StoreError};
 use crate::limits::owner::Owner;
+use crate::opaque::lookup::Found;
 use crate::token::jose::Alg;
 
 /// What happens, as often as one likes.
@@ -27,12 +28,15 @@ enum Happens {
     Refunded,
     Good,
     Bad,
+    Granted,
+    Withheld,
+    LookupFailed,
     Ready,
     Reply,
     Gone,
 }
 
-const EVENTS: [Happens; 12] = [
+const EVENTS: [Happens; 15] = [
     Happens::Head,
     Happens::Address,
     Happens::Admitted,
@@ -42,6 +46,9 @@ const EVENTS: [Happens; 12] = [
     Happens::Refunded,
     Happens::Good,
     Happens::Bad,
+    Happens::Granted,
+    Happens::Withheld,
+    Happens::LookupFailed,
     Happens::Ready,
     Happens::Reply,
     Happens::Gone,
@@ -55,6 +62,8 @@ struct Scene {
     headers: Vec<(&'static str, String)>,
     /// Keys of the remote issuer are there.
     keys: bool,
+    /// The second issuer has a list of opaque tokens instead.
+    opaque: bool,
     /// The token was seen before.
     cached: bool,
     /// What a pass needs: a caller, and a charge of the plan.
@@ -76,6 +85,7 @@ struct Tally {
     address: usize,
     charging: Option<Vec<String>>,
     verifying: bool,
+    looking: bool,
 }
 
 fn outcome(charges: &[Charge], happens: Happens) -> Result<Outcome, StoreError> {
@@ -114,6 +124,11 @@ impl Tally {
             self.verified |= happens == Happens::Good;
             self.verifying = false;
         }
+        let found = matches!(happens, Happens::Granted | Happens::Withheld | Happens::LookupFailed);
+        if self.looking && found {
+            self.verified |= happens == Happens::Granted;
+            self.looking = false;
+        }
         self.gone |= happens == Happens::Gone;
     }
 
@@ -144,6 +159,7 @@ impl Tally {
                 self.charging = Some(limits.map(|limit| limit.name.clone()).collect());
             }
             Step::Verify(_) => self.verifying = true,
+            Step::Lookup(_) => self.looking = true,
             Step::NeedAddress | Step::AwaitKeys | Step::Nothing => {}
         }
         assert!(self.plan <= 1 && self.address <= 1, "{name}: charged twice, {so_far:?}");
@@ -166,6 +182,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
             Happens::Address => Event::Address(stack.address),
             Happens::Refunded => Event::Refunded,
             Happens::Good | Happens::Bad => Event::Verified(*happens == Happens::Good),
+            Happens::Granted | Happens::Withheld | Happens::LookupFailed => Event::Found(found(*happens)),
             Happens::Ready => Event::Ready,
             Happens::Reply => Event::Reply(ReplyHead { status: 200, settlement: Some(b"1") }),
             Happens::Gone => Event::Gone,
@@ -189,9 +206,23 @@ fn spare_charge(stack: &Stack) -> Charge {
     Charge { owner: Owner::client("spare", "spare"), limits, requests: 1, cost: 1 }
 }
 
+/// What a lookup came to.
+fn found(happens: Happens) -> Result<Found, StoreError> {
+    match happens {
+        Happens::LookupFailed => Err(StoreError::Host),
+        Happens::Withheld => Ok(Found { grant: None, record: None }),
+        _ => Ok(Found { grant: Some(super::setup::grant()), record: None }),
+    }
+}
+
 fn stage(scene: &Scene) -> (Stack, Head) {
-    let mut stack = Stack::new(&[("/issuers/0/jwks/inline", jwks(&[Alg::EdDsa]))]);
-    if scene.keys {
+    let mut changes = vec![("/issuers/0/jwks/inline", jwks(&[Alg::EdDsa]))];
+    changes.extend(scene.opaque.then(|| ("/issuers/1", district_tokens())));
+    let mut stack = Stack::new(&changes);
+    if scene.keys && scene.opaque {
+        stack.publish(1, &["known"]);
+        stack.tell();
+    } else if scene.keys {
         stack.fetch(&[Alg::EdDsa], 1);
         stack.sleep(1);
     }
@@ -226,8 +257,23 @@ fn search_all(scene: &Scene) {
 #[track_caller]
 fn check(name: &'static str, path: &'static str, token: &str, keys: bool, cached: bool, needs: (bool, bool)) {
     let headers = vec![("authorization", format!("Bearer {token}"))];
-    let scene = Scene { name, method: "GET", path, headers, keys, cached, needs };
+    let scene = Scene { name, method: "GET", path, headers, keys, opaque: false, cached, needs };
     search_all(&scene);
+}
+
+#[test]
+fn opaque_tokens() {
+    for (name, path, keys, cached) in [
+        ("list there", "/plain", true, false),
+        ("list missing", "/plain", false, false),
+        ("in scope", "/stats?school_id=s-known", true, false),
+        ("out of scope", "/stats?school_id=elm", true, false),
+        ("address limit", "/limited", true, false),
+        ("cached", "/plain", true, true),
+    ] {
+        let headers = vec![("authorization", "Bearer known".to_owned())];
+        search_all(&Scene { name, method: "GET", path, headers, keys, opaque: true, cached, needs: (true, true) });
+    }
 }
 
 #[test]
@@ -266,7 +312,16 @@ fn requests_without_a_token() {
     for (method, path) in [("POST", "/login"), ("OPTIONS", "/stats"), ("GET", "/plain")] {
         let preflight = [("origin", "https://app.example"), ("access-control-request-method", "GET")];
         let headers = preflight.map(|(name, value)| (name, value.to_owned())).to_vec();
-        let scene = Scene { name: path, method, path, headers, keys: false, cached: false, needs: (false, false) };
+        let scene = Scene {
+            name: path,
+            method,
+            path,
+            headers,
+            keys: false,
+            opaque: false,
+            cached: false,
+            needs: (false, false),
+        };
         search_all(&scene);
     }
 }

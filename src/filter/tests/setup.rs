@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::document::DocumentId;
 use crate::fetch::{Document, Place, Record};
+use crate::opaque::Grant;
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::testing::{jwk_members, token, token_with_header};
@@ -127,10 +128,31 @@ pub(super) fn forged(changes: &Value) -> String {
     format!("{message}.{}", other.rsplit_once('.').unwrap().1)
 }
 
+/// An issuer with a list of opaque tokens over the network.
+pub(super) fn district_tokens() -> Value {
+    json!({"issuer": "district-tokens", "tiers": ["free"], "tokens": {"remote": {
+        "uri": "https://tokens.example/tokens.json", "cluster": "remote",
+        "timeout": "2s", "refresh": "10m", "max_stale": "1h", "cooldown": "2s"
+    }}})
+}
+
+/// What the list says of the token `known`.
+pub(super) fn grant() -> Grant {
+    Grant {
+        application: "app".to_owned(),
+        district: "d-known".to_owned(),
+        schools: vec!["s-known".to_owned()],
+        tier: "free".to_owned(),
+        not_before: Now::default(),
+        not_after: Now::from_micros(u64::MAX),
+    }
+}
+
 /// The shared record after a fetch that began at `started` and brought a document of this generation.
 pub(super) fn fetched(started: Now, generation: u64) -> Record {
     let secs = |secs| std::time::Duration::from_secs(secs);
     let (refresh_at, stale_at) = (started.after(secs(600)), started.after(secs(3600)));
-    let document = Some(Document { started, refresh_at, stale_at, generation, version: 0, place: Place::First });
+    let document =
+        Some(Document { started, refresh_at, stale_at, generation, version: 0, place: Place::First, build: 1 });
     Record { started, next_at: started.after(secs(2)), document, ..Record::default() }
 }

@@ -9,11 +9,14 @@ use serde_json::Value;
 use super::setup;
 use crate::decide::{self, Around, End};
 use crate::denial::Denial;
-use crate::fetch::Record;
+use crate::document::DocumentId;
+use crate::fetch::{Action, Fetched, Record};
 use crate::filter::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::owner::SlotId;
+use crate::opaque::build::Builder;
+use crate::opaque::testing::{self as opaque, Shelf as Index};
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::signature::{HostCrypto, NoHost};
@@ -79,6 +82,7 @@ pub(super) struct Exchange {
 pub(super) struct Stack {
     pub(super) worker: Worker,
     pub(super) shelf: Shelf,
+    pub(super) index: Index,
     pub(super) now: Now,
     pub(super) address: Option<IpAddr>,
     pub(super) host: Box<dyn HostCrypto>,
@@ -91,6 +95,7 @@ impl Stack {
         Self {
             worker: Worker::new(setup::config(changes), 1),
             shelf: Shelf::default(),
+            index: Index::default(),
             now: setup::START,
             address: Some("192.0.2.1".parse().unwrap()),
             host: Box::new(NoHost),
@@ -107,6 +112,34 @@ impl Stack {
         if self.worker.on_record(setup::REMOTE_ID, record) {
             self.worker.on_document(setup::REMOTE_ID, record, body.as_bytes()).unwrap();
         }
+    }
+
+    /// Makes an index of these tokens that was fetched now, as some worker does.
+    pub(super) fn publish(&mut self, version: u64, tokens: &[&str]) {
+        let entries: Vec<Value> = tokens.iter().map(|token| opaque::entry(token)).collect();
+        self.publish_entries(version, &entries);
+    }
+
+    /// The same with entries of the test's own.
+    pub(super) fn publish_entries(&mut self, version: u64, entries: &[Value]) {
+        let text = opaque::list(version, entries);
+        let remote = self.worker.remotes().find(|(id, _)| *id == DocumentId::Tokens).map(|(_, it)| it.clone()).unwrap();
+        let claim = match self.index.record.on_tick(&remote, Some(self.now), self.now) {
+            Action::Claim(claim) => claim,
+            Action::Idle => panic!("a fetch is not due"),
+        };
+        self.index.record = claim;
+        let built = opaque::finish(&mut Builder::new(text.into_bytes(), &claim).unwrap(), &mut self.index).unwrap();
+        let fetched = Fetched { generation: built.generation, version: built.version, max_age: None };
+        self.index.record = claim.on_success(&remote, self.now, fetched, self.now).unwrap();
+    }
+
+    /// The worker sees the record of the index, as on its ticks.
+    pub(super) fn tell(&mut self) {
+        assert!(
+            !self.worker.on_record(DocumentId::Tokens, self.index.record),
+            "the record is all that there is to have"
+        );
     }
 
     /// Hands the worker the record of a fetch that failed now.
@@ -169,8 +202,8 @@ impl Stack {
 
     fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
-        let Self { worker, shelf, now, address, host } = self;
-        let mut around = Around { worker, slots: shelf, host: host.as_ref(), address: *address, now: *now };
+        let Self { worker, shelf, index, now, address, host } = self;
+        let mut around = Around { worker, slots: shelf, index, host: host.as_ref(), address: *address, now: *now };
         let reached = decide::run(&mut around, request, head, event, |step| trace.extend(name_of(step)));
         // Whatever comes after the end leaves it as it is.
         if !matches!(reached, End::Nothing) {
@@ -189,6 +222,7 @@ fn name_of(step: &Step<'_>) -> Option<String> {
         }
         Step::Refund(_) => "refund".to_owned(),
         Step::Verify(_) => "verify".to_owned(),
+        Step::Lookup(_) => "lookup".to_owned(),
         Step::AwaitKeys => "await".to_owned(),
         Step::Pass(_) => "pass".to_owned(),
         Step::Deny(denial) => format!("deny {}", denial.code()),

@@ -20,7 +20,7 @@ const HEADINGS: [&str; 8] = [
 ];
 
 /// The readers' lists of fields, by file and name, and where in a document each holds.
-const READERS: [(&str, &str, &str); 20] = [
+const READERS: [(&str, &str, &str); 21] = [
     ("document.rs", "FIELDS", ""),
     ("document.rs", "BOUND_FIELDS", "bounds."),
     ("api_keys.rs", "FIELDS", "api_keys."),
@@ -33,6 +33,7 @@ const READERS: [(&str, &str, &str); 20] = [
     ("tiers.rs", "FIELDS", "tiers.NAME."),
     ("limit.rs", "FIELDS", "tiers.NAME.limits[]."),
     ("limit.rs", "BUDGET_FIELDS", "failed_credentials."),
+    ("tokens.rs", "FIELDS", "issuers[].tokens."),
     ("routes.rs", "FIELDS", "routes[]."),
     ("routes.rs", "MATCH_FIELDS", "routes[].match."),
     ("access.rs", "BODY_FIELDS", "routes[].body."),
@@ -69,6 +70,9 @@ fn document_for(path: &str) -> Value {
         let issuer = document["issuers"][0].as_object_mut().expect("an object");
         issuer.remove("jwks");
         issuer.insert("secrets".to_owned(), json!([secret]));
+    }
+    if path.starts_with("issuers[].tokens") {
+        document["issuers"][0] = json!({"issuer": "a", "tokens": {}});
     }
     for (field, other) in [
         ("issuers[].secrets[].base64", "/issuers/0/secrets/0"),
@@ -244,6 +248,9 @@ fn every_member_of_the_lists_is_in_the_readme() {
     revocations.remove("tokens");
     revocations.insert("tokens[]".to_owned());
     assert_eq!(stated("Revocation"), revocations);
+    let mut tokens = real("src/opaque.rs", [("LIST_FIELDS", ""), ("TOKEN_FIELDS", "tokens[].")]);
+    tokens.remove("tokens");
+    assert_eq!(stated("Token lists"), tokens);
 }
 
 #[test]
@@ -256,5 +263,9 @@ fn lists_of_the_readme_are_read() {
     document["tiers"]["starter"] = document["tiers"]["NAME"].clone();
     document["api_keys"]["inline"] = list("Key lists");
     document["issuers"][0]["revocations"] = json!({"inline": list("Revocation")});
+    document["tiers"]["standard"] = document["tiers"]["NAME"].clone();
+    let tokens = json!({"issuer": "b", "tokens": {"inline": list("Token lists")}});
+    document["issuers"].as_array_mut().expect("an array").push(tokens);
+    document["api_keys"]["issuer"] = json!("a");
     load(&document).unwrap_or_else(|errors| panic!("{errors}"));
 }

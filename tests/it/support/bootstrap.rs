@@ -55,7 +55,7 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     }));
     // as in envoy/*.yaml
-    let tags = ["decision", "tier", "limit", "result", "issuer"]
+    let tags = ["decision", "tier", "limit", "result", "issuer", "list"]
         .map(|name| json!({"tag_name": name, "regex": format!(r"({name}=\.=(.*?);\.;)")}));
     json!({
         "node": {"id": "test", "cluster": "test"},

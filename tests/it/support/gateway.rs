@@ -111,6 +111,18 @@ impl Gateway {
         Ok(())
     }
 
+    /// The number of the process, which is that of its main thread.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Resident memory of Envoy, KiB.
+    pub fn memory_kb(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Envoy runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Whether Envoy still runs.
     pub fn is_alive(&mut self) -> bool {
         self.process.ended().is_none()

@@ -1,0 +1,74 @@
+//! `issuers[].tokens`: opaque tokens, from a list in the configuration or over the network.
+//!
+//! What such a token says about its caller stands in the list, so that nothing that describes signed tokens may stand
+//! beside it.
+
+use std::time::Duration;
+
+use super::issuers::{self, Grants};
+use super::lists;
+use super::reader::{Object, Reader};
+use super::tiers::Tiers;
+use super::{Check, Issuer};
+use crate::opaque::TokenList;
+use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames};
+
+const FIELDS: &[&str] = &["inline", "remote"];
+/// What is said of signed tokens alone.
+const SIGNED: [&str; 10] = [
+    "jwks",
+    "secrets",
+    "audiences",
+    "clock_skew",
+    "max_lifetime",
+    "required_claims",
+    "claims",
+    "default_tier",
+    "schools",
+    "revocations",
+];
+
+/// Reads an issuer that has `tokens`.
+pub(super) fn issuer(fields: &Object<'_>, name: Option<&str>, tiers: &Tiers<'_>) -> Option<Issuer> {
+    let mut is_clean = true;
+    for name in SIGNED.into_iter().filter(|name| fields.get(name).is_some()) {
+        fields.problem(name, "expected none beside `tokens`, where the list says everything");
+        is_clean = false;
+    }
+    let list = fields.required("tokens").and_then(|reader| reader.object(FIELDS));
+    let list = list.and_then(|list| lists::source(&list, |value| TokenList::from_value(value, &tiers.names)));
+    let grants = issuers::grants(fields, tiers);
+    let (name, list, Grants { tiers, .. }) = (name?, list?, grants?);
+    is_clean.then(|| Issuer {
+        rules: rules(name),
+        check: Check::List(list),
+        revocations: None,
+        tiers,
+        default_tier: None,
+        schools: None,
+    })
+}
+
+/// All lists would be asked for every token.
+pub(super) fn judge_count(reader: &Reader<'_>, first: usize, index: usize) {
+    if first != index {
+        reader
+            .problem(format_args!("`tokens`: expected one issuer with a list of tokens, got issuers[{first}] as well"));
+    }
+}
+
+/// Members of the list, as if they were claims: what routes ask of claims, such tokens carry.
+fn rules(name: &str) -> ClaimRules {
+    let claim = |name: &str| ClaimPath(name.to_owned());
+    let grants = GrantNames { districts: Some(claim("district")), ..GrantNames::default() };
+    let names =
+        ClaimNames { client: claim("application"), tier: Some(claim("tier")), schools: Some(claim("schools")), grants };
+    ClaimRules {
+        issuer: name.to_owned(),
+        audiences: Vec::new(),
+        clock_skew: Duration::ZERO,
+        lifetime_max: None,
+        required: Vec::new(),
+        names,
+    }
+}

@@ -1,0 +1,120 @@
+//! The index of opaque tokens in Envoy's shared data, and its making: carries out what [`crate::opaque`] decides.
+//!
+//! A long list must not hold up a worker. In the callback of the answer its bytes are copied out of Envoy's buffer, which is
+//! gone afterwards; all else is done in slices of a few milliseconds, on ticks.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::fetch::Record;
+use crate::host::abi;
+use crate::host::status::Status;
+use crate::limits::ledger::{StoreError, Swap, Version};
+use crate::opaque::bucket::{BucketId, IndexKeys};
+use crate::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
+use crate::time::Now;
+
+/// Longest slice, microseconds, but for the last piece.
+const SLICE_US: u64 = 2_500;
+/// Most pieces of a slice, should the clock stand still.
+const SLICE_PIECES: usize = 64;
+
+/// The index of one list, in the shared data of this `vm_id`.
+#[derive(Clone, Debug)]
+pub struct SharedIndex(pub Rc<IndexKeys>);
+
+impl Buckets for SharedIndex {
+    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        into.clear();
+        match abi::shared_data(self.0.bucket(id).as_bytes()) {
+            Ok(shared) => {
+                *into = shared.value;
+                Ok(Version::Cas(shared.cas))
+            }
+            Err(Status::NotFound) => Ok(Version::Absent),
+            Err(_) => Err(StoreError::Host),
+        }
+    }
+
+    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        let cas = match version {
+            Version::Absent => abi::CAS_CREATE,
+            Version::Cas(cas) => cas,
+        };
+        match abi::set_shared_data(self.0.bucket(id).as_bytes(), bytes, cas) {
+            Ok(()) => Ok(Swap::Done),
+            Err(Status::CasMismatch) => Ok(Swap::Lost),
+            Err(_) => Err(StoreError::Host),
+        }
+    }
+
+    fn record(&mut self) -> Result<Record, StoreError> {
+        match abi::shared_data(&self.0.record) {
+            Ok(shared) => Ok(Record::decode(&shared.value)),
+            Err(Status::NotFound) => Ok(Record::default()),
+            Err(_) => Err(StoreError::Host),
+        }
+    }
+}
+
+/// A list that is being made into an index.
+#[derive(Debug)]
+pub struct Making {
+    builder: Builder,
+    index: SharedIndex,
+    /// When its claim began.
+    pub started: Now,
+    /// How long its server says that it may be kept.
+    pub max_age: Option<Duration>,
+    since: Now,
+    /// How long its bytes took to be copied, microseconds.
+    copy_us: u128,
+    slices: u32,
+    longest_us: u64,
+}
+
+impl Making {
+    /// Of these bytes, which the claim of `record` brought in a callback that began at `now`.
+    ///
+    /// # Errors
+    /// The list is too long.
+    pub fn new(bytes: Vec<u8>, index: SharedIndex, record: &Record, now: Now) -> Result<Self, BuildError> {
+        let builder = Builder::new(bytes, record)?;
+        let (started, since) = (record.started, now);
+        let copy_us = abi::now().unwrap_or(now).since(now).as_micros();
+        Ok(Self { builder, index, started, max_age: None, since, copy_us, slices: 0, longest_us: 0 })
+    }
+
+    /// Works for a slice; `None`: there is more to do.
+    ///
+    /// # Errors
+    /// There will be no index.
+    pub fn slice(&mut self, now: Now) -> Result<Option<Built>, BuildError> {
+        let mut done = None;
+        let mut taken_us = 0;
+        for _ in 0..SLICE_PIECES {
+            let progress = self.builder.advance(&mut self.index)?;
+            let at = abi::now().unwrap_or(now);
+            taken_us = at.micros().saturating_sub(now.micros());
+            if let Progress::Done(built) = progress {
+                done = Some(built);
+            }
+            if done.is_some() || taken_us >= SLICE_US {
+                break;
+            }
+        }
+        self.slices = self.slices.saturating_add(1);
+        self.longest_us = self.longest_us.max(taken_us);
+        Ok(done)
+    }
+
+    /// What it took, for the log.
+    pub fn account(&self, built: &Built, now: Now) -> String {
+        let millis = now.since(self.since).as_millis();
+        let Self { copy_us, slices, longest_us, .. } = self;
+        let tokens = built.tokens;
+        format!(
+            "{tokens} tokens, copied in {copy_us} us, {slices} slices, the longest {longest_us} us, {millis} ms in all"
+        )
+    }
+}

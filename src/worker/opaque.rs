@@ -1,0 +1,114 @@
+//! Opaque tokens at a worker: the list in the configuration, or the index that all workers share.
+
+use std::rc::Rc;
+
+use super::{Judged, Worker};
+use crate::caller::Caller;
+use crate::config::Issuer;
+use crate::denial::Denial;
+use crate::document::{DocumentId, Tokens};
+use crate::grant::DistrictSchools;
+use crate::limits::owner::Owners;
+use crate::opaque::lookup::{Found, Lookup};
+use crate::opaque::{Grant, TokenHash};
+use crate::time::Now;
+use crate::token::cache::Entry;
+use crate::token::ids::Ids;
+
+impl Worker {
+    /// Reads a presented token that is no JWT of a known issuer.
+    pub(super) fn judge_opaque(&mut self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'static> {
+        let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
+        let issuer = issuers.iter().copied().find(is_listed);
+        let (Some(issuer), Some(held)) = (issuer, self.documents.tokens()) else {
+            return Judged::Invalid;
+        };
+        if token.len() > self.config.bounds.token_bytes_max {
+            return Judged::Invalid;
+        }
+        let Some(tokens) = held.usable(now) else {
+            let (outlook, wait) = self.outlook(DocumentId::Tokens, arrival, now);
+            return Judged::Keys(outlook, wait);
+        };
+        let hash = TokenHash::of(token);
+        match tokens.as_ref() {
+            Tokens::Here(list) => {
+                let list = Rc::clone(list);
+                self.admit(token, issuer, &hash, list.find(&hash), 0, now)
+            }
+            Tokens::Shared(document) => Judged::Lookup(Box::new(Lookup { hash, issuer, document: *document })),
+        }
+    }
+
+    /// Judges a token that was looked up.
+    pub fn on_found(
+        &mut self,
+        token: &[u8],
+        lookup: &Lookup,
+        found: &Found,
+        arrival: Now,
+        now: Now,
+    ) -> Judged<'static> {
+        if let Some(record) = found.record {
+            self.documents.on_record(DocumentId::Tokens, record);
+        }
+        if self.documents.tokens().is_none_or(|held| held.usable(now).is_none()) {
+            let (outlook, wait) = self.outlook(DocumentId::Tokens, arrival, now);
+            return Judged::Keys(outlook, wait);
+        }
+        let document = found.record.and_then(|record| record.document).unwrap_or(lookup.document);
+        self.admit(token, lookup.issuer, &lookup.hash, found.grant.as_ref(), document.generation, now)
+    }
+
+    /// Judges what a list says about a token.
+    fn admit(
+        &mut self,
+        token: &[u8],
+        index: usize,
+        hash: &TokenHash,
+        grant: Option<&Grant>,
+        generation: u64,
+        now: Now,
+    ) -> Judged<'static> {
+        let (Some(grant), Some(issuer)) = (grant, self.config.issuers.get(index)) else {
+            return Judged::Invalid;
+        };
+        if now >= grant.not_after {
+            return Judged::Expired;
+        }
+        if now < grant.not_before {
+            return Judged::Invalid;
+        }
+        let (not_before, not_after) = (grant.not_before, grant.not_after);
+        let caller = Rc::new(self.holder(index, issuer, hash, grant));
+        let entry = Entry { value: Rc::clone(&caller), issuer: index, generation, not_before, not_after };
+        self.cache.insert(token, entry, caller.weight());
+        Judged::Caller(caller)
+    }
+
+    /// The caller behind a listed token.
+    fn holder(&self, index: usize, issuer: &Issuer, hash: &TokenHash, grant: &Grant) -> Caller {
+        let tier = self.config.tiers.iter().position(|tier| tier.name == grant.tier);
+        let forward = &self.config.forward;
+        let schools = Ids::new(grant.schools.clone(), forward.schools_format);
+        let districts = Ids::new(vec![grant.district.clone()], forward.schools_format);
+        let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
+        let own = [grant.district.clone()];
+        let owners = Owners::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
+        Caller {
+            issuer: index,
+            owners,
+            client: grant.application.clone(),
+            tier: tier.filter(|tier| issuer.tiers.contains(tier)),
+            schools: Some(schools),
+            districts: Some(districts),
+            permissions: None,
+            district_schools: DistrictSchools::default(),
+            districts_open_schools: false,
+            token_id: None,
+            issued_at: None,
+            not_after: grant.not_after,
+            refused: too_long.then_some(Denial::SchoolsTooLong),
+        }
+    }
+}
