@@ -128,7 +128,8 @@ fn check_plain(segment: &str) -> Result<(), PathError> {
     match cut(segment) {
         "" => Err(PathError::EmptySegment),
         "." | ".." => Err(PathError::DotSegment),
-        name if is_session(name) => Err(PathError::Session),
+        // IIS cuts nothing.
+        name if is_session(name) || is_session(segment) => Err(PathError::Session),
         _ => Ok(()),
     }
 }

@@ -14,6 +14,8 @@
 )]
 
 mod body;
+#[cfg(test)]
+mod bypass;
 mod config;
 mod decision;
 mod head;

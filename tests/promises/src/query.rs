@@ -24,14 +24,7 @@ pub fn query(data: &[u8]) {
 }
 
 fn judge_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
-    let rule =
-        Rule { place: Place::Query(name.to_owned()), missing: Missing::Allow, separator: with_commas.then_some(',') };
-    let head = Head::from_pairs(&[(":method", "POST")]).ending(true);
-    let Ok(pattern) = Pattern::parse("/") else { return };
-    let Ok(ids) = scope::requested(&rule, &head, path, &pattern) else { return };
-    if scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
-        return;
-    }
+    let Some(ids) = passing(name, path, with_commas) else { return };
     for reader in ALL {
         for value in (reader.read)(query, name) {
             let parts: Vec<&str> = if with_commas { value.split(',').collect() } else { vec![&value] };
@@ -41,6 +34,16 @@ fn judge_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
         let is_method = |name: &str| (reader.read)(query, name).iter().any(|method| !method.is_empty());
         assert!(!is_method("_method"), "{} reads another method in {query:?}", reader.name);
     }
+}
+
+/// The ids of a query that passes; `None`: it is refused.
+pub(crate) fn passing(name: &str, path: &RawPath<'_>, with_commas: bool) -> Option<Vec<String>> {
+    let separator = with_commas.then_some(',');
+    let rule = Rule { place: Place::Query(name.to_owned()), missing: Missing::Allow, separator };
+    let head = Head::from_pairs(&[(":method", "POST")]).ending(true);
+    let ids = scope::requested(&rule, &head, path, &Pattern::parse("/").ok()?).ok()?;
+    let is_granted = scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) == Verdict::Granted;
+    is_granted.then(|| ids.iter().map(ToString::to_string).collect())
 }
 
 /// What a server takes for the number of things to return, the cost covers.

@@ -65,3 +65,10 @@ pub(crate) fn decode_overlong(text: &str) -> String {
     }
     String::from_utf8_lossy(&plain).into_owned()
 }
+
+/// As `decodeURIComponent` in a `try`: what it cannot decode stays as it is.
+pub(crate) fn decode_or_keep(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    let decoded = decode_strictly(&spaced).filter(|it| !it.contains('\u{fffd}'));
+    decoded.unwrap_or(spaced)
+}

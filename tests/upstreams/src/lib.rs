@@ -12,7 +12,9 @@
 )]
 
 pub mod body;
+pub mod corpus;
 mod escape;
 pub mod header;
 pub mod path;
 pub mod query;
+pub mod taken;

@@ -3,7 +3,7 @@
 //! Where a server takes one of several values (the first, the last, a list joined by commas) all of them count, so a
 //! reader gives each.
 
-use crate::escape::{decode_dropping, decode_strictly, decode_with_u, plus_decode};
+use crate::escape::{decode_dropping, decode_or_keep, decode_strictly, decode_with_u, plus_decode};
 
 #[cfg(test)]
 mod tests;
@@ -43,9 +43,9 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').map(|it| it.split_once('=').unwrap_or((it, "")))
 }
 
-/// <https://url.spec.whatwg.org/#urlencoded-parsing>.
+/// <https://url.spec.whatwg.org/#urlencoded-parsing>; `new URLSearchParams` drops a `?` before it.
 fn urlencoded(query: &str, wanted: &str) -> Vec<String> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
+    let pairs = form_urlencoded::parse(query.strip_prefix('?').unwrap_or(query).as_bytes());
     pairs.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect()
 }
 
@@ -180,14 +180,14 @@ fn qs_with(query: &str, wanted: &str, allows_dots: bool) -> Vec<String> {
                 opened.split_once('=').map_or((opened.clone(), String::new()), |(n, v)| (n.to_owned(), v.to_owned()))
             }
         };
-        let name = plus_decode(&name);
+        let name = decode_or_keep(&name);
         let name = if allows_dots { dots_to_brackets(&name) } else { name };
         let all: Vec<String> = match keys(&name).as_slice() {
             [base, rest @ ..] if base.is_empty() && !rest.is_empty() => rest.to_vec(),
             all => all.to_vec(),
         };
         if all.starts_with(&wanted_keys(wanted)) {
-            values.push(plus_decode(&value));
+            values.push(decode_or_keep(&value));
         }
     }
     values
