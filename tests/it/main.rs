@@ -15,6 +15,7 @@
 )]
 
 mod answers;
+mod bypass;
 mod canary;
 mod capabilities;
 mod differential;
