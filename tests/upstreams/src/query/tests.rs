@@ -16,7 +16,7 @@ fn models(parser: &str) -> &[&str] {
 
 /// Bytes that are not UTF-8 are shown in many ways.
 fn plain(text: &str) -> String {
-    text.replace(|it: char| it == '\u{fffd}' || it == '?', "")
+    text.replace(['\u{fffd}', '?'], "")
 }
 
 #[test]
