@@ -2,7 +2,7 @@
 //!
 //! The path is judged as Envoy routes it and never changed. What two servers could read as different paths is refused
 //! on every route: dot segments in any encoding (also cut at `;`), encoded separators, backslashes, empty segments,
-//! bad escapes (RFC 3986 sections 3.3 and 6.2.2).
+//! bad escapes (RFC 3986 sections 3.3 and 6.2.2), and segments that ASP.NET takes out of the path.
 
 use std::fmt;
 
@@ -44,6 +44,8 @@ pub enum PathError {
     EmptySegment,
     /// A segment that is `.` or `..` once decoded and cut at `;`.
     DotSegment,
+    /// A segment such as `(S(x))`, which ASP.NET takes out of the path as a cookieless session.
+    Session,
     /// A segment that serves as a value and may be read in two ways: it holds `;`, or `%` or `+` once decoded.
     Ambiguous,
 }
@@ -123,6 +125,7 @@ impl fmt::Display for PathError {
             Self::Nested => "path is encoded more than twice",
             Self::EmptySegment => "path holds an empty segment",
             Self::DotSegment => "path holds a dot segment",
+            Self::Session => "path holds a session in place of a cookie",
             Self::Ambiguous => "path segment can be read in two ways",
         })
     }
@@ -161,8 +164,16 @@ fn check_whole(segment: &str) -> Result<(), PathError> {
     match segment {
         "" => Err(PathError::EmptySegment),
         "." | ".." => Err(PathError::DotSegment),
+        // IIS cuts nothing.
+        name if is_session(name) || is_session(segment) => Err(PathError::Session),
         _ => Ok(()),
     }
+}
+
+/// Whether a segment is `(A(x)S(y)F(z))` or begins and ends like that.
+fn is_session(segment: &str) -> bool {
+    let inner = segment.strip_prefix('(').and_then(|rest| rest.strip_suffix("))"));
+    inner.is_some_and(|inner| inner.starts_with(char::is_alphabetic) && inner.chars().nth(1) == Some('('))
 }
 
 /// Judges a segment as a server reads it that decodes once, and as one that does so twice.

@@ -84,8 +84,6 @@ impl fmt::Display for QueryError {
 
 impl std::error::Error for QueryError {}
 
-const BRACKETS: [char; 2] = ['[', ']'];
-
 fn key_of(parameter: &str) -> &str {
     parameter.split('=').next().unwrap_or(parameter)
 }
@@ -142,23 +140,37 @@ fn alphanumerics(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase())
 }
 
-/// Whether a decoded name folds to `protected`, with its array marks, without them, or up to the first of them.
+/// Whether a decoded name folds to `protected`, or leads through it to something below: `a[b]`, `a.b` for `a`.
 pub(crate) fn folds_to(name: &str, protected: &str) -> bool {
     // C libraries end a text at NUL.
     let name = name.split('\0').next().unwrap_or(name);
-    let base = name.trim_start_matches(BRACKETS).split(BRACKETS).next().unwrap_or(name);
-    fold(name) == protected || fold(base) == protected || fold(&without_indexes(name)) == protected
+    leads_through(name, protected) || leads_through(&without_indexes(name), protected)
+}
+
+/// Whether the name, or what stands before one of its nesting marks, folds to `protected`. One pass, since clients choose
+/// the name.
+fn leads_through(name: &str, protected: &str) -> bool {
+    let mut left = protected.chars();
+    for character in name.chars() {
+        if matches!(character, '[' | ']' | '.') && left.as_str().is_empty() {
+            return true;
+        }
+        if folded(character).any(|it| left.next() != Some(it)) {
+            return false;
+        }
+    }
+    left.as_str().is_empty()
 }
 
 /// Letters and digits only, in one case; full-width forms as their ASCII twins.
 pub(crate) fn fold(name: &str) -> String {
-    name.chars()
-        .map(half_width)
-        // Upper case first: `ſ` has no lower case, but its upper case is `S`.
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .filter(|it| it.is_alphanumeric())
-        .collect()
+    name.chars().flat_map(folded).collect()
+}
+
+fn folded(character: char) -> impl Iterator<Item = char> {
+    // Upper case first: `ſ` has no lower case, but its upper case is `S`.
+    let upper = half_width(character).to_uppercase();
+    upper.flat_map(char::to_lowercase).filter(|it| it.is_alphanumeric())
 }
 
 fn half_width(character: char) -> char {

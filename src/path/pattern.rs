@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
-
 use super::{PathError, RawPath, cut};
 use crate::percent;
 
@@ -52,7 +50,8 @@ pub enum PatternError {
 pub enum Fit {
     /// Not at all, however it is read.
     No,
-    /// Only as some servers read it: in any case, decoded, cut at `;`, or without the last `/`.
+    /// Only as some servers read it: in any case, decoded, cut at `;`, without the last `/`, or without a suffix (`.json`)
+    /// of the last segment or final dots and spaces of any.
     Loose,
     /// As it was sent.
     Exact,
@@ -92,11 +91,12 @@ impl Pattern {
     pub fn fit(&self, path: &RawPath<'_>) -> Fit {
         let mut fit = Fit::Exact;
         let mut parts = path.segments();
-        for segment in &self.segments {
+        for (at, segment) in self.segments.iter().enumerate() {
             let Some(part) = parts.next() else {
                 return Fit::No;
             };
-            fit = fit.min(segment.fit(part, path.plain));
+            let is_last = !self.subtree && at.saturating_add(1) == self.segments.len();
+            fit = fit.min(segment.fit(part, path.plain, is_last));
             if fit == Fit::No {
                 return Fit::No;
             }
@@ -120,11 +120,15 @@ impl Pattern {
         self.segments.iter().any(|it| matches!(it, Segment::Variable(it) if it == name))
     }
 
-    /// Whether the two differ at most in names of variables and in the final slash.
+    /// Whether `other` differs at most in names of variables, in the final slash, and in suffixes of literals: then whoever
+    /// wrote both has told them apart.
     pub(crate) fn is_sibling(&self, other: &Self) -> bool {
         let is_same = |(mine, its): (&Segment, &Segment)| match (mine, its) {
             (Segment::Variable(_), Segment::Variable(_)) => true,
-            _ => mine == its,
+            (Segment::Literal(mine), Segment::Literal(its)) => {
+                its.strip_prefix(mine.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(SUFFIX_MARKS))
+            }
+            _ => false,
         };
         self.segments.len() == other.segments.len() && self.segments.iter().zip(&other.segments).all(is_same)
     }
@@ -170,12 +174,12 @@ impl Segment {
         }
     }
 
-    fn fit(&self, part: &str, plain: bool) -> Fit {
+    fn fit(&self, part: &str, plain: bool, is_last: bool) -> Fit {
         match self {
             Self::Variable(_) if part.is_empty() => Fit::No,
             Self::Variable(_) => Fit::Exact,
             Self::Literal(literal) if literal == part => Fit::Exact,
-            Self::Literal(literal) if is_loosely(literal, part, plain) => Fit::Loose,
+            Self::Literal(literal) if is_loosely(literal, part, plain, is_last) => Fit::Loose,
             Self::Literal(_) => Fit::No,
         }
     }
@@ -211,18 +215,30 @@ fn decode_value(part: &str) -> Result<Cow<'_, str>, PathError> {
     Ok(value)
 }
 
-/// Whether a server that ignores case, decodes once or twice, or cuts at `;` may read `part` as `literal`.
-fn is_loosely(literal: &str, part: &str, plain: bool) -> bool {
+/// What begins a suffix: of a format (Rails, Spring) or, on Windows, of a stream.
+const SUFFIX_MARKS: [char; 2] = ['.', ':'];
+
+/// Whether a lenient server may read `part` as `literal`: decoded not at all, once or twice, and cut at `;`.
+fn is_loosely(literal: &str, part: &str, plain: bool, is_last: bool) -> bool {
+    let is_it = |part: &str| is_almost(literal, part, is_last);
     if plain || !part.contains(['%', ';']) {
-        return literal.eq_ignore_ascii_case(part);
+        return is_it(part);
     }
-    let once = percent_decode_str(part).take_while(|byte| *byte != b';').map(|byte| byte.to_ascii_lowercase());
-    if literal.bytes().map(|it| it.to_ascii_lowercase()).eq(once) {
-        return true;
-    }
+    // Parameters go before decoding for some, after it for others.
     let once = percent::decode_lossy(part);
     let twice = percent::decode_lossy(&once);
-    literal.eq_ignore_ascii_case(cut(&twice)) || literal.eq_ignore_ascii_case(&once)
+    [part, &once, &twice].into_iter().any(|part| is_it(part) || is_it(cut(part)))
+        || is_it(&percent::decode_lossy(cut(part)))
+        || is_it(&percent::decode_lossy(&percent::decode_lossy(cut(part))))
+}
+
+/// Whether the two differ at most in case, in final dots and spaces, and in a suffix of the last segment.
+fn is_almost(literal: &str, part: &str, is_last: bool) -> bool {
+    let Some((head, tail)) = part.split_at_checked(literal.len()) else {
+        return false;
+    };
+    let is_end = tail.bytes().all(|byte| matches!(byte, b'.' | b' '));
+    head.eq_ignore_ascii_case(literal) && (is_end || (is_last && tail.trim_start().starts_with(SUFFIX_MARKS)))
 }
 
 fn is_name(name: &str) -> bool {

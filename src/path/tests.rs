@@ -89,6 +89,24 @@ fn separators_are_refused() {
 }
 
 #[test]
+fn sessions_in_place_of_cookies_are_refused() {
+    for raw in [
+        "/(S(x))/a",
+        "/a/(S(x))",
+        "/a/(A(x)F(y))/b",
+        "/a/%28S(x))/b",
+        "/a/(S(x));y/b",
+        "/a/(S(x;y))/b",
+        "/a/%2528s(x))/b",
+    ] {
+        check(raw, Err(PathError::Session));
+    }
+    for raw in ["/a(S(x))/b", "/(a)/b", "/(S(x)/b", "/((x))", "/()"] {
+        check(raw, Ok((raw, None)));
+    }
+}
+
+#[test]
 fn bad_escapes_are_refused() {
     // No digits, one, other letters, the end, an overlong dot, Latin-1.
     for raw in ["/%", "/a%4", "/%zz", "/a%%20", "/%2", "/%+1", "/%c0%ae", "/%e9"] {
@@ -166,9 +184,21 @@ fn what_lenient_servers_take_for_the_path_fits_loosely() {
         ("/a/b", "/a/b%253bx"),
         ("/a/b", "/a/b/"),
         ("/a/", "/A/c"),
+        // A suffix of the last segment (Rails, Spring), a stream, final dots and spaces (Windows).
+        ("/a/b", "/a/b.json"),
+        ("/a/b", "/a/b%2ejson"),
+        ("/a/b", "/a/b.json;x"),
+        ("/a/b", "/a/b::$DATA"),
+        ("/a/b", "/a./b"),
+        ("/a/", "/a.%20/b"),
+        ("/a/b", "/a/b%20"),
     ];
     for (template, raw) in cases {
         check_fit(template, raw, Fit::Loose);
+    }
+    // A name that only begins alike; a suffix of another segment.
+    for (template, raw) in [("/a/b", "/a/bc.json"), ("/a/b", "/a.json/b"), ("/a/", "/a.json/b")] {
+        check_fit(template, raw, Fit::No);
     }
     for raw in ["/%62/b", "/b;x/b", "/a/b/c/", "/a/b/%63"] {
         check_fit("/a/b", raw, Fit::No);

@@ -78,6 +78,10 @@ fn names_that_servers_fold_to_the_protected_one_are_ambiguous() {
         "school_id]x",
         "[school_id]x",
         "school_id.0",
+        // Nested by dots, as `qs` with `allowDots`, Grails and Spring do.
+        "school_id.x",
+        "school_id.x[0]",
+        "school.id.x.y",
         // A second question mark.
         "?school_id",
         // Cut at NUL, by a server that decodes once or twice.
@@ -105,6 +109,12 @@ fn protected_name_may_have_marks_of_its_own() {
     let encoded = values("filter%5Bschool%5D=a", "filter[school]");
     assert_eq!(encoded, Err(QueryError::Ambiguous));
     assert_eq!(values("ids[]=a&ids[]=b", "ids[]").unwrap(), ["a", "b"]);
+    // What lies below it may be taken for it; what lies beside it may not.
+    for below in ["filter[school][x]", "filter[school][]", "filter.school.x", "filter[0][school][x]"] {
+        let query = format!("filter[school]=a&{below}=b");
+        assert_eq!(values(&query, "filter[school]"), Err(QueryError::Ambiguous), "{below}");
+    }
+    assert_eq!(values("filter[school]=a&filter.schools=b&filter=c", "filter[school]").unwrap(), ["a"]);
 }
 
 #[test]

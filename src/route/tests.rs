@@ -116,6 +116,10 @@ fn path_that_may_fall_under_an_earlier_route_is_refused() {
         "/admin/keys;x",
         "/admin/keys/",
         "/ADMIN/other",
+        // A suffix, a stream, a final dot.
+        "/admin/keys.json",
+        "/admin/keys::$DATA",
+        "/admin./keys",
     ] {
         check(&routes, "GET", path, &Found::Ambiguous);
     }
@@ -136,6 +140,16 @@ fn final_slash_is_no_trick_where_a_route_names_it() {
     check(&routes, "GET", "/students", &Found::Route(0));
     check(&routes, "GET", "/students/", &Found::Route(1));
     check(&routes, "GET", "/students/1", &Found::Route(1));
+}
+
+#[test]
+fn suffix_is_no_trick_where_a_route_names_it() {
+    let routes =
+        [route("/export", &["GET"]), route("/export.csv", &["GET"]), route("/export:all", &["GET"]), route("/", &[])];
+    check(&routes, "GET", "/export.csv", &Found::Route(1));
+    check(&routes, "GET", "/export:all", &Found::Route(2));
+    check(&routes, "GET", "/export.json", &Found::Ambiguous);
+    check(&routes, "GET", "/exports", &Found::Route(3));
 }
 
 #[test]

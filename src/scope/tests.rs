@@ -6,8 +6,6 @@ use super::{Missing, Place, Rule, ScopeError, Verdict, judge, requested};
 use crate::head::Head;
 use crate::path::{Pattern, RawPath};
 
-mod servers;
-
 const GRANTED: [&str; 2] = ["in", "in-2"];
 
 fn by(place: Place) -> Rule {
@@ -293,10 +291,10 @@ proptest! {
         if judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
             return Ok(());
         }
-        for (server, read) in servers::ALL {
-            for value in read(&query) {
-                prop_assert!(GRANTED.contains(&value.as_str()), "{server} reads {value:?}");
-                prop_assert!(ids.contains(&Cow::Borrowed(value.as_str())), "{server} reads {value:?}");
+        for reader in upstreams::query::ALL {
+            for value in (reader.read)(&query, "school_id") {
+                prop_assert!(GRANTED.contains(&value.as_str()), "{} reads {value:?}", reader.name);
+                prop_assert!(ids.contains(&Cow::Borrowed(value.as_str())), "{} reads {value:?}", reader.name);
             }
         }
     }

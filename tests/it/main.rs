@@ -1,6 +1,7 @@
 //! Tests against the real artefact: hallpass as a Wasm filter in a real Envoy.
 //!
 //! `scripts/test` builds the filter, gets Envoy and runs them. A missing part is a failing test that names the command.
+//! Where the tests of each class of hostile inputs are, stands in `hostile.rs`.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -15,6 +16,7 @@
 )]
 
 mod answers;
+mod bypass;
 mod canary;
 mod capabilities;
 mod differential;
@@ -25,6 +27,7 @@ mod guard;
 mod headers;
 mod headers_held;
 mod headers_ids;
+mod hostile;
 mod keys;
 mod keys_faults;
 mod limits;

@@ -1,0 +1,31 @@
+//! The header map as Envoy hands it over: any bytes are a map or none.
+
+use hallpass::head::{Bearer, Head, Known};
+use hallpass::{route, strip};
+
+use crate::is_header_safe;
+
+const KNOWN: [(Known, &str); 4] = [
+    (Known::Authorization, "authorization"),
+    (Known::ContentType, "content-type"),
+    (Known::Path, ":path"),
+    (Known::Connection, "connection"),
+];
+
+/// The buffer; also read as a value of `Cache-Control`.
+pub fn head(data: &[u8]) {
+    let _ = hallpass::fetch::max_age(data);
+    let Some(head) = Head::parse(data.to_vec()) else { return };
+    let pairs: Vec<_> = head.pairs().collect();
+    let again = Head::from_pairs(&pairs);
+    assert_eq!(again.pairs().collect::<Vec<_>>(), pairs);
+    for (known, name) in KNOWN {
+        assert_eq!(head.known(known), head.single(name), "{name}");
+        assert_eq!(again.known(known), head.known(known), "{name}");
+    }
+    if let Bearer::Token(token) = head.bearer() {
+        assert!(is_header_safe(token));
+    }
+    assert!(hallpass::request_id::accepted(&head).is_none_or(|id| is_header_safe(id.as_bytes())));
+    let _ = (strip::connection(&head), route::is_preflight(&head), head.is_sound());
+}

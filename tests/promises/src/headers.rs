@@ -1,0 +1,74 @@
+//! Headers: what is left after stripping is nothing that a server could take for what the filter says.
+
+use hallpass::head::{Bearer, Head, Known};
+use hallpass::path::{Pattern, RawPath};
+use hallpass::scope::{self, Missing, Place, Rule, Verdict};
+use hallpass::strip::{self, StripSet};
+use hallpass::{api_key, body};
+use upstreams::header::ALL;
+
+use crate::{GRANTED, fields, paragraph};
+
+/// Lines `name: value`.
+pub fn headers(data: &[u8]) {
+    let (lines, _) = paragraph(data);
+    let pairs: Vec<(&[u8], &[u8])> = fields(&lines).into_iter().filter(|(name, _)| is_name(name)).collect();
+    let head = Head::from_pairs(&pairs);
+    let set = StripSet::new(["x-claim-schools", "x-lea", "x-api-key"]);
+    let removed: Vec<Vec<u8>> = set.names_to_remove(&head).map(<[u8]>::to_ascii_lowercase).collect();
+    let left: Vec<(&[u8], &[u8])> =
+        pairs.iter().filter(|(name, _)| !removed.contains(&name.to_ascii_lowercase())).copied().collect();
+    for reader in ALL {
+        for name in ["x-claim-schools", "x-claim-tier", "x-lea", "x-http-method-override", "x-original-url"] {
+            let values = reader.values(&left, name);
+            assert!(values.is_empty(), "{} reads {name} in {left:?}", reader.name);
+        }
+    }
+    judge_scope(&head, &left);
+    judge_key(&head, &pairs);
+    judge_bearer(&head);
+    let _ = strip::connection(&head);
+    let _ = body::judge_head(body::Rule { bytes_max: 1000 }, &head);
+}
+
+/// `token` of RFC 9110, or a pseudo-header: Envoy lets nothing else through.
+fn is_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b":").unwrap_or(name);
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+}
+
+fn judge_scope(head: &Head, left: &[(&[u8], &[u8])]) {
+    let name = "x-school-id";
+    for separator in [None, Some(',')] {
+        let rule = Rule { place: Place::Header(name.to_owned()), missing: Missing::Allow, separator };
+        let (Ok(path), Ok(pattern)) = (RawPath::parse(b"/"), Pattern::parse("/")) else { return };
+        let Ok(ids) = scope::requested(&rule, head, &path, &pattern) else { continue };
+        if scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
+            continue;
+        }
+        for reader in ALL {
+            for value in reader.values(left, name) {
+                let text = String::from_utf8_lossy(value);
+                let is_judged = |id: &str| GRANTED.contains(&id.trim());
+                let granted = if separator.is_some() { text.split(',').all(is_judged) } else { is_judged(&text) };
+                assert!(granted, "{} reads {text:?} as {name}", reader.name);
+            }
+        }
+    }
+}
+
+/// Where a key is found, no server finds another.
+fn judge_key(head: &Head, pairs: &[(&[u8], &[u8])]) {
+    let Some(key) = api_key::presented(head, "x-api-key") else { return };
+    for reader in ALL {
+        assert_eq!(reader.values(pairs, "x-api-key"), [key], "{}", reader.name);
+    }
+}
+
+fn judge_bearer(head: &Head) {
+    if let Bearer::Token(token) = head.bearer() {
+        assert_eq!(head.values("authorization").count(), 1);
+        assert!(!token.is_empty() && !token.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b','));
+        assert!(head.has(Known::Authorization));
+    }
+}
