@@ -157,15 +157,16 @@ pub(crate) fn split_at(text: &str, separator: u8) -> Option<(&str, &str)> {
 
 /// Judges a segment that a server may have cut at `;`.
 fn check_plain(segment: &str) -> Result<(), PathError> {
-    check_whole(cut(segment))
+    check_whole(cut(segment))?;
+    // IIS cuts nothing.
+    if is_session(segment) { Err(PathError::Session) } else { Ok(()) }
 }
 
 fn check_whole(segment: &str) -> Result<(), PathError> {
     match segment {
         "" => Err(PathError::EmptySegment),
         "." | ".." => Err(PathError::DotSegment),
-        // IIS cuts nothing.
-        name if is_session(name) || is_session(segment) => Err(PathError::Session),
+        _ if is_session(segment) => Err(PathError::Session),
         _ => Ok(()),
     }
 }

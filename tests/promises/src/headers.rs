@@ -1,5 +1,6 @@
 //! Headers: what is left after stripping is nothing that a server could take for what the filter says.
 
+use hallpass::api_key::Presented;
 use hallpass::head::{Bearer, Head, Known};
 use hallpass::path::{Pattern, RawPath};
 use hallpass::scope::{self, Missing, Place, Rule, Verdict};
@@ -59,9 +60,15 @@ fn judge_scope(head: &Head, left: &[(&[u8], &[u8])]) {
 
 /// Where a key is found, no server finds another.
 fn judge_key(head: &Head, pairs: &[(&[u8], &[u8])]) {
-    let Some(key) = api_key::presented(head, "x-api-key") else { return };
-    for reader in ALL {
-        assert_eq!(reader.values(pairs, "x-api-key"), [key], "{}", reader.name);
+    if let Presented::Key(key) = api_key::presented(head, "x-api-key", false) {
+        for reader in ALL {
+            assert_eq!(reader.values(pairs, "x-api-key"), [key.as_ref()], "{}", reader.name);
+        }
+    }
+    // A key beside Basic credentials is one too many, whatever they are.
+    let both = head.has(Known::Authorization) && pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"x-api-key"));
+    if let (true, Presented::Key(_)) = (both, api_key::presented(head, "x-api-key", true)) {
+        assert!(!head.values("authorization").any(|value| value.to_ascii_lowercase().starts_with(b"basic ")));
     }
 }
 

@@ -1,13 +1,17 @@
 //! Documents over the network and in shared data: lists of keys, revocations, records of fetches.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hallpass::api_key::{Context, KeyList};
-use hallpass::config::Remote;
+use hallpass::config::{ListFormat, Remote};
 use hallpass::fetch::{Action, Fetched, Record};
+use hallpass::limits::ledger::{StoreError, Swap, Version};
 use hallpass::limits::owner::Owner;
 use hallpass::list::Origin;
+use hallpass::opaque::bucket::BucketId;
+use hallpass::opaque::build::{Buckets, Builder, Progress};
 use hallpass::revocation::RevocationList;
 use hallpass::time::rfc3339;
 
@@ -17,7 +21,7 @@ use crate::{NOW, is_header_safe};
 pub fn lists(data: &[u8]) {
     let tiers = ["free", "starter"];
     for issuer in [None, Some("i")] {
-        let context = Context { issuer, tiers: &tiers, origin: Origin::Remote };
+        let context = Context { issuer, tiers: &tiers, origin: Origin::Remote, format: ListFormat::Comma };
         if let Ok(list) = KeyList::from_bytes(data, &context) {
             // The hash of a key is no key.
             assert!(list.find(data).is_none() && list.find(b"").is_none());
@@ -30,12 +34,52 @@ pub fn lists(data: &[u8]) {
             assert!(list.is_revoked(None, "acme", None));
         }
     }
+    tokens(data);
     record(data);
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = rfc3339(text);
         let _ = text.parse::<IpAddr>().map(|address| Owner::address("p", address));
     }
     let _ = Owner::address("p", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+}
+
+/// As a list of tokens, which is read a little at a time: it ends, and it is the same list as read at once.
+fn tokens(data: &[u8]) {
+    let mut shelf = Shelf::default();
+    let Ok(mut builder) = Builder::new(data.to_vec(), &Record { build: 1, ..Record::default() }) else { return };
+    for _ in 0..data.len() + 10 {
+        match builder.advance(&mut shelf) {
+            Ok(Progress::Working) => {}
+            Ok(Progress::Done(built)) => {
+                let value: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
+                assert_eq!(value["tokens"].as_array().map(Vec::len), Some(built.tokens));
+                return assert_eq!(value["version"].as_u64(), Some(built.version));
+            }
+            Err(_) => return,
+        }
+    }
+    panic!("no end");
+}
+
+/// Buckets in memory, which nobody else writes.
+#[derive(Default)]
+struct Shelf(HashMap<BucketId, Vec<u8>>);
+
+impl Buckets for Shelf {
+    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        into.clear();
+        into.extend_from_slice(self.0.get(&id).map_or(&[][..], Vec::as_slice));
+        Ok(Version::Cas(1))
+    }
+
+    fn swap(&mut self, id: BucketId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
+        self.0.insert(id, bytes.to_vec());
+        Ok(Swap::Done)
+    }
+
+    fn record(&mut self) -> Result<Record, StoreError> {
+        Ok(Record::default())
+    }
 }
 
 /// A record in shared data that nobody wrote: the machine goes on and never fetches twice within a cooldown.

@@ -63,6 +63,7 @@ fn routes() -> Vec<Route> {
         path: Pattern::parse(template).unwrap_or_else(|error| panic!("{template}: {error}")),
         methods: Vec::new(),
         require: if *class == Class::Open { Vec::new() } else { vec![route::Credential::Bearer] },
+        quorum: route::Quorum::All,
         issuers: Vec::new(),
         scope: None,
         districts: None,
