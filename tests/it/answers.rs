@@ -333,7 +333,7 @@ fn failed_credentials_of_an_address_are_limited() {
     for _ in 0..5 {
         gateway
             .get("/data/a")
-            .bearer(token().claim("jti", crate::support::tokens::now()).sign())
+            .bearer(token().claim("jti", crate::support::tokens::now().to_string()).sign())
             .send()
             .expect_status(200);
         gateway.get("/data/a").send().expect_status(401);

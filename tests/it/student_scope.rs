@@ -56,7 +56,6 @@ fn every_id_that_a_body_names_must_be_granted() {
         ("above only", "/nested", json!({"districtlea": "1503000"}), "no-privilege"),
         ("above, and nothing below", "/nested", json!({"districtlea": "1503000", "filter": {}}), "no-privilege"),
         ("deeper", "/nested", json!({"filter": {"filter": {"districtlea": "1503000"}}}), "no-privilege"),
-        ("a dotted name", "/nested", json!({"filter.districtlea": "1503000"}), "no-privilege"),
         ("no district", "/district", json!({"schoolleas": "15040001"}), "no-privilege"),
         ("an empty list of districts", "/district", json!({"districtlea": []}), "no-privilege"),
         ("no school", "/school", json!({"districtlea": "1503000"}), "no-privilege"),
@@ -66,6 +65,9 @@ fn every_id_that_a_body_names_must_be_granted() {
     ] {
         student.expect_refused(&student.post(path, body.to_string()), 403, code, &format!("{what}: {body}"));
     }
+    // Some servers read it as the member of a member.
+    let dotted = json!({"filter.districtlea": "1503000"}).to_string();
+    student.expect_refused(&student.post("/nested", dotted), 400, "bad-request", "a dotted name");
     student.expect_no_connection();
 
     for (what, path, body) in [
