@@ -61,8 +61,10 @@ impl Http {
         let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         if !stream.id.is_empty() {
-            // A second head, from a host that must not: the first one is what is judged and goes on.
-            return Ok(Flow::Held);
+            // A second head, from a host that must not give one: it took the place of what was judged, so nothing may go on.
+            let Stream { request, head, .. } = &mut *stream;
+            request.step(&mut worker, head, Now::default(), Event::Gone);
+            return Err(Status::InternalFailure);
         }
         let now = abi::now()?;
         let pairs = abi::header_pairs(MapType::RequestHeaders)?;
