@@ -49,7 +49,7 @@ pub struct ApiKey {
 }
 
 /// What a key opens without a token: exactly what is listed, nothing beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants {
     /// Districts.
     pub districts: Ids,

@@ -40,6 +40,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether a list says the same of both: who calls, for what, in which tier.
+    pub fn is_same_grant(&self, other: &Self) -> bool {
+        (&self.client, self.tier, &self.schools, &self.districts)
+            == (&other.client, other.tier, &other.schools, &other.districts)
+    }
+
     /// Whether the caller's list approves `school`, or one of its districts opens it: by the token, or by `districts`.
     pub fn may_see(&self, school: &str, districts: &DistrictSchools) -> bool {
         self.schools.as_ref().is_some_and(|schools| schools.contains(school)) || self.opens(school, districts)

@@ -181,7 +181,9 @@ impl Gate {
         let Self { worker, memory, index, .. } = self;
         let mut around = Around { worker, slots: memory, index, host, address: call.address, now };
         let mut end = run(&mut around, &mut request, &head, Event::Head, |_| ());
-        if let End::Body(max) = end {
+        // Twice where a token is looked up again.
+        for _ in 0..2 {
+            let End::Body(max) = end else { break };
             let body = call.body.unwrap_or_default();
             let event = if body.len() > max { Event::TooBig } else { Event::Body(body) };
             end = run(&mut around, &mut request, &head, event, |_| ());

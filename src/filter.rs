@@ -62,6 +62,8 @@ pub struct Request {
     names_scope: bool,
     standings: Vec<Standing>,
     rewrite_connection: bool,
+    /// Whether a listed token was looked at a second time, once the body was there.
+    looked_again: bool,
     decision: Option<&'static str>,
 }
 
@@ -109,8 +111,14 @@ impl Request {
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),
             (Stage::Body, Event::Body(bytes)) => match self.lapsed(worker, head, now) {
                 Some(denial) => self.deny(worker, denial),
-                None => self.on_body(worker, bytes),
+                None => match self.look_again(worker, head, now) {
+                    Some(step) => step,
+                    None => self.on_body(worker, bytes),
+                },
             },
+            (Stage::LookingUpAgain(lookup), Event::Found(found)) => {
+                self.on_found_again(worker, head, now, &lookup, found)
+            }
             (Stage::Body, Event::TooBig) => self.deny(worker, Denial::BodyTooLarge),
             (Stage::Rest, Event::Charged(outcome)) => self.on_rest(worker, outcome),
             (Stage::Passed, Event::Reply(reply)) => self.on_reply(worker, reply),

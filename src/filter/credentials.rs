@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use super::stage::{AddressFor, After, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
+use crate::api_key::ApiKey;
+use crate::caller::Caller;
 use crate::denial::Denial;
+use crate::document::DocumentId;
 use crate::fetch::Outlook;
 use crate::head::{Bearer, Head};
 use crate::limits::ledger::{Charge, Outcome, StoreError};
@@ -182,7 +185,8 @@ impl Request {
                 return Step::Lookup(lookup);
             }
             Judged::Caller(caller) => After::Bind(caller),
-            Judged::Keys(Outlook::Wait, wait) if wait.has_document() => {
+            // Any string may wait for the list of tokens.
+            Judged::Keys(Outlook::Wait, wait) if wait.has_document() || wait.document == DocumentId::Tokens => {
                 return self.proceed(worker, head, After::Wait(wait));
             }
             Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
@@ -201,7 +205,7 @@ impl Request {
     pub(super) fn lapsed(&self, worker: &Worker, head: &Head, now: Now) -> Option<Denial> {
         if let Some(key) = &self.key {
             match worker.api_key(head, self.arrival, now) {
-                KeyJudged::Key(current) if current.account == key.account => {}
+                KeyJudged::Key(current) if self.is_same_key(worker, &current, key) => {}
                 KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
                 KeyJudged::Key(_) | KeyJudged::Refused => return Some(self.key_denial(worker)),
             }
@@ -219,6 +223,62 @@ impl Request {
             Some(true) => Some(Denial::TokenRevoked),
             None => Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
         }
+    }
+
+    /// Whether a key that was accepted is listed as it was; alone, it must open what it opened.
+    fn is_same_key(&self, worker: &Worker, current: &ApiKey, key: &ApiKey) -> bool {
+        let opens_same = current.grants == key.grants && current.tier == key.tier;
+        current.account == key.account && (opens_same || !self.is_key_alone(worker))
+    }
+
+    /// Looks a listed token up once more when the body is there: its list is all that can void it. `None`: it stands as it was.
+    pub(super) fn look_again<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Option<Step<'h>> {
+        let caller = self.caller.clone()?;
+        let is_listed = worker.config.issuers.get(caller.issuer).is_some_and(|issuer| issuer.tokens().is_some());
+        if !is_listed || self.is_key_alone(worker) || std::mem::replace(&mut self.looked_again, true) {
+            return None;
+        }
+        let Bearer::Token(token) = head.bearer() else {
+            return Some(self.deny(worker, Denial::TokenInvalid));
+        };
+        let judged = match worker.cached(token, now) {
+            Some(current) => Judged::Caller(current),
+            None => worker.judge(token, &[caller.issuer], self.arrival, now),
+        };
+        self.on_judged_again(worker, &caller, judged)
+    }
+
+    pub(super) fn on_found_again<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        lookup: &Lookup,
+        found: Result<Found, StoreError>,
+    ) -> Step<'h> {
+        let (Bearer::Token(token), Ok(found), Some(caller)) = (head.bearer(), found, self.caller.clone()) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
+        match self.on_judged_again(worker, &caller, judged) {
+            Some(step) => step,
+            // The body is handed over once more.
+            None => self.await_body(worker, head),
+        }
+    }
+
+    fn on_judged_again<'h>(&mut self, worker: &mut Worker, caller: &Caller, judged: Judged<'_>) -> Option<Step<'h>> {
+        let denial = match judged {
+            Judged::Caller(current) if current.is_same_grant(caller) => return None,
+            Judged::Lookup(lookup) => {
+                self.stage = Stage::LookingUpAgain(lookup.clone());
+                return Some(Step::Lookup(lookup));
+            }
+            Judged::Expired => Denial::TokenExpired,
+            Judged::Keys(..) => Denial::KeysUnavailable { retry_after: Duration::ZERO },
+            _ => Denial::TokenInvalid,
+        };
+        Some(self.deny(worker, denial))
     }
 
     pub(super) fn proceed<'h>(&mut self, worker: &mut Worker, head: &'h Head, after: After) -> Step<'h> {

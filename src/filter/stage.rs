@@ -29,6 +29,8 @@ pub(super) enum Stage {
     Verifying(Box<Untrusted>),
     /// The token is being looked up.
     LookingUp(Box<Lookup>),
+    /// The same once more, since its list may have changed while the body was on its way.
+    LookingUpAgain(Box<Lookup>),
     /// The charge of the guard is being given back.
     Refunding(After),
     /// Keys or lists are being waited for.

@@ -28,6 +28,7 @@ DOCUMENTATION = "https://districts.example.com/docs/district-tokens"
 LINKS = (f'<{DOCUMENTATION}>; rel="deprecation"', f'<{DOCUMENTATION}>; rel="sunset"')
 # The burst of the tier `retiring`.
 RETIRING_BURST = 4
+RETIRING_POLICY = f'"total";q=60;w=6, "retiring";q={RETIRING_BURST};w=20'
 METRIC = "hallpass_retirement_total"
 METRIC_WAIT_S = 5.0
 
@@ -91,7 +92,7 @@ def throttled(walk: Walk, schedule: Schedule) -> None:
     answer = walk.send(client.schools(key="OLD_KEY"))
     check_schools(walk, answer, *OPENED)
     _check_notice(walk, answer, schedule.deprecation(), schedule.sunset())
-    walk.check("RateLimit-Policy", answer.headers.get("ratelimit-policy"), f'"retiring";q={RETIRING_BURST};w=20')
+    walk.check("RateLimit-Policy", answer.headers.get("ratelimit-policy"), RETIRING_POLICY)
     got = walk.send_many(client.statuses(client.schools(key="OLD_KEY"), 6))
     walk.check("passed", got[200], between(RETIRING_BURST - 1, RETIRING_BURST))
     walk.check("refused", got[429], between(2, 3))
@@ -120,7 +121,7 @@ def extended(walk: Walk, schedule: Schedule) -> None:
     answer = walk.send(client.students(DISTRICT, key="EXTENDED_KEY"))
     check_students(walk, answer, DISTRICT_SCHOOLS[0])
     _check_notice(walk, answer, schedule.deprecation(), schedule.extended_sunset())
-    walk.check("RateLimit-Policy", answer.headers.get("ratelimit-policy"), f'"retiring";q={RETIRING_BURST};w=20')
+    walk.check("RateLimit-Policy", answer.headers.get("ratelimit-policy"), RETIRING_POLICY)
 
 
 def who_still_uses_them(walk: Walk) -> None:

@@ -172,6 +172,13 @@ impl Stack {
         }
     }
 
+    /// The body ends.
+    pub(super) fn body(&mut self, exchange: &mut Exchange, bytes: &[u8]) {
+        while matches!(exchange.end, End::Body(_)) {
+            self.run(exchange, Event::Body(bytes));
+        }
+    }
+
     pub(super) fn gone(&mut self, exchange: &mut Exchange) {
         self.run(exchange, Event::Gone);
     }
