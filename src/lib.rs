@@ -29,6 +29,7 @@
 pub mod api_key;
 pub mod basic;
 pub mod body;
+mod bytes;
 pub mod caller;
 pub mod config;
 pub mod cost;

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use smallvec::smallvec;
+
 use super::stage::{AddressFor, After, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::api_key::ApiKey;
@@ -62,7 +64,7 @@ impl Request {
             AddressFor::RefusedKey => Stage::RefusedKey,
             AddressFor::Failures => Stage::Failures,
         };
-        Step::Charge(vec![Charge { owner, limits, requests: 1, cost: 0 }])
+        Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
     }
 
     pub(super) fn on_address_limits<'h>(
@@ -101,18 +103,19 @@ impl Request {
         if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
             return self.scope(worker, head);
         }
+        // A token that is known was read when it came first.
+        if let Some(caller) = head.unread_bearer().and_then(|token| worker.cached(token, now)) {
+            worker.metrics.count(Count::Cache(CacheResult::Hit));
+            if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
+                return self.guard(worker, head, now);
+            }
+            return self.bind(worker, head, caller);
+        }
         match head.bearer() {
             Bearer::Absent => self.deny(worker, Denial::TokenMissing),
-            Bearer::Token(token) => {
-                let Some(caller) = worker.cached(token, now) else {
-                    worker.metrics.count(Count::Cache(CacheResult::Miss));
-                    return self.guard(worker, head, now);
-                };
-                worker.metrics.count(Count::Cache(CacheResult::Hit));
-                if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
-                    return self.guard(worker, head, now);
-                }
-                self.bind(worker, head, caller)
+            Bearer::Token(_) => {
+                worker.metrics.count(Count::Cache(CacheResult::Miss));
+                self.guard(worker, head, now)
             }
             Bearer::Malformed => self.guard(worker, head, now),
         }

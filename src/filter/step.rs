@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::Denial;
@@ -52,7 +54,7 @@ pub enum Step<'h> {
     /// Tell the source address.
     NeedAddress,
     /// Charge these budgets, all or nothing.
-    Charge(Vec<Charge>),
+    Charge(SmallVec<[Charge; 1]>),
     /// Give back one request of this charge.
     Refund(Receipt),
     /// Check this signature.

@@ -27,7 +27,10 @@ use crate::worker::Worker;
 pub struct Stream {
     request: Request,
     head: Head,
-    id: String,
+    /// Whether there was a head.
+    begun: bool,
+    /// The id of the request, where its head has none.
+    fresh_id: String,
     body: Seen,
     /// Whether it was let go on, or answered: nothing is decided a second time, whatever the host calls.
     ended: bool,
@@ -60,7 +63,7 @@ impl Http {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
-        if !stream.id.is_empty() {
+        if stream.begun {
             // A second head, from a host that must not give one: it took the place of what was judged, so nothing may go on.
             let Stream { request, head, .. } = &mut *stream;
             request.step(&mut worker, head, Now::default(), Event::Gone);
@@ -68,8 +71,12 @@ impl Http {
         }
         let now = abi::now()?;
         let pairs = abi::header_pairs(MapType::RequestHeaders)?;
-        stream.head = Head::parse(pairs).unwrap_or_default().ending(end_of_stream);
-        stream.strip(&worker)?;
+        let mut is_clean = true;
+        let head = Head::parse_showing(pairs, |name, value| is_clean &= !worker.strip.removes(name, value));
+        stream.head = head.unwrap_or_default().ending(end_of_stream);
+        if !is_clean {
+            stream.strip(&worker)?;
+        }
         stream.identify()?;
         stream.run(&mut worker, Event::Head, now)
     }
@@ -217,12 +224,17 @@ impl Stream {
 
     /// Takes Envoy's request id, or makes one where there is none that is safe to repeat.
     fn identify(&mut self) -> Result<(), Status> {
-        if let Some(id) = request_id::accepted(&self.head) {
-            self.id = id;
+        self.begun = true;
+        if request_id::accepted(&self.head).is_some() {
             return Ok(());
         }
-        self.id = request_id::fresh(output::random_bytes());
-        abi::set_header(MapType::RequestHeaders, b"x-request-id", self.id.as_bytes())
+        self.fresh_id = request_id::fresh(output::random_bytes());
+        abi::set_header(MapType::RequestHeaders, b"x-request-id", self.fresh_id.as_bytes())
+    }
+
+    /// The id of the request; empty while it has none.
+    fn id(&self) -> &str {
+        if self.begun { id_of(&self.head, &self.fresh_id) } else { "" }
     }
 
     /// Tells the request machine about the body if it asked for one and it is known by now.
@@ -236,7 +248,7 @@ impl Stream {
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
-        let Self { request, head, id, body, ended } = self;
+        let Self { request, head, fresh_id, body, ended, .. } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
             let bytes;
@@ -273,8 +285,8 @@ impl Stream {
                 }
                 Step::Deny(denial) => {
                     output::publish(request, worker);
+                    output::answer(&denial, request, worker, id_of(head, fresh_id))?;
                     *head = Head::default();
-                    output::answer(&denial, request, worker, id)?;
                     *ended = true;
                     return Ok(Flow::Held);
                 }
@@ -321,6 +333,11 @@ impl Stream {
     }
 }
 
+/// The id that the head brings, or else the one that was made.
+fn id_of<'a>(head: &'a Head, fresh: &'a str) -> &'a str {
+    request_id::accepted(head).unwrap_or(fresh)
+}
+
 /// The status of the response; 0: not readable.
 fn response_status() -> u16 {
     let value = abi::header(MapType::ResponseHeaders, b":status").unwrap_or_default();
@@ -336,7 +353,7 @@ fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
             if std::mem::replace(&mut stream.ended, true) {
                 return;
             }
-            (stream.id.clone(), stream.request.retirement().cloned())
+            (stream.id().to_owned(), stream.request.retirement().cloned())
         }
         Err(_) => (String::new(), None),
     };

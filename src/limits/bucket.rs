@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::slot::Record;
-use super::{Judged, UNIT, divisor};
+use super::{Judged, divisor, level_of};
 use crate::time::Now;
 
 /// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
@@ -28,7 +28,7 @@ impl Rate {
 
     /// Micro-units per `per`: below 2^52.
     const fn level_per(self) -> u64 {
-        self.amount.saturating_mul(UNIT)
+        level_of(self.amount)
     }
 
     /// How many micro-units drain in `elapsed` microseconds, rounded down.
@@ -53,7 +53,7 @@ impl Rate {
 }
 
 /// The product, if the sizes of the factors tell that it fits: `checked_mul` takes a 128-bit multiplication in wasm.
-const fn small_product(a: u64, b: u64) -> Option<u64> {
+pub(super) const fn small_product(a: u64, b: u64) -> Option<u64> {
     if a.leading_zeros().saturating_add(b.leading_zeros()) >= u64::BITS { Some(a.wrapping_mul(b)) } else { None }
 }
 

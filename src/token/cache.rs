@@ -14,6 +14,7 @@ use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use lru::LruCache;
 
+use crate::bytes::is_same;
 use crate::time::Now;
 
 #[cfg(test)]
@@ -122,8 +123,7 @@ impl BadSignatures {
     }
 }
 
-/// A token as the table compares it: whole, in words of eight bytes. The `memcmp` of wasm goes byte by byte, which for a
-/// token of 600 bytes would take longer than its hash.
+/// A token as the table compares it: whole, by [`is_same`]. The `memcmp` of wasm would take longer than the hash.
 trait Token {
     fn bytes(&self) -> &[u8];
 }
@@ -175,12 +175,6 @@ impl PartialEq for Kept {
 
 impl Eq for dyn Token + '_ {}
 impl Eq for Kept {}
-
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks(), b.as_chunks());
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    a.len() == b.len() && a_rest == b_rest && a.iter().zip(b).all(|(a, b)| word(a) == word(b))
-}
 
 /// A table by token, bounded in count and bytes.
 struct Bounded<V> {

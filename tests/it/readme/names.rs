@@ -85,7 +85,7 @@ fn every_denial_has_its_heading_status_headers_and_body() {
         for (name, header) in
             [("www-authenticate", "WWW-Authenticate"), ("retry-after", "Retry-After"), ("allow", "Allow")]
         {
-            let value = answer.headers.iter().find(|(it, _)| *it == name).map(|(_, value)| value);
+            let value = answer.headers.iter().find(|(it, _)| *it == name).map(|(_, value)| value.as_ref());
             let stated = text.contains(&format!("Header: `{header}")) || text.contains(&format!("Headers: `{header}"));
             assert_eq!(stated, value.is_some(), "`{header}` under `{code}`");
             if let (Some((_, error)), "www-authenticate") = (value.and_then(|value| value.split_once(", ")), name) {
