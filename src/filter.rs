@@ -68,7 +68,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes the request one step further. `head` is the request's head, the same at every call.
+    /// Takes the request one step further; what an event calls for stands apart, so that none pays for the others. `head` is the request's head, the same at every call.
     pub fn step<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, event: Event<'_>) -> Step<'h> {
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
         match (stage, event) {
@@ -175,6 +175,7 @@ impl Request {
         Some(worker.config.routes.get(self.route?)?.path.template.as_str())
     }
 
+    #[inline(never)]
     fn on_head<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         self.arrival = now;
         let (Some(method), Some(path), true) = (head.method(), head.path(), head.is_sound()) else {
@@ -253,6 +254,7 @@ impl Request {
         }
     }
 
+    #[inline(never)]
     fn on_whole_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, bytes: &[u8]) -> Step<'h> {
         if let Some(denial) = self.lapsed(worker, head, now) {
             return self.deny(worker, denial);
@@ -263,6 +265,7 @@ impl Request {
         }
     }
 
+    #[inline(never)]
     fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
         let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
         let announced = self.retirement.as_ref().and_then(Notice::fields);

@@ -90,8 +90,9 @@ impl Head {
 
     /// The same; shows every name and value to `look` in the same pass.
     pub fn parse_showing(buffer: Vec<u8>, look: impl FnMut(&[u8], &[u8])) -> Option<Self> {
-        let places = scan(&buffer, look)?;
-        Some(Self { buffer, places, end_of_stream: false })
+        let mut head = Self { buffer, ..Self::default() };
+        scan(&head.buffer, &mut head.places, look)?;
+        Some(head)
     }
 
     /// A head of these pairs, as Envoy would serialize it. For tests and tools.
@@ -112,9 +113,7 @@ impl Head {
                 body.push(0);
             }
         }
-        let buffer = [&count.to_le_bytes()[..], &sizes, &body].concat();
-        let places = scan(&buffer, |_, _| {}).unwrap_or_default();
-        Self { buffer, places, end_of_stream: false }
+        Self::parse([&count.to_le_bytes()[..], &sizes, &body].concat()).unwrap_or_default()
     }
 
     /// The same head, with the flag set.
@@ -279,9 +278,8 @@ fn layout(buffer: &[u8]) -> Option<(&[[u8; 8]], &[u8])> {
 }
 
 /// Checks the whole layout and notes where the known headers stand.
-fn scan(buffer: &[u8], mut look: impl FnMut(&[u8], &[u8])) -> Option<[Place; KNOWN]> {
+fn scan(buffer: &[u8], places: &mut [Place; KNOWN], mut look: impl FnMut(&[u8], &[u8])) -> Option<()> {
     let (sizes, mut body) = layout(buffer)?;
-    let mut places = [Place::default(); KNOWN];
     for size in sizes {
         let [name, value, rest] = split_pair(*size, body)?;
         body = rest;
@@ -293,7 +291,7 @@ fn scan(buffer: &[u8], mut look: impl FnMut(&[u8], &[u8])) -> Option<[Place; KNO
             place.seen = place.seen.saturating_add(1);
         }
     }
-    body.is_empty().then_some(places)
+    body.is_empty().then_some(())
 }
 
 /// The next name and value, and what follows them.

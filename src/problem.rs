@@ -33,8 +33,8 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 /// What stands for itself in a JSON string; so does more, but not in the texts of answers.
 static PLAIN: ByteSet = ByteSet::alphanumeric_and(b" !#$%&'()*+,-./:;<=>?@[]^_`{|}~");
 
-/// Room for the headers of an answer, and for what is announced of a credential.
-const HEADERS: usize = 10;
+/// Room for the headers of nearly every answer.
+const HEADERS: usize = 8;
 /// Room for the body of nearly every answer.
 const BODY_BYTES: usize = 512;
 

@@ -128,6 +128,7 @@ impl Request {
         self.route_of(worker).map_or(1, |route| route.cost.weight.get())
     }
 
+    #[inline(never)]
     pub(super) fn on_plan<'h>(
         &mut self,
         worker: &mut Worker,

@@ -34,19 +34,31 @@ impl Rate {
     /// How many micro-units drain in `elapsed` microseconds, rounded down.
     pub(super) fn drained_in(self, elapsed: u64) -> u64 {
         // 128-bit division is slow in wasm; a busy client's numbers are small.
-        if let Some(product) = small_product(elapsed, self.level_per()) {
-            return product.checked_div(self.per_micros).unwrap_or(u64::MAX);
+        match small_product(elapsed, self.level_per()) {
+            Some(product) => product.checked_div(self.per_micros).unwrap_or(u64::MAX),
+            None => self.drained_in_long(elapsed),
         }
+    }
+
+    /// The least number of microseconds in which `level` micro-units drain.
+    pub(super) fn time_to_drain(self, level: u64) -> u64 {
+        match small_product(level, self.per_micros) {
+            Some(product) => product.div_ceil(self.level_per()),
+            None => self.long_time_to_drain(level),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drained_in_long(self, elapsed: u64) -> u64 {
         let product = u128::from(elapsed).saturating_mul(u128::from(self.level_per()));
         let drained = product.checked_div(u128::from(self.per_micros)).unwrap_or(u128::MAX);
         u64::try_from(drained).unwrap_or(u64::MAX)
     }
 
-    /// The least number of microseconds in which `level` micro-units drain.
-    pub(super) fn time_to_drain(self, level: u64) -> u64 {
-        if let Some(product) = small_product(level, self.per_micros) {
-            return product.div_ceil(self.level_per());
-        }
+    #[cold]
+    #[inline(never)]
+    fn long_time_to_drain(self, level: u64) -> u64 {
         let product = u128::from(level).saturating_mul(u128::from(self.per_micros));
         u64::try_from(product.div_ceil(u128::from(self.level_per()))).unwrap_or(u64::MAX)
     }

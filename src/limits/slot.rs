@@ -155,6 +155,7 @@ impl Slot {
     }
 
     #[cold]
+    #[inline(never)]
     fn claim_new(&mut self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
         if !self.has_own_room(tag) {
             self.evict(tag, now);
