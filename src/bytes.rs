@@ -34,8 +34,8 @@ impl ByteSet {
     }
 }
 
-/// Whether the two are the same, compared in words of eight bytes: `memcmp` goes byte by byte in wasm, at twenty instructions
-/// for each.
+/// Whether the two are the same, compared in words of eight bytes: `memcmp` takes twenty instructions for each byte in
+/// wasm.
 pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
     let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks(), b.as_chunks());
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);

@@ -68,7 +68,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes the request one step further; what an event calls for stands apart, so that none pays for the others. `head` is the request's head, the same at every call.
+    /// Takes the request one step further. `head` is the request's head, the same at every call.
     pub fn step<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, event: Event<'_>) -> Step<'h> {
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
         match (stage, event) {

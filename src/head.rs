@@ -200,7 +200,7 @@ impl Head {
         }
     }
 
-    /// What follows `Bearer ` in the one `Authorization`, whatever it is: enough to find a token that is known byte by byte.
+    /// What follows `Bearer ` in the one `Authorization`, whatever it is: enough to find a token that is known already.
     pub fn unread_bearer(&self) -> Option<&[u8]> {
         let (scheme, token) = self.known(Known::Authorization).ok()??.split_at_checked(SCHEME.len())?;
         is_same_in_any_case(scheme, SCHEME).then_some(token)

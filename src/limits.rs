@@ -102,7 +102,7 @@ impl Window {
         !matches!(self, Self::Calendar { period: Period::Month, .. })
     }
 
-    /// How long it takes from empty to full: the time to refill the burst, or the length of the period that `now` is in.
+    /// How long it takes from empty to full: the time to refill the burst, or the length of the period of `now`.
     fn refill_time(self, now: Now) -> Duration {
         match self {
             Self::Bucket { amount, per, .. } => {

@@ -135,8 +135,8 @@ fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str
     json
 }
 
-/// Appends a JSON string of these parts. Where nothing must be escaped, which is nearly always, without `serde_json`: its
-/// way there is longer than all else that a refusal takes.
+/// Appends a JSON string of these parts; where nothing must be escaped, which is nearly always, without `serde_json`,
+/// whose way there is longer than all else that a refusal takes.
 fn push_text(json: &mut String, parts: &[&str]) {
     json.push('"');
     for part in parts {

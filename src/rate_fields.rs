@@ -48,7 +48,7 @@ pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static s
 /// Room for the fields of three limits or so.
 const FIELD_BYTES: usize = 96;
 
-/// Appends what is known of a limit beforehand; what is written by hand here costs more than all else that a response takes.
+/// Appends what is known of a limit beforehand.
 fn push_part(field: &mut String, part: &str) {
     let is_first = field.is_empty();
     field.push_str(if is_first { part.strip_prefix(SEPARATOR).unwrap_or(part) } else { part });

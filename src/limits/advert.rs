@@ -1,4 +1,4 @@
-//! How a limit is told to clients: the parts of its `RateLimit` fields that are the same for every request, written once.
+//! How a limit is told to clients: the parts of its `RateLimit` fields that never change, written once.
 
 use std::time::Duration;
 
