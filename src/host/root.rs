@@ -24,6 +24,12 @@ const TICK_WAITING_MS: u32 = 20;
 
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
+/// Tick while more requests may be ready than went on in one callback.
+const TICK_WAKING_MS: u32 = 1;
+
+/// How many requests go on in one callback. Envoy answers them, or lets them pass, after the callback, and each one inside of
+/// the one before: some hundreds exhaust its stack, which is a trap.
+const WOKEN_MAX: usize = 32;
 
 /// What the root context and its requests share.
 #[derive(Debug)]
@@ -48,7 +54,9 @@ impl Shared {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
             waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
         }
-        self.set_tick(TICK_WAITING_MS);
+        if self.tick_ms.get() > TICK_WAITING_MS {
+            self.set_tick(TICK_WAITING_MS);
+        }
     }
 
     /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
@@ -129,13 +137,19 @@ impl Root {
         }
     }
 
-    /// Lets every stream go on that is ready.
-    fn wake(&self, shared: &Rc<Shared>, now: Now) {
+    /// Lets streams go on that are ready, oldest first; says whether more may be.
+    fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
-            return;
+            return true;
         };
+        let (mut woken, mut is_more) = (0_usize, false);
         let mut waiting = Vec::with_capacity(waiters.len());
         for waiter in waiters {
+            if woken >= WOKEN_MAX {
+                is_more = true;
+                waiting.push(waiter);
+                continue;
+            }
             let Some(stream) = waiter.stream.upgrade() else {
                 continue;
             };
@@ -145,22 +159,29 @@ impl Root {
             };
             if !ready {
                 waiting.push(waiter);
-            } else if abi::set_effective_context(waiter.context).is_ok() {
+                continue;
+            }
+            woken = woken.saturating_add(1);
+            if abi::set_effective_context(waiter.context).is_ok() {
                 Stream::wake(&stream, waiter.context, shared, now);
             }
         }
         let _ = abi::set_effective_context(self.context);
         if let Ok(mut list) = shared.waiters.try_borrow_mut() {
-            list.append(&mut waiting);
+            waiting.append(&mut list);
+            *list = waiting;
         }
+        is_more
     }
 
-    fn adjust_tick(&self, shared: &Shared) {
+    fn adjust_tick(&self, shared: &Shared, is_more: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
-        let period = if self.sources.iter().any(Source::is_making) {
+        let period = if is_more {
+            TICK_WAKING_MS
+        } else if self.sources.iter().any(Source::is_making) {
             TICK_MAKING_MS
         } else if missing || worker.waiting > 0 {
             TICK_WAITING_MS
@@ -195,8 +216,8 @@ impl Context for Root {
                 source.on_answer(&mut worker, token, headers, body, now);
             }
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_more = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_more);
     }
 }
 
@@ -228,8 +249,8 @@ impl RootContext for Root {
             }
             self.report(&mut worker, now);
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_more = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_more);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
