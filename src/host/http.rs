@@ -112,6 +112,17 @@ impl Http {
         stream.reply(&mut worker)
     }
 
+    /// Removes the settlement header from the response's trailers. It settles nothing there: by then the head has told the
+    /// client what is left.
+    fn hide_settlement(&self) -> Result<(), Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
+        let Some(name) = &worker.config.settlement_header else {
+            return Ok(());
+        };
+        abi::remove_header(MapType::ResponseTrailers, name.as_bytes())
+    }
+
     fn strip_trailers(&self, count: usize) -> Result<(), Status> {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
@@ -168,6 +179,11 @@ impl HttpContext for Http {
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         // What cannot be added to a response is no reason to hold it back.
         let _ = self.reply();
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        let _ = self.hide_settlement();
         Action::Continue
     }
 }

@@ -43,6 +43,7 @@ mod retirement_boundary;
 mod retirement_keys;
 mod scope;
 mod scope_cost;
+mod settlement;
 mod smoke;
 mod student_answers;
 mod student_body;
