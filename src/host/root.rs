@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Environment};
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
+#[cfg(feature = "test-faults")]
+use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
 use crate::metrics::Kind;
@@ -57,6 +59,12 @@ impl Shared {
         if self.tick_ms.get() > TICK_WAITING_MS {
             self.set_tick(TICK_WAITING_MS);
         }
+    }
+
+    /// How many streams are to be woken.
+    #[cfg(feature = "test-faults")]
+    pub fn waiters(&self) -> usize {
+        self.waiters.try_borrow().map_or(0, |waiters| waiters.len())
     }
 
     /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
@@ -208,6 +216,8 @@ impl Drop for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::CallResponse, self.context);
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -222,9 +232,15 @@ impl Context for Root {
 }
 
 impl RootContext for Root {
+    #[cfg(feature = "test-faults")]
+    fn on_vm_start(&mut self, _len: usize) -> bool {
+        faults::at(Callback::VmStart, self.context);
+        true
+    }
+
     fn on_configure(&mut self, len: usize) -> bool {
         #[cfg(feature = "test-faults")]
-        if !crate::host::faults::on_configure() {
+        if !faults::on_configure() {
             return false;
         }
         match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
@@ -240,6 +256,8 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        #[cfg(feature = "test-faults")]
+        faults::on_tick(self.shared.as_ref().is_some_and(|shared| shared.serves.get()));
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -254,6 +272,8 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ContextCreate, context);
         if let Some(shared) = &self.shared {
             shared.serves.set(true);
         }

@@ -64,5 +64,6 @@ mod support;
 mod tokens;
 mod tokens_claims;
 mod tokens_hostile;
+mod traps;
 mod vectors;
 mod workers;
