@@ -20,6 +20,7 @@ mod bypass;
 mod canary;
 mod capabilities;
 mod differential;
+mod drain;
 mod dry_run;
 mod examples;
 mod exports;
