@@ -68,5 +68,7 @@ mod tokens;
 mod tokens_claims;
 mod tokens_hostile;
 mod traps;
+mod tunnels;
 mod vectors;
+mod withdrawn;
 mod workers;
