@@ -61,23 +61,31 @@ fn on_http2() -> Request<()> {
     request
 }
 
+/// Bytes of a body, each a piece of its own.
+const PIECES: usize = 100_000;
+
 #[test]
-fn hundred_thousand_pieces_are_one_body() {
-    const PIECES: usize = 100_000;
+fn countless_pieces_of_bodies_and_heads_are_judged_as_one_or_end_their_connection() {
     let mut config = config();
     config["routes"][0]["body"] = serde_json::json!({"max_bytes": 2 * PIECES});
     let student = Student::with(config);
+    check_bodies(&student);
+    check_heads(&student);
+    student.expect_no_trap();
+}
+
+#[track_caller]
+fn check_bodies(student: &Student) {
     for (how, send) in [("chunks", in_chunks as fn(&Student, &str) -> Option<u16>), ("frames", in_frames)] {
         for (district, status) in [("1503000", 200), ("9999999", 403)] {
             let (body, start) = (body(PIECES, district), Instant::now());
-            assert_eq!(send(&student, &body), Some(status), "{how}, {district}");
+            assert_eq!(send(student, &body), Some(status), "{how}, {district}");
             println!("{how}: {status} after {:?}", start.elapsed());
             assert_eq!(student.upstream.heads(), usize::from(status == 200), "{how}");
             assert!(student.upstream.seen().iter().all(|seen| seen.body == body));
             student.upstream.forget();
         }
     }
-    student.expect_no_trap();
 }
 
 /// A frame of HTTP/2 (RFC 9113, 4.1).
@@ -149,9 +157,8 @@ fn in_continuations(student: &Student, parts: &[&[u8]]) -> bool {
     }
 }
 
-#[test]
-fn heads_in_many_continuations_are_judged_whole_or_end_their_connection() {
-    let student = Student::start();
+#[track_caller]
+fn check_heads(student: &Student) {
     let bearer = format!("Bearer {}", token().sign());
     let fields = |key: &str| -> Vec<u8> {
         let fields = [
@@ -170,7 +177,7 @@ fn heads_in_many_continuations_are_judged_whole_or_end_their_connection() {
     for (head, passes) in [(&good, true), (&bad, false)] {
         // cut in the middle of names and values
         let parts: Vec<&[u8]> = head.chunks(head.len().div_ceil(5)).collect();
-        assert!(in_continuations(&student, &parts), "a response");
+        assert!(in_continuations(student, &parts), "a response");
         assert_eq!(student.upstream.heads(), usize::from(passes));
         if let Some(seen) = student.upstream.seen().pop() {
             assert_eq!(seen.headers("x-claim-districts"), ["1503000"]);
@@ -181,12 +188,11 @@ fn heads_in_many_continuations_are_judged_whole_or_end_their_connection() {
 
     // floods: of empty ones, of one byte each, and of fields without end
     let empty: Vec<&[u8]> = std::iter::once(good.as_slice()).chain(std::iter::repeat_n(&b""[..], 20_000)).collect();
-    assert!(!in_continuations(&student, &empty), "empty frames");
+    assert!(!in_continuations(student, &empty), "empty frames");
     let padding: Vec<u8> = (0..20_000).flat_map(|_| field("x-padding", "a")).collect();
     let long: Vec<&[u8]> = std::iter::once(good.as_slice()).chain(padding.chunks(100)).collect();
-    assert!(!in_continuations(&student, &long), "fields without end");
+    assert!(!in_continuations(student, &long), "fields without end");
     let bytes: Vec<&[u8]> = padding.chunks(1).take(50_000).collect();
-    assert!(!in_continuations(&student, &bytes), "bytes");
+    assert!(!in_continuations(student, &bytes), "bytes");
     student.expect_silence("a flood");
-    student.expect_no_trap();
 }

@@ -142,6 +142,7 @@ fn trap_while_the_module_is_loaded_anew_lets_nothing_pass() {
 }
 
 #[test]
+#[ignore = "waits for `stream_idle_timeout`; scripts/test --long"]
 fn requests_that_wait_on_a_worker_that_traps_are_cut_and_none_passes() {
     const WAITING: usize = 8;
     let setup = Setup::start(1);
@@ -152,15 +153,12 @@ fn requests_that_wait_on_a_worker_that_traps_are_cut_and_none_passes() {
     let waiting: Vec<_> = (0..WAITING).map(|_| setup.gateway.get("/a").bearer(&unknown).spawn()).collect();
     wait_until("all to wait", || active() == Some(WAITING as u64));
 
-    let start = std::time::Instant::now();
     setup.trap("request_headers").send().expect_status(503);
     for request in waiting {
         let answer = RUNTIME.block_on(request).unwrap().expect("an answer");
-        println!("{} after {:?}", answer.status, start.elapsed());
         // by `stream_idle_timeout`, which is all that ends them
         assert!([503, 504].contains(&answer.status), "{answer:?}");
     }
-    println!("{:?}", setup.gateway.access_log());
     assert_eq!(setup.upstream.heads(), 0);
     setup.wait_until_all_serve("the trap");
 }
