@@ -10,6 +10,8 @@ use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::host::abi::{self, MapType, StreamType};
 use crate::host::body::{Seen, Verdict};
+#[cfg(feature = "test-faults")]
+use crate::host::faults::{self, Callback};
 use crate::host::index::SharedIndex;
 use crate::host::output;
 use crate::host::root::Shared;
@@ -119,6 +121,17 @@ impl Http {
         stream.reply(&mut worker)
     }
 
+    /// Removes the settlement header from the response's trailers. It settles nothing there: by then the head has told the
+    /// client what is left.
+    fn hide_settlement(&self) -> Result<(), Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
+        let Some(name) = &worker.config.settlement_header else {
+            return Ok(());
+        };
+        abi::remove_header(MapType::ResponseTrailers, name.as_bytes())
+    }
+
     fn strip_trailers(&self, count: usize) -> Result<(), Status> {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
@@ -140,7 +153,7 @@ impl Context for Http {}
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         #[cfg(feature = "test-faults")]
-        if crate::host::faults::on_request() {
+        if faults::on_request(self.context, self.shared.as_ref()) {
             return Action::Pause;
         }
         match self.begin(end_of_stream) {
@@ -159,10 +172,14 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_body(&mut self, len: usize, end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::RequestBody, self.context);
         if self.is_passed() { Action::Continue } else { self.on_body(Some(len), end_of_stream) }
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::RequestTrailers, self.context);
         if self.strip_trailers(count).is_err() {
             // Nothing may pass unstripped, and an answer can no longer be sent for sure.
             let _ = abi::close_stream(StreamType::Request);
@@ -173,14 +190,25 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ResponseHeaders, self.context);
         // What cannot be added to a response is no reason to hold it back.
         let _ = self.reply();
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ResponseTrailers, self.context);
+        let _ = self.hide_settlement();
         Action::Continue
     }
 }
 
 impl Drop for Http {
     fn drop(&mut self) {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::Delete, self.context);
         let Some(shared) = &self.shared else {
             return;
         };

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Environment};
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
+#[cfg(feature = "test-faults")]
+use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
 use crate::metrics::Kind;
@@ -24,6 +26,12 @@ const TICK_WAITING_MS: u32 = 20;
 
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
+/// Tick while more requests may be ready than went on in one callback.
+const TICK_WAKING_MS: u32 = 1;
+
+/// How many requests go on in one callback. Envoy answers them, or lets them pass, after the callback, and each one inside of
+/// the one before: some hundreds exhaust its stack, which is a trap.
+const WOKEN_MAX: usize = 32;
 
 /// What the root context and its requests share.
 #[derive(Debug)]
@@ -48,7 +56,15 @@ impl Shared {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
             waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
         }
-        self.set_tick(TICK_WAITING_MS);
+        if self.tick_ms.get() > TICK_WAITING_MS {
+            self.set_tick(TICK_WAITING_MS);
+        }
+    }
+
+    /// How many streams are to be woken.
+    #[cfg(feature = "test-faults")]
+    pub fn waiters(&self) -> usize {
+        self.waiters.try_borrow().map_or(0, |waiters| waiters.len())
     }
 
     /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
@@ -129,13 +145,19 @@ impl Root {
         }
     }
 
-    /// Lets every stream go on that is ready.
-    fn wake(&self, shared: &Rc<Shared>, now: Now) {
+    /// Lets streams go on that are ready, oldest first; says whether more may be.
+    fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
-            return;
+            return true;
         };
+        let (mut woken, mut is_more) = (0_usize, false);
         let mut waiting = Vec::with_capacity(waiters.len());
         for waiter in waiters {
+            if woken >= WOKEN_MAX {
+                is_more = true;
+                waiting.push(waiter);
+                continue;
+            }
             let Some(stream) = waiter.stream.upgrade() else {
                 continue;
             };
@@ -145,22 +167,29 @@ impl Root {
             };
             if !ready {
                 waiting.push(waiter);
-            } else if abi::set_effective_context(waiter.context).is_ok() {
+                continue;
+            }
+            woken = woken.saturating_add(1);
+            if abi::set_effective_context(waiter.context).is_ok() {
                 Stream::wake(&stream, waiter.context, shared, now);
             }
         }
         let _ = abi::set_effective_context(self.context);
         if let Ok(mut list) = shared.waiters.try_borrow_mut() {
-            list.append(&mut waiting);
+            waiting.append(&mut list);
+            *list = waiting;
         }
+        is_more
     }
 
-    fn adjust_tick(&self, shared: &Shared) {
+    fn adjust_tick(&self, shared: &Shared, is_more: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
-        let period = if self.sources.iter().any(Source::is_making) {
+        let period = if is_more {
+            TICK_WAKING_MS
+        } else if self.sources.iter().any(Source::is_making) {
             TICK_MAKING_MS
         } else if missing || worker.waiting > 0 {
             TICK_WAITING_MS
@@ -187,6 +216,8 @@ impl Drop for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::CallResponse, self.context);
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -195,15 +226,21 @@ impl Context for Root {
                 source.on_answer(&mut worker, token, headers, body, now);
             }
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_more = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_more);
     }
 }
 
 impl RootContext for Root {
+    #[cfg(feature = "test-faults")]
+    fn on_vm_start(&mut self, _len: usize) -> bool {
+        faults::at(Callback::VmStart, self.context);
+        true
+    }
+
     fn on_configure(&mut self, len: usize) -> bool {
         #[cfg(feature = "test-faults")]
-        if !crate::host::faults::on_configure() {
+        if !faults::on_configure() {
             return false;
         }
         match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
@@ -219,6 +256,8 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        #[cfg(feature = "test-faults")]
+        faults::on_tick(self.shared.as_ref().is_some_and(|shared| shared.serves.get()));
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -228,11 +267,13 @@ impl RootContext for Root {
             }
             self.report(&mut worker, now);
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_more = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_more);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ContextCreate, context);
         if let Some(shared) = &self.shared {
             shared.serves.set(true);
         }

@@ -108,6 +108,27 @@ fn unconfigured_worker_replies_once() {
     assert_eq!(drive.vm.host().violations, Vec::<String>::new());
 }
 
+/// A host that will not have it removed is no reason to hold the response back.
+#[test]
+fn cost_in_trailers_of_a_response_is_removed() {
+    let code = Code::load();
+    for (path, is_refused) in [("/healthz", false), ("/nowhere", false), ("/healthz", true)] {
+        let mut drive = education(&code);
+        let root = drive.roots[0];
+        let stream = drive.open(root).expect("no trap");
+        drive.head(stream, get(path), true).expect("no trap");
+        drive.respond(stream, "200").expect("no trap");
+        if is_refused {
+            drive.vm.host_mut().chaos.force("proxy_remove_header_map_value", 2);
+        }
+        drive.end_response(stream).expect("no trap");
+        let left: Vec<_> = drive.stream(stream).response_trailers.iter().map(|(name, _)| name.clone()).collect();
+        let expected: &[&[u8]] = if is_refused { &[b"grpc-status", b"x-actual-cost"] } else { &[b"grpc-status"] };
+        assert_eq!(left, expected, "{path}, refused: {is_refused}");
+        assert_eq!(drive.vm.host().violations, Vec::<String>::new());
+    }
+}
+
 /// The clock fails at a second head of a request that went on.
 #[test]
 fn request_that_went_on_is_not_answered() {
