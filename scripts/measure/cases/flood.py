@@ -23,21 +23,39 @@ from .tokens import HALLPASS, PATH, WARM_TOKENS
 # More than are remembered as bad (1,000), in a cycle: each has been forgotten when it comes again.
 BAD_TOKENS = 3_000
 ADDRESS = "2001:db8::1"
-# A hundred times and more what the budget admits (600 a minute).
+# Two hundred times what the budget admits (600 a minute).
 PER_S = 2_000
+# With so many, waiting for answers hardly slows down a load that pauses.
 PACED_CONNECTIONS = 64
 LOST_MAX = 10
 
 
 @dataclass
+class Pace:
+    """How fast requests come: so many a second, or 0: as fast as they are answered."""
+
+    per_s: int = 0
+
+    @property
+    def connections(self) -> int:
+        """As many as the load needs."""
+        return PACED_CONNECTIONS if self.per_s else CONNECTIONS_PER_THREAD
+
+    def arguments(self) -> dict[str, object]:
+        """Those of load.lua."""
+        return {"pause": 1000 * self.connections // self.per_s} if self.per_s else {}
+
+
+@dataclass
 class Flood:
-    """Good requests to an Envoy while these come too; with `paced` at a fixed rate, else as fast as they are answered."""
+    """Good requests to an Envoy while bad ones come too, if there are any."""
 
     name: str
     envoy: Envoy
     good: Load
+    good_pace: Pace
     bad: Load | None = None
-    paced: bool = False
+    bad_pace: Pace = field(default_factory=Pace)
     good_per_s: list[float] = field(default_factory=list)
     bad_per_s: list[float] = field(default_factory=list)
 
@@ -46,12 +64,9 @@ class Flood:
         if self.bad is None:
             self._measure(seconds)
             return
-        connections = PACED_CONNECTIONS if self.paced else CONNECTIONS_PER_THREAD
-        arguments = self.bad.arguments(0, 1)
-        if self.paced:
-            arguments["pause"] = 1000 * connections // PER_S
+        arguments = {**self.bad.arguments(0, 1), **self.bad_pace.arguments()}
         before = self._bad_answered()
-        with Wrk(self.envoy.ports[self.bad.listener], arguments, connections) as wrk:
+        with Wrk(self.envoy.ports[self.bad.listener], arguments, self.bad_pace.connections) as wrk:
             # By then it has used up its budget.
             while self._bad_answered() - before < PER_S:
                 wrk.check_alive()
@@ -66,7 +81,8 @@ class Flood:
         return 100 * median(1 - own / others for own, others in zip(self.good_per_s, other.good_per_s))
 
     def _measure(self, seconds: int) -> None:
-        with Wrk(self.envoy.port, self.good.arguments(0, STRIDE), CONNECTIONS_PER_THREAD, seconds=seconds) as wrk:
+        arguments = {**self.good.arguments(0, STRIDE), **self.good_pace.arguments()}
+        with Wrk(self.envoy.port, arguments, self.good_pace.connections, seconds=seconds) as wrk:
             said = wrk.result()
         if said["refused"]:
             raise BenchError(f"`{self.name}`: good requests were refused: {said}\n{self.envoy.log_tail()}")
@@ -98,51 +114,63 @@ def run(bench: Bench) -> None:
             Row("a good token: 200", held, good),
         ],
     )
-    floods = [Flood("none", held, good)]
-    for paced in (True, False):
-        floods += [
-            Flood("Envoy alone: 404", held, good, plain, paced),
-            Flood("budget used up: 429", held, good, many["ES256"], paced),
-            Flood("no budget, ES256 checked: 401", unheld, good, many["ES256"], paced),
+    alone = Flood("none", held, good, Pace())
+    alone.measure(bench.seconds)
+    half = Pace(int(alone.good_per_s.pop()) // 2)
+
+    def group(good_pace: Pace, bad_pace: Pace) -> list[Flood]:
+        return [
+            Flood("none", held, good, good_pace),
+            Flood("Envoy alone: 404", held, good, good_pace, plain, bad_pace),
+            Flood("budget used up: 429", held, good, good_pace, many["ES256"], bad_pace),
+            Flood("no budget, ES256 checked: 401", unheld, good, good_pace, many["ES256"], bad_pace),
         ]
-    _throughput(bench, floods)
+
+    _throughput(bench, group(Pace(), Pace(PER_S)), group(half, Pace()), group(Pace(), Pace()))
 
 
 def _costs(bench: Bench, rows: list[Row]) -> None:
     for row in rows[1:]:
         row.base = rows[0]
     bench.run(rows)
-    columns = ["flood of", "CPU us/request", "over Envoy alone", "requests/s that take a tenth of a worker"]
+    columns = ["flood of", "CPU us/request", "over Envoy alone", f"{PER_S:,} a second take of a worker, %"]
     table = Table("Refusals: what one costs", columns)
     for row in rows:
         over = f"{row.added_us:.1f}" if row.base else "-"
-        table.rows.append([row.name, f"{row.cpu_us:.1f}", over, f"{1e5 / row.cpu_us:.0f}"])
+        table.rows.append([row.name, f"{row.cpu_us:.1f}", over, f"{row.cpu_us * PER_S / 1e4:.1f}"])
     bench.report.tables.append(table)
+    used_up, plain = rows[1], rows[0]
+    text = f"{PER_S:,} a second with the budget used up: CPU of a worker"
+    bench.report.targets += [
+        Target(text, used_up.cpu_us * PER_S / 1e4, LOST_MAX, " %"),
+        Target(f"{text}, beyond Envoy alone", (used_up.cpu_us - plain.cpu_us) * PER_S / 1e4, LOST_MAX, " %"),
+    ]
 
 
-def _throughput(bench: Bench, floods: list[Flood]) -> None:
+def _throughput(bench: Bench, paced: list[Flood], half: list[Flood], unpaced: list[Flood]) -> None:
     for number in range(bench.rounds):
         say(f"  round {number + 1} of {bench.rounds}")
-        for flood in floods:
+        for flood in (*paced, *half, *unpaced):
             flood.measure(bench.seconds)
-    alone, paced, unpaced = floods[0], floods[1:4], floods[4:]
     columns = ["flood of", "its requests/s", "good requests/s", "lost, %", "lost beyond Envoy alone, %"]
-    table = Table(f"Good traffic beside a flood: {CONNECTIONS_PER_THREAD} connections, one worker", columns)
-    table.rows.append([alone.name, "-", f"{median(alone.good_per_s):.0f}", "-", "-"])
-    for group in (paced, unpaced):
-        for flood in group:
-            beyond = "-" if flood is group[0] else f"{flood.lost(group[0]):.1f}"
-            cells = [f"{median(flood.bad_per_s):.0f}", f"{median(flood.good_per_s):.0f}", f"{flood.lost(alone):.1f}"]
-            table.rows.append([flood.name, *cells, beyond])
-    table.note = (
-        f"First at {PER_S:,} a second, from {PACED_CONNECTIONS} connections; then as fast as they are answered, from as many "
-        "connections as good requests have."
-    )
-    bench.report.tables.append(table)
+    titles = {
+        f"Good traffic that fills a worker, a flood of {PER_S:,} a second": paced,
+        "Good traffic that fills half a worker, a flood without pause": half,
+        "Good traffic that fills a worker, a flood without pause from as many connections": unpaced,
+    }
+    for title, floods in titles.items():
+        table = Table(title, columns)
+        alone, plain, *_ = floods
+        for flood in floods:
+            lost = "-" if flood is alone else f"{flood.lost(alone):.1f}"
+            beyond = "-" if flood in (alone, plain) else f"{flood.lost(plain):.1f}"
+            bad = f"{median(flood.bad_per_s):.0f}" if flood.bad_per_s else "-"
+            table.rows.append([flood.name, bad, f"{median(flood.good_per_s):.0f}", lost, beyond])
+        bench.report.tables.append(table)
     bench.report.targets += [
-        Target(f"flood of {PER_S:,}/s, budget used up: good traffic lost", paced[1].lost(alone), LOST_MAX, " %"),
-        Target("the same, beyond one that Envoy answers alone", paced[1].lost(paced[0]), LOST_MAX, " %"),
-        Target("flood without pause, beyond one that Envoy answers alone", unpaced[1].lost(unpaced[0]), LOST_MAX, " %"),
+        Target(f"{PER_S:,} a second, budget used up: good traffic lost", paced[2].lost(paced[0]), LOST_MAX, " %"),
+        Target("half a worker, flood without pause, budget used up: lost", half[2].lost(half[0]), LOST_MAX, " %"),
+        Target("flood without pause: lost beyond Envoy alone", unpaced[2].lost(unpaced[1]), LOST_MAX, " %"),
     ]
 
 
