@@ -102,11 +102,11 @@ def _kind(bench: Bench, kind: Kind) -> tuple[list[Sample], str]:
     with Lists([], bench.minter.jwks()) as lists:
         envoy = bench.start(f"soak {kind.name}", filters.hallpass(bench.hallpass, _config()), lists=lists.address)
         ready(envoy, "GET", PATH, _credentials(bench))
-        before, rss_mb = _decisions(envoy), envoy.rss_mb()
+        earlier, rss_mb = _decisions(envoy), envoy.rss_mb()
         started = time.monotonic()
         samples = _samples(bench, kind, envoy, lists)
         elapsed = time.monotonic() - started
-        decisions = _decisions(envoy) - before
+        decisions = _decisions(envoy) - earlier
         overflow = sum(envoy.stats("limit_overflow_total").values())
         lists.shutdown()
     if set(decisions) - set(kind.decisions):
