@@ -26,12 +26,11 @@ const TICK_WAITING_MS: u32 = 20;
 
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
-/// Tick while more requests may be ready than went on in one callback.
+/// Tick while there are more streams to wake than one callback may.
 const TICK_WAKING_MS: u32 = 1;
-
-/// How many requests go on in one callback. Envoy answers them, or lets them pass, after the callback, and each one inside of
-/// the one before: some hundreds exhaust its stack, which is a trap.
-const WOKEN_MAX: usize = 32;
+/// Streams that one callback wakes. Envoy carries out their answers when it is over, each inside the one before it: some
+/// three hundred at once overflow the stack and trap, and other filters and access logs make each of them deeper.
+const WAKES_MAX: usize = 16;
 
 /// What the root context and its requests share.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ impl Shared {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
             waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
         }
-        if self.tick_ms.get() > TICK_WAITING_MS {
+        if !(1..=TICK_WAITING_MS).contains(&self.tick_ms.get()) {
             self.set_tick(TICK_WAITING_MS);
         }
     }
@@ -145,19 +144,13 @@ impl Root {
         }
     }
 
-    /// Lets streams go on that are ready, oldest first; says whether more may be.
+    /// Lets streams go on that are ready, those first that nobody looked at the last time; whether there may be more of them.
     fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
-            return true;
+            return false;
         };
-        let (mut woken, mut is_more) = (0_usize, false);
-        let mut waiting = Vec::with_capacity(waiters.len());
-        for waiter in waiters {
-            if woken >= WOKEN_MAX {
-                is_more = true;
-                waiting.push(waiter);
-                continue;
-            }
+        let (mut waiters, mut waiting, mut woken) = (waiters.into_iter(), Vec::new(), 0_usize);
+        for waiter in waiters.by_ref() {
             let Some(stream) = waiter.stream.upgrade() else {
                 continue;
             };
@@ -167,27 +160,29 @@ impl Root {
             };
             if !ready {
                 waiting.push(waiter);
-                continue;
-            }
-            woken = woken.saturating_add(1);
-            if abi::set_effective_context(waiter.context).is_ok() {
+            } else if abi::set_effective_context(waiter.context).is_ok() {
                 Stream::wake(&stream, waiter.context, shared, now);
+                woken = woken.saturating_add(1);
+                if woken >= WAKES_MAX {
+                    break;
+                }
             }
         }
         let _ = abi::set_effective_context(self.context);
+        let is_cut_short = waiters.len() > 0;
         if let Ok(mut list) = shared.waiters.try_borrow_mut() {
-            waiting.append(&mut list);
-            *list = waiting;
+            let woken_in_vain = std::mem::take(&mut *list);
+            *list = waiters.chain(waiting).chain(woken_in_vain).collect();
         }
-        is_more
+        is_cut_short
     }
 
-    fn adjust_tick(&self, shared: &Shared, is_more: bool) {
+    fn adjust_tick(&self, shared: &Shared, is_cut_short: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
-        let period = if is_more {
+        let period = if is_cut_short {
             TICK_WAKING_MS
         } else if self.sources.iter().any(Source::is_making) {
             TICK_MAKING_MS
@@ -226,8 +221,8 @@ impl Context for Root {
                 source.on_answer(&mut worker, token, headers, body, now);
             }
         }
-        let is_more = self.wake(&shared, now);
-        self.adjust_tick(&shared, is_more);
+        let is_cut_short = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_cut_short);
     }
 }
 
@@ -267,8 +262,8 @@ impl RootContext for Root {
             }
             self.report(&mut worker, now);
         }
-        let is_more = self.wake(&shared, now);
-        self.adjust_tick(&shared, is_more);
+        let is_cut_short = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_cut_short);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
