@@ -26,6 +26,7 @@ const TICK_WAITING_MS: u32 = 20;
 
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
+
 /// Tick while there are more streams to wake than one callback may.
 const TICK_WAKING_MS: u32 = 1;
 /// Streams that one callback wakes. Envoy carries out their answers when it is over, each inside the one before it: some
