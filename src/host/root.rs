@@ -31,7 +31,7 @@ const TICK_MAKING_MS: u32 = 10;
 const TICK_WAKING_MS: u32 = 1;
 /// Streams that one callback wakes. Envoy carries out their answers when it is over, each inside the one before it: some
 /// three hundred at once overflow the stack and trap, and other filters and access logs make each of them deeper.
-const WAKES_MAX: usize = 16;
+const WAKES_MAX: usize = 32;
 
 /// What the root context and its requests share.
 #[derive(Debug)]

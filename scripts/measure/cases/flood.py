@@ -176,7 +176,7 @@ def _throughput(bench: Bench, paced: list[Flood], half: list[Flood], unpaced: li
 
 def _envoy(bench: Bench, name: str, more: dict[str, Any]) -> Envoy:
     config = filters.first_system({"jwks": {"inline": bench.minter.jwks()}}, **more)
-    return bench.start(f"flood {name}", filters.hallpass(bench.hallpass, config))
+    return bench.start(f"flood {name}", filters.guarded(bench.hallpass, config))
 
 
 def _bad(bench: Bench, alg: str, count: int) -> Load:

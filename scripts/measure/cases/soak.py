@@ -100,7 +100,7 @@ def run(bench: Bench) -> None:
 
 def _kind(bench: Bench, kind: Kind) -> tuple[list[Sample], str]:
     with Lists([], bench.minter.jwks()) as lists:
-        envoy = bench.start(f"soak {kind.name}", filters.hallpass(bench.hallpass, _config()), lists=lists.address)
+        envoy = bench.start(f"soak {kind.name}", filters.guarded(bench.hallpass, _config()), lists=lists.address)
         ready(envoy, "GET", PATH, _credentials(bench))
         earlier, rss_mb = _decisions(envoy), envoy.rss_mb()
         started = time.monotonic()
