@@ -238,22 +238,24 @@ fn check_waiting(gateway: &Gateway, echo: &Echo, keys: &KeyServer) {
     const SLOW: Duration = Duration::from_millis(700);
     let passed = echo.heads().len();
 
-    for (set, status) in [(vec![KEY.named("k")], 401), (vec![KEY.named("k"), Key::P256No2.named("new")], 200)] {
+    // What is sent before the verdict on a request that then passes reaches the upstream in Envoy 1.40, in 1.36 nowhere.
+    for (set, early, status) in
+        [(vec![KEY.named("k")], "early", 401), (vec![KEY.named("k"), Key::P256No2.named("new")], "", 200)]
+    {
         let asked = keys.count();
         keys.answer(Answer::json(&jwks(&set)).after(SLOW));
         let bearer = format!("Bearer {}", token().forged_with(Key::P256No2).header("kid", "new").sign());
         let headers = [("authorization", bearer.as_str())];
         let seen = || echo.heads().len();
         std::thread::scope(|scope| {
-            let opening =
-                scope.spawn(|| RUNTIME.block_on(connect(gateway, Some("websocket"), "/ws", &headers, "early")));
+            let opening = scope.spawn(|| RUNTIME.block_on(connect(gateway, Some("websocket"), "/ws", &headers, early)));
             wait_until("the fetch", || keys.count() > asked);
             assert_eq!(seen(), passed, "nothing before the verdict");
             let mut tunnel = opening.join().unwrap().expect("an answer");
             assert_eq!(tunnel.status, status);
             if status == 200 {
-                tunnel.write(", late");
-                assert_eq!(tunnel.read("early, late".len()), "early, late");
+                tunnel.write("late");
+                assert_eq!(tunnel.read("late".len()), "late");
             }
         });
         assert_eq!(seen(), passed + usize::from(status == 200));
