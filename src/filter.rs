@@ -96,7 +96,7 @@ impl Request {
                 if wait.document == DocumentId::ApiKeys {
                     return self.admit(worker, head, now);
                 }
-                match self.lapsed(worker, head, now) {
+                match self.lapsed(worker, now) {
                     Some(denial) => self.deny(worker, denial),
                     None => self.guard(worker, head, now),
                 }
@@ -109,7 +109,7 @@ impl Request {
             (Stage::Admission, Event::Charged(outcome)) => self.on_admission(worker, head, now, outcome),
             (Stage::Failures, Event::Charged(outcome)) => self.on_failures(worker, head, now, outcome),
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),
-            (Stage::Body, Event::Body(bytes)) => match self.lapsed(worker, head, now) {
+            (Stage::Body, Event::Body(bytes)) => match self.lapsed(worker, now) {
                 Some(denial) => self.deny(worker, denial),
                 None => match self.look_again(worker, head, now) {
                     Some(step) => step,

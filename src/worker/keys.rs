@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Wait, Worker};
-use crate::api_key::{self, ApiKey, Presented};
+use crate::api_key::{self, ApiKey, KeyList, Presented};
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::document::DocumentId;
@@ -26,17 +26,26 @@ pub enum KeyJudged {
 impl Worker {
     /// The API key that a request presents.
     pub fn api_key(&self, head: &Head, arrival: Now, now: Now) -> KeyJudged {
-        let (Some(rule), Some(list)) = (&self.config.api_keys, self.documents.api_keys()) else {
+        self.judge_key(arrival, now, |list| match self.presented_key(head) {
+            Presented::Key(key) => list.find(&key),
+            _ => None,
+        })
+    }
+
+    /// The same for a request whose key was found before: `found` is what its head presents, so nothing is read or hashed twice.
+    pub fn api_key_again(&self, found: &ApiKey, arrival: Now, now: Now) -> KeyJudged {
+        self.judge_key(arrival, now, |list| list.find_again(found))
+    }
+
+    fn judge_key(&self, arrival: Now, now: Now, find: impl FnOnce(&KeyList) -> Option<&Rc<ApiKey>>) -> KeyJudged {
+        let Some(list) = self.documents.api_keys() else {
             return KeyJudged::Refused;
         };
         let Some(list) = list.usable(now) else {
             let (outlook, wait) = self.outlook(DocumentId::ApiKeys, arrival, now);
             return KeyJudged::List(outlook, wait);
         };
-        let Presented::Key(key) = api_key::presented(head, &rule.header, rule.basic) else {
-            return KeyJudged::Refused;
-        };
-        let key = list.find(&key).filter(|key| key.is_valid(now));
+        let key = find(list).filter(|key| key.is_valid(now));
         key.map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
     }
 
