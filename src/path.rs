@@ -9,8 +9,10 @@ use std::fmt;
 use crate::percent;
 
 pub use self::pattern::{Fit, Pattern, PatternError, Segment};
+pub use self::stems::Stems;
 
 mod pattern;
+mod stems;
 
 /// `:path`, found harmless, split at the first `?`.
 #[derive(Clone, Copy, PartialEq, Eq)]
