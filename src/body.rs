@@ -198,8 +198,7 @@ impl Body {
             }
             Some(_) => return Err(BodyError::Malformed),
         };
-        let is_id = |id: &&str| (1..=VALUE_BYTES_MAX).contains(&id.len()) && !id.contains(char::is_control);
-        if ids.iter().all(is_id) { Ok(ids) } else { Err(BodyError::Malformed) }
+        if ids.iter().all(|id| is_id(id)) { Ok(ids) } else { Err(BodyError::Malformed) }
     }
 
     /// The whole number from 1 at `pointer`; `None` if the member is absent. Numbers beyond `u32` are `u32::MAX`.
@@ -235,6 +234,12 @@ impl Body {
         }
         Ok(found)
     }
+}
+
+fn is_id(text: &str) -> bool {
+    // ASCII first, byte by byte.
+    let has_control = || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.contains(char::is_control);
+    (1..=VALUE_BYTES_MAX).contains(&text.len()) && !has_control()
 }
 
 #[cfg(test)]
