@@ -137,6 +137,11 @@ impl Worker {
         self.documents.state(id)?.started()
     }
 
+    /// The version of the document of this generation, if this worker has read it.
+    pub fn version_of(&self, id: DocumentId, generation: u64) -> Option<u64> {
+        self.documents.state(id)?.version_of(generation)
+    }
+
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
     pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
         self.documents.on_record(id, record)
