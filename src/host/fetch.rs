@@ -316,14 +316,10 @@ fn body(id: DocumentId, headers: usize, body_len: usize) -> Result<Vec<u8>, Stri
 /// ten thousand keys would hold up the worker with every fetch.
 fn answer(id: DocumentId, worker: &Worker, bytes: Vec<u8>) -> Result<Answer, String> {
     let (generation, max_age) = (generation(&bytes), cache_age());
-    let (document, version) = match worker.version_of(id, generation) {
-        Some(version) => (None, version),
-        None => {
-            let document = id.read(&worker.config, &bytes).map_err(|error| error.to_string())?;
-            let version = document.version();
-            (Some(document), version)
-        }
-    };
+    let known = worker.version_of(id, generation);
+    let document =
+        if known.is_some() { None } else { Some(id.read(&worker.config, &bytes).map_err(|it| it.to_string())?) };
+    let version = known.or_else(|| document.as_ref().map(Document::version)).unwrap_or_default();
     Ok(Answer { bytes: Some(bytes), document, fetched: Fetched { generation, version, max_age } })
 }
 
