@@ -103,10 +103,12 @@ impl Request {
         let (Some(owners), Some(tier)) = (owners, tier) else {
             return self.deny(worker, Denial::Unavailable);
         };
-        // Limits of requests alone have been charged, and stand as they did then.
-        let has_costs = tier.limits().any(|limit| limit.unit == Unit::Cost);
         // The request itself has been counted.
-        let charges = if has_costs { charges(tier, &owners, 0, rest) } else { Vec::new() };
+        let mut charges = charges(tier, &owners, 0, rest);
+        // Limits of requests alone have been charged, and stand as they did then.
+        if tier.limits().all(|limit| limit.unit != Unit::Cost) {
+            charges.clear();
+        }
         // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
         let is_never = tier.limits().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
         let dry_run = worker.reports_only(self.tier());
