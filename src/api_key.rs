@@ -7,11 +7,12 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::basic::{self, Basic};
 use crate::config::ListFormat;
@@ -32,7 +33,6 @@ const LIST_FIELDS: &[&str] = &["version", "keys"];
 const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
 
 /// One API key, without the key.
-#[derive(Debug)]
 pub struct ApiKey {
     /// Its id: in the access log; safe in a header.
     pub id: String,
@@ -44,6 +44,7 @@ pub struct ApiKey {
     pub owners: Owners,
     /// What it opens alone, without a token; `None`: nothing.
     pub grants: Option<Grants>,
+    hash: [u8; 32],
     not_before: Option<Now>,
     not_after: Option<Now>,
 }
@@ -86,8 +87,12 @@ pub struct Context<'a> {
 pub struct KeyList {
     version: u64,
     /// By the first half of the hash: nobody finds two keys that share it, and the whole hash is compared after.
-    keys: HashMap<[u8; 16], ([u8; 32], Rc<ApiKey>)>,
+    keys: HashMap<u128, Rc<ApiKey>, BuildHasherDefault<Hashed>>,
 }
+
+/// For what is a hash already. Only lists fill the table, so that nobody can crowd a place of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
 
 impl KeyList {
     /// Reads a list from the network.
@@ -112,16 +117,16 @@ impl KeyList {
         if entries.len() > KEYS_MAX {
             return Err(root.wrong("keys", "at most 100000 keys"));
         }
-        let mut keys = HashMap::with_capacity(entries.len());
+        let mut keys = HashMap::with_capacity_and_hasher(entries.len(), BuildHasherDefault::default());
         let mut ids = HashSet::with_capacity(entries.len());
         for entry in &entries {
             let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?);
             let hash = hash.unwrap_or_default();
-            let key = key(entry, &hash, context)?;
+            let key = key(entry, hash, context)?;
             if !ids.insert(key.id.clone()) {
                 return Err(entry.wrong("id", "an id that no other key has"));
             }
-            if keys.insert(half(&hash), (hash, Rc::new(key))).is_some() {
+            if keys.insert(half(&hash), Rc::new(key)).is_some() {
                 return Err(entry.wrong("sha256", "a hash that no other key has"));
             }
         }
@@ -133,9 +138,17 @@ impl KeyList {
         if presented.is_empty() || presented.len() > KEY_BYTES_MAX {
             return None;
         }
-        let digest: [u8; 32] = Sha256::digest(presented).into();
-        let (hash, key) = self.keys.get(&half(&digest))?;
-        bool::from(hash.ct_eq(&digest)).then_some(key)
+        self.find_by(&Sha256::digest(presented).into())
+    }
+
+    /// What this list has for a key that was found before, in this list or in an earlier one.
+    pub fn find_again(&self, found: &ApiKey) -> Option<&Rc<ApiKey>> {
+        self.find_by(&found.hash)
+    }
+
+    fn find_by(&self, digest: &[u8; 32]) -> Option<&Rc<ApiKey>> {
+        let key = self.keys.get(&half(digest))?;
+        is_same(&key.hash, digest).then_some(key)
     }
 
     /// The version that the list carries.
@@ -151,6 +164,22 @@ impl KeyList {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+}
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(0, |head| u64::from_le_bytes(*head));
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("id", &self.id).field("account", &self.account).finish_non_exhaustive()
     }
 }
 
@@ -207,7 +236,7 @@ pub fn presented<'h>(head: &'h Head, name: &str, basic: bool) -> Presented<'h> {
     }
 }
 
-fn key(entry: &Entry<'_>, hash: &[u8; 32], context: &Context<'_>) -> Result<ApiKey, ListError> {
+fn key(entry: &Entry<'_>, hash: [u8; 32], context: &Context<'_>) -> Result<ApiKey, ListError> {
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let id = entry.text("id", plain, is_plain)?;
     let account = entry.text("account", plain, is_plain)?;
@@ -226,8 +255,9 @@ fn key(entry: &Entry<'_>, hash: &[u8; 32], context: &Context<'_>) -> Result<ApiK
         account: account.to_owned(),
         tier,
         // No issuer has an empty name.
-        owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(hash)),
+        owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
         grants: grants(districts, schools, context),
+        hash,
         not_before,
         not_after,
     })
@@ -260,16 +290,27 @@ fn ids(entry: &Entry<'_>, name: &str) -> Result<Option<Vec<String>>, ListError> 
     elements.into_iter().map(id).collect::<Result<_, _>>().map(Some)
 }
 
-fn half(hash: &[u8; 32]) -> [u8; 16] {
-    hash.first_chunk().copied().unwrap_or_default()
+fn half(hash: &[u8; 32]) -> u128 {
+    hash.first_chunk().map_or(0, |half| u128::from_le_bytes(*half))
+}
+
+/// Takes the same time wherever the two differ. In words of eight bytes, each of which takes as long as a byte.
+fn is_same(hash: &[u8; 32], other: &[u8; 32]) -> bool {
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let words = hash.as_chunks().0.iter().zip(other.as_chunks().0);
+    words.fold(Choice::from(1), |same, (a, b)| same & word(a).ct_eq(&word(b))).into()
 }
 
 /// Reads 64 hexadecimal digits.
 pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes.filter(|_| rest.is_empty())?.try_into().ok()
+    let mut hash = [0; 32];
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(hash)
 }
 
 #[cfg(test)]

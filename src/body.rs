@@ -20,7 +20,8 @@ const LIMITS: Limits = Limits { depth_max: 32, values_max: 16_384 };
 pub const IDS_MAX: usize = 1_000;
 
 /// Headers that say how to read a body.
-const DESCRIBING: [&[u8]; 4] = [b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"];
+const DESCRIBING: [&[u8]; 4] = [b"content-type", CONTENT_ENCODING, b"content-length", b"transfer-encoding"];
+const CONTENT_ENCODING: &[u8] = b"content-encoding";
 
 /// How a route's bodies are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +55,43 @@ impl std::error::Error for BodyError {}
 
 /// A JSON Pointer to a member of an object, through objects only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pointer(Vec<String>);
+pub struct Pointer(Vec<Name>);
+
+/// A member's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    text: String,
+    /// See [`query::fold`]; done once, as every member of every body is compared with it.
+    folded: String,
+}
 
 impl Pointer {
     /// Reads `/a/b`; `None`: it is none, or it points to the whole document.
     pub fn parse(text: &str) -> Option<Self> {
         let names = text.strip_prefix('/')?.split('/').map(unescape).collect::<Option<Vec<_>>>()?;
-        names.iter().all(|name| !name.is_empty()).then_some(Self(names))
+        let is_whole = names.iter().all(|name| !name.is_empty());
+        is_whole.then(|| Self(names.into_iter().map(Name::new).collect()))
+    }
+}
+
+impl Name {
+    fn new(text: String) -> Self {
+        Self { folded: query::fold(&text), text }
+    }
+
+    /// Whether a server may take another member for this one: they match names in any case, without hyphens, or up to a NUL.
+    fn is_meant_by(&self, other: &str) -> bool {
+        other != self.text && self.is_folded_from(other)
+    }
+
+    fn is_folded_from(&self, other: &str) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        // Nearly every name: it leads to nothing below it, and folds byte by byte.
+        if !self.folded.is_empty() && other.bytes().all(is_plain) {
+            let letters = other.bytes().filter(u8::is_ascii_alphanumeric);
+            return letters.map(|byte| byte.to_ascii_lowercase()).eq(self.folded.bytes());
+        }
+        query::folds_to(other, &self.folded)
     }
 }
 
@@ -81,13 +112,8 @@ pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
     let Ok(Some(media)) = head.known(Known::ContentType) else {
         return Err(BodyError::Unsupported);
     };
-    if !is_json(media) || is_described_twice(head) {
+    if !is_json(media) || !is_plain(head) {
         return Err(BodyError::Unsupported);
-    }
-    match head.single("content-encoding") {
-        Ok(None) => {}
-        Ok(Some(coding)) if coding.trim_ascii().eq_ignore_ascii_case(b"identity") => {}
-        _ => return Err(BodyError::Unsupported),
     }
     match head.known(Known::ContentLength) {
         Ok(None) => Ok(()),
@@ -101,20 +127,38 @@ pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
     }
 }
 
-/// Whether a header tells something about the body to servers that fold names (`content_type` and `content-type`).
-fn is_described_twice(head: &Head) -> bool {
-    let is_other =
-        |name: &[u8]| DESCRIBING.iter().any(|it| strip::is_folded_from(it, name) && !name.eq_ignore_ascii_case(it));
-    head.pairs().any(|(name, _)| is_other(name))
+/// Whether the body is not compressed, and no header tells something about it to servers that fold names alone
+/// (`content_type` for `content-type`).
+fn is_plain(head: &Head) -> bool {
+    let mut is_coded = false;
+    for (name, value) in head.pairs() {
+        let Some(describing) = DESCRIBING.iter().find(|it| strip::is_folded_from(it, name)) else {
+            continue;
+        };
+        if !name.eq_ignore_ascii_case(describing) {
+            return false;
+        }
+        if *describing == CONTENT_ENCODING {
+            let is_identity = value.trim_ascii().eq_ignore_ascii_case(b"identity");
+            if !is_identity || std::mem::replace(&mut is_coded, true) {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// Whether the query names a member that the body is judged by, or one above it: some servers merge the two.
 pub fn is_overridden(query: &str, pointer: &Pointer) -> bool {
-    pointer.0.iter().any(|name| query::values(query, name).map_or(true, |values| !values.is_empty()))
+    let names = |name: &Name| query::values(query, &name.text).map_or(true, |values| !values.is_empty());
+    !query.is_empty() && pointer.0.iter().any(names)
 }
 
 /// `application/json`, without parameters or with `charset=utf-8` alone.
 fn is_json(media: &[u8]) -> bool {
+    if media == b"application/json" {
+        return true;
+    }
     let mut parts = media.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(b"application/json"));
     let is_utf8 =
@@ -154,8 +198,7 @@ impl Body {
             }
             Some(_) => return Err(BodyError::Malformed),
         };
-        let is_id = |id: &&str| (1..=VALUE_BYTES_MAX).contains(&id.len()) && !id.contains(char::is_control);
-        if ids.iter().all(is_id) { Ok(ids) } else { Err(BodyError::Malformed) }
+        if ids.iter().all(|id| is_id(id)) { Ok(ids) } else { Err(BodyError::Malformed) }
     }
 
     /// The whole number from 1 at `pointer`; `None` if the member is absent. Numbers beyond `u32` are `u32::MAX`.
@@ -180,12 +223,10 @@ impl Body {
             let Some(object) = members else {
                 return Err(BodyError::Malformed);
             };
-            let folded = query::fold(name);
-            // Servers match names in any case, without hyphens, or up to a NUL.
-            if object.keys().any(|other| other != name && query::folds_to(other, &folded)) {
+            if object.keys().any(|other| name.is_meant_by(other)) {
                 return Err(BodyError::Malformed);
             }
-            found = object.get(name);
+            found = object.get(&name.text);
             let Some(value) = found else {
                 return Ok(None);
             };
@@ -193,6 +234,12 @@ impl Body {
         }
         Ok(found)
     }
+}
+
+fn is_id(text: &str) -> bool {
+    // ASCII first, byte by byte.
+    let has_control = || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.contains(char::is_control);
+    (1..=VALUE_BYTES_MAX).contains(&text.len()) && !has_control()
 }
 
 #[cfg(test)]

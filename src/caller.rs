@@ -69,10 +69,7 @@ impl Caller {
     }
 
     fn opens(&self, school: &str, districts: &DistrictSchools) -> bool {
-        if !self.districts_open_schools || (districts.is_empty() && self.district_schools.is_empty()) {
-            return false;
-        }
-        let granted = self.districts.iter().flat_map(Ids::sorted);
-        granted.into_iter().any(|it| districts.has(it, school) || self.district_schools.has(it, school))
+        let is_mine = |known: &DistrictSchools| known.districts_of(school).iter().any(|it| self.may_see_district(it));
+        self.districts_open_schools && (is_mine(districts) || is_mine(&self.district_schools))
     }
 }

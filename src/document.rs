@@ -147,6 +147,7 @@ impl Document {
 pub struct Held<T> {
     content: Option<Rc<T>>,
     generation: u64,
+    version: u64,
     /// The shared record, as last seen; `None`: the document is inline.
     record: Option<Record>,
     wanted: Option<Now>,
@@ -154,11 +155,11 @@ pub struct Held<T> {
 
 impl<T> Held<T> {
     const fn inline(content: Rc<T>) -> Self {
-        Self { content: Some(content), generation: 0, record: None, wanted: None }
+        Self { content: Some(content), generation: 0, version: 0, record: None, wanted: None }
     }
 
     fn remote() -> Self {
-        Self { content: None, generation: 0, record: Some(Record::default()), wanted: None }
+        Self { content: None, generation: 0, version: 0, record: Some(Record::default()), wanted: None }
     }
 
     fn of(source: &Source<T>) -> Self {
@@ -184,10 +185,11 @@ impl<T> Held<T> {
         self.content.is_some() && self.generation == generation
     }
 
-    fn adopt(&mut self, record: Record, content: T) {
+    fn adopt(&mut self, record: Record, content: T, version: u64) {
         if let Some(document) = record.document {
             self.content = Some(Rc::new(content));
             self.generation = document.generation;
+            self.version = version;
             self.record = Some(record);
         }
     }
@@ -207,6 +209,8 @@ pub trait State {
     fn want(&mut self, since: Now, now: Now);
     /// When the fetch of the last good document started.
     fn started(&self) -> Option<Now>;
+    /// The version of the document of this generation, if it is at hand.
+    fn version_of(&self, generation: u64) -> Option<u64>;
 }
 
 impl<T> State for Held<T> {
@@ -238,6 +242,10 @@ impl<T> State for Held<T> {
 
     fn started(&self) -> Option<Now> {
         self.record?.document.map(|document| document.started)
+    }
+
+    fn version_of(&self, generation: u64) -> Option<u64> {
+        self.is(generation).then_some(self.version)
     }
 }
 
@@ -312,7 +320,7 @@ impl Documents {
         let is_new = self.state_mut(id).is_some_and(|state| state.on_record(record));
         if let (DocumentId::Tokens, Some(held), Some(document)) = (id, &mut self.tokens, record.document) {
             // The record is all there is to have: it says where the index stands.
-            held.adopt(record, Tokens::Shared(document));
+            held.adopt(record, Tokens::Shared(document), document.version);
             return false;
         }
         is_new
@@ -320,20 +328,21 @@ impl Documents {
 
     /// Takes over a document that came with `record`.
     pub fn adopt(&mut self, id: DocumentId, record: Record, document: Document) {
+        let version = document.version();
         match (id, document) {
             (DocumentId::Keys(issuer), Document::Keys(set)) => {
                 if let Some(Some(held)) = self.keys.get_mut(issuer) {
-                    held.adopt(record, set);
+                    held.adopt(record, set, version);
                 }
             }
             (DocumentId::ApiKeys, Document::ApiKeys(list)) => {
                 if let Some(held) = &mut self.api_keys {
-                    held.adopt(record, list);
+                    held.adopt(record, list, version);
                 }
             }
             (DocumentId::Revocations(issuer), Document::Revocations(list)) => {
                 if let Some(Some(held)) = self.revocations.get_mut(issuer) {
-                    held.adopt(record, list);
+                    held.adopt(record, list, version);
                 }
             }
             _ => {}

@@ -248,7 +248,7 @@ impl Request {
         if wait.document == DocumentId::ApiKeys {
             return self.admit(worker, head, now);
         }
-        match self.lapsed(worker, head, now) {
+        match self.lapsed(worker, now) {
             Some(denial) => self.deny(worker, denial),
             None => self.guard(worker, head, now),
         }
@@ -256,7 +256,7 @@ impl Request {
 
     #[inline(never)]
     fn on_whole_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, bytes: &[u8]) -> Step<'h> {
-        if let Some(denial) = self.lapsed(worker, head, now) {
+        if let Some(denial) = self.lapsed(worker, now) {
             return self.deny(worker, denial);
         }
         match self.look_again(worker, head, now) {

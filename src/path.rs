@@ -10,8 +10,10 @@ use crate::bytes::ByteSet;
 use crate::percent;
 
 pub use self::pattern::{Fit, Pattern, PatternError, Segment};
+pub use self::stems::Stems;
 
 mod pattern;
+mod stems;
 
 /// `:path`, found harmless, split at the first `?`.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::bytes::ByteSet;
 use crate::cost;
 use crate::head::{Head, Known};
 use crate::limits::Limit;
-use crate::path::{Fit, Pattern, RawPath};
+use crate::path::{Fit, Pattern, RawPath, Stems};
 use crate::scope;
 
 /// Which hosts a route serves.
@@ -105,10 +105,10 @@ pub fn find(routes: &[Route], authority: &[u8], path: &RawPath<'_>, method: &[u8
     let Some(host) = host_name(authority) else {
         return Found::None;
     };
-    let request = Request { host, path, method, is_preflight };
+    let request = Request { host, path, stems: Stems::of(path), method, is_preflight };
     let mut may_be_earlier = false;
     let mut serves_path = false;
-    for (index, route) in routes.iter().enumerate() {
+    for (index, route) in routes.iter().enumerate().filter(|(_, route)| request.may_fit(route)) {
         match (request.fit(route), request.is_served_by(route)) {
             (Fit::Exact, true) if may_be_earlier && request.is_ambiguous(routes, index) => {
                 return Found::Ambiguous;
@@ -141,13 +141,19 @@ pub fn unreachable(routes: &[Route]) -> Vec<(usize, usize)> {
 struct Request<'a> {
     host: &'a [u8],
     path: &'a RawPath<'a>,
+    stems: Stems,
     method: &'a [u8],
     is_preflight: bool,
 }
 
 impl Request<'_> {
+    /// Leaves few of many routes to be looked at.
+    fn may_fit(&self, route: &Route) -> bool {
+        route.path.may_fit(&self.stems)
+    }
+
     fn fit(&self, route: &Route) -> Fit {
-        if route.host.matches(self.host) { route.path.fit(self.path) } else { Fit::No }
+        if self.may_fit(route) && route.host.matches(self.host) { route.path.fit(self.path) } else { Fit::No }
     }
 
     fn is_served_by(&self, route: &Route) -> bool {

@@ -87,7 +87,7 @@ pub fn requested<'a>(
     pattern: &Pattern,
 ) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let query = path.query.unwrap_or_default();
-    if head.method() == Some(b"POST") && query::overrides_method(query)? {
+    if !query.is_empty() && head.method() == Some(b"POST") && query::overrides_method(query)? {
         return Err(ScopeError::Ambiguous);
     }
     let values = match &rule.place {

@@ -6,14 +6,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::api_key::{self, ApiKey, Presented};
 use crate::caller::Caller;
 use crate::config::{Config, Issuer, Remote, Source};
 use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
-use crate::head::Head;
 use crate::limits::owner::Owners;
 use crate::metrics::{CacheResult, Count, Metrics};
 use crate::opaque::bucket::IndexKeys;
@@ -26,6 +24,8 @@ use crate::token::ids::Ids;
 use crate::token::jose;
 use crate::token::keyset::SelectError;
 use crate::token::signature::Job;
+
+pub use keys::KeyJudged;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
 const BAD_SIGNATURES_MAX: usize = 1_000;
@@ -74,17 +74,6 @@ impl Wait {
     pub const fn has_document(&self) -> bool {
         self.generation.is_some()
     }
-}
-
-/// What became of a presented API key.
-#[derive(Debug)]
-pub enum KeyJudged {
-    /// None, two, an unknown one, or one that is not valid now.
-    Refused,
-    /// The list is needed; what to expect of it, and what a request would wait for.
-    List(Outlook, Wait),
-    /// A valid key.
-    Key(Rc<ApiKey>),
 }
 
 /// State of one worker.
@@ -148,6 +137,11 @@ impl Worker {
         self.documents.state(id)?.started()
     }
 
+    /// The version of the document of this generation, if this worker has read it.
+    pub fn version_of(&self, id: DocumentId, generation: u64) -> Option<u64> {
+        self.documents.state(id)?.version_of(generation)
+    }
+
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
     pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
         self.documents.on_record(id, record)
@@ -179,52 +173,6 @@ impl Worker {
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
         let state = self.documents.state(wait.document);
         state.is_none_or(|state| state.is_over(wait.generation, arrival, wait.deadline, now))
-    }
-
-    /// The API key that a request presents.
-    pub fn api_key(&self, head: &Head, arrival: Now, now: Now) -> KeyJudged {
-        let (Some(rule), Some(list)) = (&self.config.api_keys, self.documents.api_keys()) else {
-            return KeyJudged::Refused;
-        };
-        let Some(list) = list.usable(now) else {
-            let (outlook, wait) = self.outlook(DocumentId::ApiKeys, arrival, now);
-            return KeyJudged::List(outlook, wait);
-        };
-        let Presented::Key(key) = api_key::presented(head, &rule.header, rule.basic) else {
-            return KeyJudged::Refused;
-        };
-        let key = list.find(&key).filter(|key| key.is_valid(now));
-        key.map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
-    }
-
-    /// What a request presents as an API key.
-    pub fn presented_key<'h>(&self, head: &'h Head) -> Presented<'h> {
-        self.config
-            .api_keys
-            .as_ref()
-            .map_or(Presented::Absent, |rule| api_key::presented(head, &rule.header, rule.basic))
-    }
-
-    /// The caller behind a key that is shown without a token; `None`: it opens nothing alone.
-    pub fn key_caller(&self, key: &ApiKey) -> Option<Caller> {
-        let grants = key.grants.as_ref()?;
-        let longest = grants.schools.header().len().max(grants.districts.header().len());
-        Some(Caller {
-            // No issuer's, where accounts have a namespace of their own.
-            issuer: self.config.api_keys.as_ref()?.issuer.unwrap_or(usize::MAX),
-            client: key.account.clone(),
-            tier: key.tier,
-            schools: Some(grants.schools.clone()),
-            districts: Some(grants.districts.clone()),
-            permissions: None,
-            district_schools: DistrictSchools::default(),
-            districts_open_schools: false,
-            token_id: None,
-            issued_at: None,
-            not_after: key.not_after().unwrap_or(Now::from_micros(u64::MAX)),
-            owners: key.owners,
-            refused: (longest > self.config.forward.schools_bytes_max).then_some(Denial::SchoolsTooLong),
-        })
     }
 
     /// The caller behind a token that was verified before and still is.
@@ -399,6 +347,7 @@ fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
     }
 }
 
+mod keys;
 mod opaque;
 #[cfg(test)]
 mod tests;

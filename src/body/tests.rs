@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Body, BodyError, Pointer, Rule, is_overridden, judge_head};
+use super::{Body, BodyError, Name, Pointer, Rule, is_overridden, judge_head};
 use crate::head::Head;
+use crate::query;
 
 const RULE: Rule = Rule { bytes_max: 1_000 };
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -161,10 +162,20 @@ fn pointers_lead_to_a_member() {
     for wrong in ["", "a", "/", "/a/", "//a", "/a~", "/a~2"] {
         assert_eq!(Pointer::parse(wrong), None, "{wrong}");
     }
-    assert_eq!(pointer("/a~01/b~1c").0, ["a~1", "b/c"]);
+    let names: Vec<_> = pointer("/a~01/b~1c").0.into_iter().map(|name| name.text).collect();
+    assert_eq!(names, ["a~1", "b/c"]);
 }
 
 proptest! {
+    /// The short way for ordinary names tells the same as the long one for all.
+    #[test]
+    fn names_fold_alike_on_both_ways(text in "[a-zA-Z_-]{1,6}", other in "[a-zA-Z0-9_. \\[\\]\\x00ſ-]{0,8}") {
+        let name = Name::new(text);
+        for other in [other, name.text.to_uppercase(), name.text.replace('_', "-")] {
+            prop_assert_eq!(name.is_folded_from(&other), query::folds_to(&other, &query::fold(&name.text)), "{}", other);
+        }
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(body) = Body::parse(RULE, &bytes) {

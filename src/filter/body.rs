@@ -1,6 +1,6 @@
 //! Bodies: what stands in them is judged like what stands in a head, and the rest of the cost is charged.
 
-use super::plan::{charges, raw_path};
+use super::plan::charges;
 use super::scope::Dimension;
 use super::stage::Stage;
 use super::{Request, Step};
@@ -10,25 +10,33 @@ use crate::denial::{Denial, Malformed};
 use crate::head::Head;
 use crate::limits::Unit;
 use crate::limits::ledger::{Outcome, Receipt, StoreError};
+use crate::path::RawPath;
 use crate::scope::{Place, Rule};
 use crate::worker::Worker;
 
 impl Request {
     /// Asks for the body, unless the head tells that it cannot be judged.
-    pub(super) fn await_body<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
+    pub(super) fn await_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, path: &RawPath<'_>) -> Step<'h> {
         let Some((rule, factor)) = self.route_of(worker).and_then(|route| Some((route.body?, &route.cost.factor)))
         else {
             return self.deny(worker, Denial::Unavailable);
         };
-        let query = raw_path(head).and_then(|path| path.query).unwrap_or_default();
         if let Factor::Body { pointer, .. } = factor
-            && body::is_overridden(query, pointer)
+            && body::is_overridden(path.query.unwrap_or_default(), pointer)
         {
             return self.deny(worker, Denial::Malformed(Malformed::CostParameter));
         }
         if let Err(error) = body::judge_head(rule, head) {
             return self.deny(worker, body_denial(error));
         }
+        self.hold(worker)
+    }
+
+    /// Waits for the body.
+    pub(super) fn hold<'h>(&mut self, worker: &mut Worker) -> Step<'h> {
+        let Some(rule) = self.route_of(worker).and_then(|route| route.body) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
         self.stage = Stage::Body;
         Step::AwaitBody { max: usize::try_from(rule.bytes_max).unwrap_or(usize::MAX) }
     }
@@ -95,10 +103,14 @@ impl Request {
         let (Some(owners), Some(tier)) = (owners, tier) else {
             return self.deny(worker, Denial::Unavailable);
         };
+        // The request itself has been counted.
+        let mut charges = charges(tier, &owners, 0, rest);
+        // Limits of requests alone have been charged, and stand as they did then.
+        if tier.limits().all(|limit| limit.unit != Unit::Cost) {
+            charges.clear();
+        }
         // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
         let is_never = tier.limits().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
-        // The request itself has been counted.
-        let charges = charges(tier, &owners, 0, rest);
         let dry_run = worker.reports_only(self.tier());
         if is_never && !self.only_report(worker, dry_run, &Denial::TooCostly) {
             return self.deny(worker, Denial::TooCostly);

@@ -205,9 +205,9 @@ impl Request {
     }
 
     /// Why the credentials that let a request wait are good no more: it may have waited for as long as Envoy lets it.
-    pub(super) fn lapsed(&self, worker: &Worker, head: &Head, now: Now) -> Option<Denial> {
+    pub(super) fn lapsed(&self, worker: &Worker, now: Now) -> Option<Denial> {
         if let Some(key) = &self.key {
-            match worker.api_key(head, self.arrival, now) {
+            match worker.api_key_again(key, self.arrival, now) {
                 KeyJudged::Key(current) if self.is_same_key(worker, &current, key) => {}
                 KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
                 KeyJudged::Key(_) | KeyJudged::Refused => return Some(self.key_denial(worker)),
@@ -266,7 +266,7 @@ impl Request {
         match self.on_judged_again(worker, &caller, judged) {
             Some(step) => step,
             // The body is handed over once more.
-            None => self.await_body(worker, head),
+            None => self.hold(worker),
         }
     }
 

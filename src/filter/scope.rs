@@ -4,6 +4,7 @@ use super::plan::{raw_path, scope_denial};
 use super::{Request, Step};
 use crate::denial::Denial;
 use crate::head::Head;
+use crate::path::RawPath;
 use crate::route::Route;
 use crate::scope::{self, Rule, Verdict};
 use crate::worker::Worker;
@@ -41,8 +42,11 @@ impl Dimension {
 impl Request {
     /// Judges what the head names; then the body, if there is a rule for it.
     pub(super) fn scope<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
+        let Some(path) = raw_path(head) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
         for dimension in Dimension::ALL {
-            let denial = match self.judge_head(worker, head, dimension) {
+            let denial = match self.judge_head(worker, head, &path, dimension) {
                 Ok(None) => continue,
                 Ok(Some(denial)) if self.reports_scope(worker, &denial) => continue,
                 Ok(Some(denial)) | Err(denial) => denial,
@@ -50,7 +54,7 @@ impl Request {
             return self.deny(worker, denial);
         }
         if self.route_of(worker).is_some_and(|route| route.body.is_some()) {
-            return self.await_body(worker, head);
+            return self.await_body(worker, head, &path);
         }
         match self.judge_whole_scope(worker) {
             Err(denial) => self.deny(worker, denial),
@@ -59,17 +63,20 @@ impl Request {
     }
 
     /// `Ok`: what the ids of one dimension call for; `Err`: what cannot be told must be refused, also in a dry run.
-    fn judge_head(&mut self, worker: &Worker, head: &Head, dimension: Dimension) -> Result<Option<Denial>, Denial> {
+    fn judge_head(
+        &mut self,
+        worker: &Worker,
+        head: &Head,
+        path: &RawPath<'_>,
+        dimension: Dimension,
+    ) -> Result<Option<Denial>, Denial> {
         let Some(route) = self.route_of(worker) else {
             return Err(Denial::Unavailable);
         };
         let Some(rule) = dimension.rule(route) else {
             return Ok(None);
         };
-        let Some(path) = raw_path(head) else {
-            return Err(Denial::Unavailable);
-        };
-        let requested = scope::requested(rule, head, &path, &route.path).map_err(scope_denial)?;
+        let requested = scope::requested(rule, head, path, &route.path).map_err(scope_denial)?;
         if rule.is_in_body() {
             return Ok(None);
         }

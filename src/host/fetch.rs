@@ -40,8 +40,10 @@ pub struct Source {
 
 /// A document that a fetch brought.
 struct Answer {
-    /// The document and its bytes; `None`: it stands in the index already.
-    content: Option<(Vec<u8>, Document)>,
+    /// Its bytes; `None`: it stands in the index already.
+    bytes: Option<Vec<u8>>,
+    /// What they say; `None`: this worker has read them before.
+    document: Option<Document>,
     fetched: Fetched,
 }
 
@@ -144,7 +146,7 @@ impl Source {
                 let now = abi::now().unwrap_or(now);
                 let line = format!("hallpass: {}: {}", self.id.path(), making.account(&built, now));
                 let _ = abi::log(Level::Debug, line.as_bytes());
-                self.finish(worker, started, Some(Answer { content: None, fetched }), now);
+                self.finish(worker, started, Some(Answer { bytes: None, document: None, fetched }), now);
             }
             Err(error) => {
                 self.log(&format!("fetching {} failed: {error}", self.what()));
@@ -223,7 +225,7 @@ impl Source {
             let result = if good.is_some() { FetchResult::Ok } else { FetchResult::Failed };
             worker.metrics.count(Count::Fetch(self.id, result));
             if worker.on_record(self.id, next)
-                && let Some((_, document)) = answer.filter(|_| !is_old).and_then(|answer| answer.content)
+                && let Some(document) = answer.filter(|_| !is_old).and_then(|answer| answer.document)
             {
                 worker.adopt(self.id, next, document);
             }
@@ -238,7 +240,7 @@ impl Source {
         if record.document.is_some_and(|document| document.generation == generation) {
             return Ok(());
         }
-        let Some((bytes, _)) = &answer.content else {
+        let Some(bytes) = &answer.bytes else {
             return Ok(());
         };
         abi::set_shared_data(&self.place_key(record.place_for(generation)), bytes, 0)
@@ -310,11 +312,15 @@ fn body(id: DocumentId, headers: usize, body_len: usize) -> Result<Vec<u8>, Stri
     abi::buffer(BufferType::CallResponseBody, 0, body_len).map_err(|status| format!("no body: {status}"))
 }
 
-/// The document in the answer at hand, if it is one, and how long it may be kept.
+/// The document in the answer at hand, if it is one, and how long it may be kept. A list that has not changed is not read again:
+/// ten thousand keys would hold up the worker with every fetch.
 fn answer(id: DocumentId, worker: &Worker, bytes: Vec<u8>) -> Result<Answer, String> {
-    let document = id.read(&worker.config, &bytes).map_err(|error| error.to_string())?;
-    let fetched = Fetched { generation: generation(&bytes), version: document.version(), max_age: cache_age() };
-    Ok(Answer { content: Some((bytes, document)), fetched })
+    let (generation, max_age) = (generation(&bytes), cache_age());
+    let known = worker.version_of(id, generation);
+    let document =
+        if known.is_some() { None } else { Some(id.read(&worker.config, &bytes).map_err(|it| it.to_string())?) };
+    let version = known.or_else(|| document.as_ref().map(Document::version)).unwrap_or_default();
+    Ok(Answer { bytes: Some(bytes), document, fetched: Fetched { generation, version, max_age } })
 }
 
 /// How long the answer at hand may be kept, as its server says.

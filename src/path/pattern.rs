@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::stems::{PatternStems, Stems};
 use super::{PathError, RawPath, cut};
 use crate::bytes::is_same;
 use crate::percent;
@@ -25,6 +26,7 @@ pub struct Pattern {
     pub segments: Vec<Segment>,
     /// Whether any further segments may follow (the pattern ends in `/`).
     pub subtree: bool,
+    stems: PatternStems,
 }
 
 /// Why a text is no pattern.
@@ -80,7 +82,13 @@ impl Pattern {
             }
             segments.push(segment);
         }
-        Ok(Self { template: template.to_owned(), segments, subtree })
+        let stems = PatternStems::of(segments.iter().map(Segment::literal));
+        Ok(Self { template: template.to_owned(), segments, subtree, stems })
+    }
+
+    /// Whether a path with these stems may [`fit`](Self::fit); `false` is for sure, and takes no comparison of texts.
+    pub fn may_fit(&self, path: &Stems) -> bool {
+        self.stems.may_fit(path)
     }
 
     /// Whether the path, as it was sent, is one of this pattern.
@@ -175,6 +183,13 @@ impl Segment {
             Some('*') => Err(PatternError::Wildcard),
             Some(character) => Err(PatternError::Literal(character)),
             None => Ok(Self::Literal(text.to_owned())),
+        }
+    }
+
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Variable(_) => None,
         }
     }
 

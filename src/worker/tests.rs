@@ -96,6 +96,21 @@ fn document_is_asked_for_once() {
 }
 
 #[test]
+fn version_is_known_of_the_document_that_was_read() {
+    let mut worker = worker();
+    let id = DocumentId::Keys(0);
+    assert_eq!(worker.version_of(id, 7), None);
+    assert!(worker.on_record(id, record(NOW, 7)));
+    assert_eq!(worker.version_of(id, 7), None, "it did not come");
+    worker.on_document(id, record(NOW, 7), keys().to_string().as_bytes()).unwrap();
+    assert_eq!((worker.version_of(id, 7), worker.version_of(id, 8)), (Some(0), None));
+    // Another content, which is not here yet, leaves the one that is.
+    assert!(worker.on_record(id, record(NOW, 8)));
+    assert_eq!((worker.version_of(id, 7), worker.version_of(id, 8)), (Some(0), None));
+    assert_eq!((worker.version_of(DocumentId::Keys(1), 7), worker.version_of(DocumentId::Keys(9), 7)), (None, None));
+}
+
+#[test]
 fn record_without_its_document_vouches_for_nothing() {
     let mut worker = worker();
     assert!(worker.on_record(DocumentId::Keys(0), record(NOW, 7)));

@@ -40,7 +40,7 @@ fn sample_is_read() {
     assert_eq!(config.errors, Dialect::StudentDataApi);
     let keys = config.api_keys.as_ref().unwrap();
     assert_eq!((keys.header.as_str(), keys.forward, keys.issuer), ("x-api-key", false, Some(0)));
-    assert!(config.district_schools.has("d1", "s11"));
+    assert_eq!(config.district_schools.districts_of("s11"), ["d1".into()]);
     let students = &config.routes[1];
     assert_eq!(students.require, [Credential::ApiKey, Credential::Bearer]);
     assert_eq!((students.issuers.as_slice(), students.one_required), (&[0][..], true));

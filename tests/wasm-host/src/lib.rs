@@ -12,6 +12,7 @@
 //! ```text
 //! scripts/build && cargo run -p wasm-host -- cost             a table; --details: each host call
 //! scripts/build && cargo run -p wasm-host -- cost --bless     write cost.json anew, then commit it
+//! scripts/build && cargo run -p wasm-host -- flat [--full]    the same with one, many and very many clients, keys, schools
 //! ```
 //!
 //! # Hostile hosts
@@ -56,6 +57,7 @@ pub mod chaos;
 pub mod corpus;
 pub mod cost;
 pub mod drive;
+pub mod flat;
 pub mod fuzz;
 pub mod host;
 pub mod imports;

@@ -1,4 +1,4 @@
-//! `cost` prints what requests cost; `fuzz` plays hostile hosts. See the documentation of the library.
+//! `cost` prints what requests cost; `flat` how that grows with the number of things; `fuzz` plays hostile hosts. See the documentation of the library.
 #![allow(
     clippy::expect_used,
     clippy::exit,
@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use wasm_host::vm::Code;
-use wasm_host::{cost, fuzz};
+use wasm_host::{cost, flat, fuzz};
 
-const USAGE: &str = "usage: wasm-host cost [--details] [--bless]\n       wasm-host fuzz [--seconds N] [--seed N]";
+const USAGE: &str = "usage: wasm-host cost [--details] [--bless]\n       wasm-host flat [--full]\n       wasm-host fuzz [--seconds N] [--seed N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +23,10 @@ fn main() -> ExitCode {
     };
     match arguments.first().map(String::as_str) {
         Some("cost") => show_cost(has("--bless"), has("--details")),
+        Some("flat") => {
+            print!("{}", flat::table(&flat::measure(&Code::load(), has("--full"))));
+            ExitCode::SUCCESS
+        }
         Some("fuzz") => run(number("--seconds").unwrap_or(60), number("--seed").unwrap_or_else(fuzz::fresh_seed)),
         _ => {
             eprintln!("{USAGE}");

@@ -7,6 +7,7 @@ use wasm_host::breach::EXCEPTIONS;
 use wasm_host::corpus::{Policy, SECRET};
 use wasm_host::cost;
 use wasm_host::drive::Drive;
+use wasm_host::flat;
 use wasm_host::fuzz::{self, Tally};
 use wasm_host::host::{Host, Pairs, pairs};
 use wasm_host::rng::Rng;
@@ -41,6 +42,15 @@ fn requests_cost_what_is_written_down() {
 fn measuring_twice_gives_the_same() {
     let code = Code::load();
     assert_eq!(cost::to_json(&code, &cost::measure(&code)), cost::to_json(&code, &cost::measure(&code)));
+}
+
+/// The promise is 1.3 in Envoy; here most things may cost nothing at all.
+#[test]
+fn requests_cost_the_same_however_many_there_are() {
+    let growths = flat::measure(&Code::load(), false);
+    println!("{}", flat::table(&growths));
+    let wrong: Vec<_> = growths.iter().filter(|it| it.ratio() > it.bound).map(|it| it.what).collect();
+    assert!(wrong.is_empty(), "{wrong:?}\n{}", flat::table(&growths));
 }
 
 #[test]
