@@ -40,6 +40,7 @@ impl Dimension {
 
 impl Request {
     /// Judges what the head names; then the body, if there is a rule for it.
+    #[inline(never)]
     pub(super) fn scope<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
         for dimension in Dimension::ALL {
             let denial = match self.judge_head(worker, head, dimension) {
@@ -59,6 +60,7 @@ impl Request {
     }
 
     /// `Ok`: what the ids of one dimension call for; `Err`: what cannot be told must be refused, also in a dry run.
+    #[inline(never)]
     fn judge_head(&mut self, worker: &Worker, head: &Head, dimension: Dimension) -> Result<Option<Denial>, Denial> {
         let Some(route) = self.route_of(worker) else {
             return Err(Denial::Unavailable);

@@ -46,6 +46,7 @@ struct Answer {
 }
 
 /// The sources of a configuration.
+#[inline(never)]
 pub fn sources(worker: &Worker) -> Vec<Source> {
     let sources = worker.remotes().map(|(id, remote)| {
         let digest = Sha256::digest(remote.fingerprint_input());
@@ -85,6 +86,7 @@ impl Source {
     }
 
     /// Takes the answer to call-out `token`, if it is ours.
+    #[inline(never)]
     pub fn on_answer(&mut self, worker: &mut Worker, token: u32, headers: usize, body_len: usize, now: Now) {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
@@ -123,6 +125,7 @@ impl Source {
     }
 
     /// Works on the index for a slice, if one is being made.
+    #[inline(never)]
     fn make(&mut self, worker: &mut Worker, now: Now) {
         let Some(mut making) = self.making.take() else {
             return;
@@ -199,6 +202,7 @@ impl Source {
     }
 
     /// Records how a fetch ended.
+    #[inline(never)]
     fn finish(&mut self, worker: &mut Worker, started: Now, answer: Option<Answer>, now: Now) {
         for _ in 0..SWAPS_MAX {
             let (record, cas) = self.read();
