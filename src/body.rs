@@ -105,6 +105,7 @@ fn unescape(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// There is no body, or it is none that can be judged.
+#[inline(never)]
 pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
     if head.end_of_stream {
         return Err(BodyError::Malformed);

@@ -307,6 +307,7 @@ impl Request {
         })
     }
 
+    #[inline(never)]
     fn deny<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
         worker.metrics.count(Count::Denied(denial.index(), self.tier()));
         self.decision = Some(denial.code());

@@ -87,6 +87,7 @@ fn retry_after(denial: &Denial) -> Option<Duration> {
     }
 }
 
+#[inline(never)]
 fn challenge(denial: &Denial, realm: &str) -> Option<String> {
     let error = match denial {
         Denial::CredentialRetired(retired) if retired.is_token => {

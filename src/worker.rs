@@ -95,6 +95,7 @@ pub struct Worker {
 
 impl Worker {
     /// A fresh worker. `seed` keys the hash of the token cache and must not be guessable.
+    #[inline(never)]
     pub fn new(config: Config, seed: u64) -> Self {
         let mut names: Vec<&str> = config.forward.names().into_iter().map(|(_, name)| name).collect();
         names.extend(config.settlement_header.as_deref());
@@ -193,6 +194,7 @@ impl Worker {
     }
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
+    #[inline(never)]
     pub fn judge<'a>(&mut self, token: &'a [u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'a> {
         let parsed = match jose::parse(token, self.config.bounds.token_bytes_max) {
             Ok(parsed) if self.config.issuers.iter().any(|it| parsed.issuer() == Some(&it.rules.issuer)) => parsed,
@@ -233,6 +235,7 @@ impl Worker {
     }
 
     /// Judges the claims of a token whose signature was checked.
+    #[inline(never)]
     pub fn on_verified(
         &mut self,
         token: &[u8],
@@ -294,6 +297,7 @@ impl Worker {
     }
 
     /// What to expect of a document that cannot be used now, and what a request would wait for.
+    #[inline(never)]
     fn outlook(&self, document: DocumentId, arrival: Now, now: Now) -> (Outlook, Wait) {
         let remote = self.remotes().find(|(id, _)| *id == document).map(|(_, remote)| remote.wait_max());
         let deadline = arrival.after(remote.unwrap_or_default());
@@ -304,6 +308,7 @@ impl Worker {
     }
 
     /// `None`: the token grants what its issuer may not grant.
+    #[inline(never)]
     fn caller(&self, index: usize, issuer: &Issuer, claims: Claims) -> Option<Caller> {
         let tier = match &claims.tier {
             Some(name) => self.config.tiers.iter().position(|tier| tier.name == *name),

@@ -95,6 +95,7 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
     bindable(fields, beside, with_key, accepted)
 }
 
+#[inline(never)]
 fn issuer(item: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
     let name = item.string("an issuer's name", name::is_text)?;
     let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
@@ -106,6 +107,7 @@ fn issuer(item: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
 }
 
 /// A token is bound to a key by the issuer whose clients the accounts are.
+#[inline(never)]
 fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accepted: Vec<usize>) -> Option<Vec<usize>> {
     let Some(keys) = beside.api_keys.filter(|_| with_key) else {
         return Some(accepted);
@@ -170,6 +172,7 @@ pub(super) fn judge(fields: &Object<'_>, route: &Route) {
 }
 
 /// What a body says must be what the upstream goes by, and it must end before anything passes.
+#[inline(never)]
 fn judge_bodies(fields: &Object<'_>, route: &Route) {
     if route.methods.is_empty() || route.methods.iter().any(|method| BODILESS.contains(&method.as_str())) {
         let what = "expected only methods whose bodies upstreams read, such as `POST`, where the body is judged";

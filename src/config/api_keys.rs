@@ -65,6 +65,7 @@ fn issuer(reader: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
 }
 
 /// A header that the filter sets for the upstream cannot carry a key.
+#[inline(never)]
 fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
     let header = name::header(reader)?;
     let folded = name::fold(&header);

@@ -146,6 +146,7 @@ fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
     fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| word.word(&words))
 }
 
+#[inline(never)]
 fn bounds(fields: &Object<'_>) -> Option<Bounds> {
     let Some(reader) = fields.get("bounds") else {
         return Some(Bounds {

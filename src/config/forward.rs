@@ -72,6 +72,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     clippy::option_option,
     reason = "the outer one says whether it could be read, the inner one whether it is given"
 )]
+#[inline(never)]
 pub(super) fn settlement(fields: &Object<'_>, forward: Option<&Forward>) -> Option<Option<String>> {
     let name = fields.maybe("settlement_header", name::header)?;
     let taken = name.as_ref().and_then(|name| setting_of(forward?, name));

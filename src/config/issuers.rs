@@ -124,6 +124,7 @@ fn issuer<'a>(
     (name, issuer())
 }
 
+#[inline(never)]
 fn issuer_name<'a>(fields: &Object<'a>, before: &[Option<&str>]) -> Option<&'a str> {
     let reader = fields.required("issuer")?;
     let name = reader.string("an issuer's name", name::is_text)?;
@@ -231,6 +232,7 @@ pub(super) fn tier(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
 }
 
 /// Where routes take tokens without keys, tokens must tell the tier.
+#[inline(never)]
 pub(super) fn judge_tiers(issuers: &Issuers<'_>, routes: Option<&[Route]>) {
     for (index, (issuer, reader)) in issuers.list.iter().zip(&issuers.readers).enumerate() {
         let tells = issuer.as_ref().is_none_or(|it| it.rules.names.tier.is_some() || it.default_tier.is_some());

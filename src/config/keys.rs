@@ -66,6 +66,7 @@ fn secrets(reader: &Reader<'_>, environment: &Environment) -> Option<Source<KeyS
     key_set(reader, KeySet::from_secrets(&secrets))
 }
 
+#[inline(never)]
 fn key_set(reader: &Reader<'_>, result: Result<KeySet, KeySetError>) -> Option<Source<KeySet>> {
     match result {
         Ok(keys) => {
@@ -88,6 +89,7 @@ struct OwnedSecret<'a> {
     bytes: Vec<u8>,
 }
 
+#[inline(never)]
 fn secret<'a>(reader: &Reader<'a>, environment: &Environment) -> Option<OwnedSecret<'a>> {
     let fields = reader.object(SECRET_FIELDS)?;
     let kid = fields.maybe("kid", |kid| kid.string("a key id", is_kid));
@@ -165,6 +167,7 @@ pub(super) fn remote(reader: &Reader<'_>, defaults: &Defaults) -> Option<Remote>
     ordered.then_some(remote)
 }
 
+#[inline(never)]
 fn at_least(fields: &Object<'_>, one: (&'static str, Option<Duration>), other: (&str, Option<Duration>)) -> bool {
     let ((name, Some(found)), (other, Some(least))) = (one, other) else {
         return true;

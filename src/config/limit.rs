@@ -34,6 +34,7 @@ pub(super) struct Placed<'a> {
 }
 
 /// Limits grouped by whose budget they draw on, in the order in which each kind comes first.
+#[inline(never)]
 pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
     let mut groups: Vec<(By, Vec<Limit>)> = Vec::new();
     for Placed { limit, by, .. } in limits {
@@ -134,6 +135,7 @@ fn alike(one: &Placed<'_>, other: &Placed<'_>) -> bool {
     windows && one.limit.unit == other.limit.unit && one.by == other.by
 }
 
+#[inline(never)]
 fn list<'a>(
     reader: &Reader<'a>,
     counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
@@ -149,6 +151,7 @@ fn list<'a>(
     Some(limits)
 }
 
+#[inline(never)]
 fn limit<'a>(reader: &Reader<'a>, counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>) -> Option<Placed<'a>> {
     let fields = reader.object(FIELDS)?;
     let name = fields
@@ -163,6 +166,7 @@ fn limit<'a>(reader: &Reader<'a>, counted: impl Fn(&Object<'a>) -> Option<(Unit,
 }
 
 /// `by`: `[client]`, `[district]`, both, or `[token]`.
+#[inline(never)]
 fn by(reader: &Reader<'_>) -> Option<By> {
     let words = [("client", By::Client), ("district", By::District), ("token", By::Token)];
     let by = match reader.list(2, |item| item.word(&words))?[..] {
@@ -208,6 +212,7 @@ enum Per {
     Calendar(Period),
 }
 
+#[inline(never)]
 fn per(reader: &Reader<'_>) -> Option<Per> {
     match reader.value().as_str() {
         Some("hour") => Some(Per::Calendar(Period::Hour)),

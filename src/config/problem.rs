@@ -51,7 +51,8 @@ pub(super) struct Sink {
 
 impl Sink {
     /// Notes a problem: the document is refused.
-    pub(super) fn problem(&self, path: &str, message: impl fmt::Display) {
+    #[inline(never)]
+    pub(super) fn problem(&self, path: &str, message: &dyn fmt::Display) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < PROBLEMS_MAX {
             problems.push(line(path, message));
@@ -61,7 +62,8 @@ impl Sink {
     }
 
     /// Notes what is allowed but unwise.
-    pub(super) fn warn(&self, path: &str, message: impl fmt::Display) {
+    #[inline(never)]
+    pub(super) fn warn(&self, path: &str, message: &dyn fmt::Display) {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < PROBLEMS_MAX {
             warnings.push(line(path, message));
@@ -78,7 +80,7 @@ impl Sink {
     }
 }
 
-fn line(path: &str, message: impl fmt::Display) -> String {
+fn line(path: &str, message: &dyn fmt::Display) -> String {
     let path = if path.is_empty() { "configuration" } else { path };
     format!("{path}: {message}")
 }

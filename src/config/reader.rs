@@ -42,20 +42,22 @@ impl<'a> Reader<'a> {
 
     /// Notes a problem with this value.
     pub(super) fn problem(&self, message: impl fmt::Display) {
-        self.sink.problem(&self.path, message);
+        self.sink.problem(&self.path, &message);
     }
 
     /// Notes a warning about this value.
     pub(super) fn warn(&self, message: impl fmt::Display) {
-        self.sink.warn(&self.path, message);
+        self.sink.warn(&self.path, &message);
     }
 
     /// Notes that the value is not `what`.
-    pub(super) fn expected(&self, what: impl fmt::Display) {
+    #[inline(never)]
+    pub(super) fn expected(&self, what: &str) {
         self.problem(format_args!("expected {what}, got {}", kind(self.value)));
     }
 
     /// A boolean.
+    #[inline(never)]
     pub(super) fn boolean(&self) -> Option<bool> {
         let flag = self.value.as_bool();
         if flag.is_none() {
@@ -65,6 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number in the range.
+    #[inline(never)]
     pub(super) fn integer(&self, range: RangeInclusive<u32>) -> Option<u32> {
         let number = self.value.as_u64().or_else(|| {
             let whole = self.value.as_f64().and_then(wire::whole)?;
@@ -79,6 +82,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A duration such as `2s` in the range.
+    #[inline(never)]
     pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let Some(text) = self.value.as_str() else {
             self.expected("a duration such as `2s`");
@@ -102,21 +106,31 @@ impl<'a> Reader<'a> {
 
     /// An accepted string; `what` describes it.
     pub(super) fn string(&self, what: &str, accepts: impl FnOnce(&str) -> bool) -> Option<&'a str> {
-        let Some(text) = self.value.as_str() else {
-            self.expected(what);
-            return None;
-        };
+        let text = self.text(what)?;
         if !accepts(text) {
-            self.problem(format_args!(
-                "expected {what}, got {}",
-                if text.is_empty() { "an empty string" } else { "another string" }
-            ));
+            self.other_text(what, text);
             return None;
         }
         Some(text)
     }
 
+    #[inline(never)]
+    fn text(&self, what: &str) -> Option<&'a str> {
+        let text = self.value.as_str();
+        if text.is_none() {
+            self.expected(what);
+        }
+        text
+    }
+
+    #[inline(never)]
+    fn other_text(&self, what: &str, got: &str) {
+        let got = if got.is_empty() { "an empty string" } else { "another string" };
+        self.problem(format_args!("expected {what}, got {got}"));
+    }
+
     /// One of a few words.
+    #[inline(never)]
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let found = words.iter().find(|(word, _)| self.value.as_str() == Some(word));
         if found.is_none() {
@@ -128,6 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of an array, at most `max`.
+    #[inline(never)]
     pub(super) fn items(&self, max: usize) -> Option<Vec<Self>> {
         let Some(items) = self.value.as_array() else {
             self.expected("an array");
@@ -148,6 +163,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An array of distinct accepted strings.
+    #[inline(never)]
     pub(super) fn strings(&self, max: usize, what: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<String>> {
         let strings = self.list(max, |item| Some((item.clone(), item.string(what, &accepts)?)))?;
         let mut seen = std::collections::BTreeSet::new();
@@ -160,6 +176,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of an object whose names the user chooses, in the order of names.
+    #[inline(never)]
     pub(super) fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
         let Some(members) = self.value.as_object() else {
             self.expected("an object");
@@ -172,6 +189,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object of known fields; every other field is a problem.
+    #[inline(never)]
     pub(super) fn object(&self, known: &'static [&'static str]) -> Option<Object<'a>> {
         let Some(members) = self.value.as_object() else {
             self.expected("an object");
@@ -180,8 +198,8 @@ impl<'a> Reader<'a> {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             let path = join(&self.path, name);
             match closest(name, known) {
-                Some(near) => self.sink.problem(&path, format_args!("unknown field; did you mean `{near}`?")),
-                None => self.sink.problem(&path, "unknown field"),
+                Some(near) => self.sink.problem(&path, &format_args!("unknown field; did you mean `{near}`?")),
+                None => self.sink.problem(&path, &"unknown field"),
             }
         }
         Some(Object { reader: self.clone(), members })
@@ -197,12 +215,14 @@ pub(super) struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// A field, if it is given.
+    #[inline(never)]
     pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
         let value = self.members.get(name)?;
         Some(Reader { path: join(&self.reader.path, name), value, sink: self.reader.sink })
     }
 
     /// A field that must be given.
+    #[inline(never)]
     pub(super) fn required(&self, name: &'static str) -> Option<Reader<'a>> {
         let field = self.get(name);
         if field.is_none() {
@@ -213,12 +233,17 @@ impl<'a> Object<'a> {
 
     /// Notes a problem with a field, given or not; `a.b` is the field `b` of the field `a`.
     pub(super) fn problem(&self, fields: &'static str, message: impl fmt::Display) {
-        self.reader.sink.problem(&dotted(&self.reader.path, fields), message);
+        self.note(fields, &message, Sink::problem);
     }
 
     /// Notes a warning about a field, given or not.
     pub(super) fn warn(&self, fields: &'static str, message: impl fmt::Display) {
-        self.reader.sink.warn(&dotted(&self.reader.path, fields), message);
+        self.note(fields, &message, Sink::warn);
+    }
+
+    #[inline(never)]
+    fn note(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
+        into(self.reader.sink, &dotted(&self.reader.path, fields), message);
     }
 
     /// A field, or the default where it is absent.
@@ -241,6 +266,7 @@ impl<'a> Object<'a> {
     }
 
     /// The one field of several alternatives that is given.
+    #[inline(never)]
     pub(super) fn one_of(&self, names: &'static [&'static str]) -> Option<(&'static str, Reader<'a>)> {
         let mut given: Vec<_> = names.iter().filter_map(|name| Some((*name, self.get(name)?))).collect();
         match (given.len(), given.pop()) {
@@ -254,12 +280,14 @@ impl<'a> Object<'a> {
     }
 }
 
+#[inline(never)]
 fn dotted(path: &str, fields: &str) -> String {
     let dot = if path.is_empty() { "" } else { "." };
     format!("{path}{dot}{fields}")
 }
 
 /// The path of a member whose name may be anything.
+#[inline(never)]
 fn join(path: &str, name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !name.is_empty() && name.len() <= NAME_SHOWN_MAX && name.chars().all(plain) {
@@ -270,6 +298,7 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// The known name that a typing error may have meant.
+#[inline(never)]
 fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     if name.len() > NAME_SHOWN_MAX {
         return None;
@@ -281,6 +310,7 @@ fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     known.iter().filter_map(near).min().map(|(_, candidate)| candidate)
 }
 
+#[inline(never)]
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -27,6 +27,7 @@ const LINK_BYTES_MAX: usize = 1_024;
 const REPLACEMENT_BYTES_MAX: usize = 256;
 
 /// Reads a schedule; `granted` are the tiers that the class may have, `None`: every tier.
+#[inline(never)]
 pub(super) fn read(reader: &Reader<'_>, tiers: &Tiers<'_>, granted: Option<&[usize]>) -> Option<Schedule> {
     let fields = reader.object(FIELDS)?;
     let announced = fields.required("announced").and_then(|date| moment(&date));
@@ -68,6 +69,7 @@ fn has_tier(fields: &Object<'_>) -> bool {
 }
 
 /// Clients hear of it before anything changes, and what is harder comes before the end.
+#[inline(never)]
 fn is_ordered(fields: &Object<'_>, announced: Now, dates: Dates) -> bool {
     let mut is_ordered = true;
     let mut problem = |name, message| {
@@ -86,6 +88,7 @@ fn is_ordered(fields: &Object<'_>, announced: Now, dates: Dates) -> bool {
     is_ordered
 }
 
+#[inline(never)]
 fn link_url(reader: &Reader<'_>) -> Option<String> {
     let what = "an absolute http or https URL of at most 1024 bytes, without user";
     let is_url = |text: &str| {
@@ -101,6 +104,7 @@ fn link_url(reader: &Reader<'_>) -> Option<String> {
 }
 
 /// It stands in bodies of every dialect.
+#[inline(never)]
 fn replacement(reader: &Reader<'_>) -> Option<String> {
     let is_name = |text: &str| {
         let is_visible =
@@ -111,6 +115,7 @@ fn replacement(reader: &Reader<'_>) -> Option<String> {
     reader.string(what, is_name).map(str::to_owned)
 }
 
+#[inline(never)]
 fn extensions(reader: &Reader<'_>, class: Dates) -> Option<Vec<(String, Dates)>> {
     let items = reader.items(EXTENSIONS_MAX)?;
     let mut seen = BTreeSet::new();
@@ -129,6 +134,7 @@ fn extensions(reader: &Reader<'_>, class: Dates) -> Option<Vec<(String, Dates)>>
     read.into_iter().collect()
 }
 
+#[inline(never)]
 fn extension(reader: &Reader<'_>, class: Dates) -> Option<(String, Dates)> {
     let fields = reader.object(EXTENSION_FIELDS)?;
     let client = fields.required("client").and_then(|client| client.string("a client's id", is_plain));
@@ -166,6 +172,7 @@ fn extension(reader: &Reader<'_>, class: Dates) -> Option<(String, Dates)> {
 }
 
 /// A tier is harder than another if all limits of that stand in it, none higher.
+#[inline(never)]
 fn warn_of_softer(fields: &Object<'_>, tiers: &[Tier], throttled: usize, granted: Option<&[usize]>) {
     let Some(hard) = tiers.get(throttled) else {
         return;
@@ -186,6 +193,7 @@ fn limits(tier: &Tier) -> impl Iterator<Item = (By, &Limit)> {
 }
 
 /// Whether one limit admits no more than another of the same budget.
+#[inline(never)]
 fn is_within(one: &Limit, other: &Limit) -> bool {
     let is_no_faster = match (one.window, other.window) {
         (Window::Bucket { amount, per, .. }, Window::Bucket { amount: amount_2, per: per_2, .. }) => {

@@ -59,6 +59,7 @@ fn rule(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rule> {
     Some(Rule { place, missing, separator })
 }
 
+#[inline(never)]
 fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separator: Option<char>) -> Option<()> {
     if matches!(place, Place::Path(_)) && missing == Missing::Allow {
         fields.problem("missing", "expected `refuse`, since a path always names a school");
@@ -88,6 +89,7 @@ pub(super) fn pointer(reader: &Reader<'_>) -> Option<Pointer> {
 }
 
 /// A header that the filter strips cannot tell it anything.
+#[inline(never)]
 fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
     let name = name::header(reader)?;
     let set = forward.into_iter().flat_map(|forward| forward.names().map(|(_, name)| name));

@@ -30,6 +30,7 @@ const SIGNED: [&str; 10] = [
 ];
 
 /// Reads an issuer that has `tokens`.
+#[inline(never)]
 pub(super) fn issuer(fields: &Object<'_>, name: Option<&str>, tiers: &Tiers<'_>) -> Option<Issuer> {
     let mut is_clean = true;
     for name in SIGNED.into_iter().filter(|name| fields.get(name).is_some()) {
@@ -62,6 +63,7 @@ pub(super) fn judge_count(reader: &Reader<'_>, first: usize, index: usize) {
 }
 
 /// Members of the list, as if they were claims: what routes ask of claims, such tokens carry.
+#[inline(never)]
 fn rules(name: &str) -> ClaimRules {
     let claim = |name: &str| ClaimPath(name.to_owned());
     let grants = GrantNames { districts: Some(claim("district")), ..GrantNames::default() };

@@ -15,6 +15,7 @@ const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Reads the document; duplicate members are refused at any depth.
+#[inline(never)]
 pub(super) fn read(bytes: &[u8]) -> Result<Value, ConfigErrors> {
     if bytes.is_empty() {
         return Err(ConfigErrors::document("expected JSON or a google.protobuf.Struct, got nothing"));
@@ -108,6 +109,7 @@ fn read_struct(bytes: &[u8]) -> Result<Value, NotStruct> {
     object(document)
 }
 
+#[inline(never)]
 fn object(document: Struct) -> Result<Value, NotStruct> {
     let mut members = Map::new();
     for entry in document.fields {
@@ -121,6 +123,7 @@ fn object(document: Struct) -> Result<Value, NotStruct> {
     Ok(Value::Object(members))
 }
 
+#[inline(never)]
 fn value(value: ProtoValue) -> Result<Value, NotStruct> {
     Ok(match value.kind {
         None | Some(Kind::Null(_)) => Value::Null,

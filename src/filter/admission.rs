@@ -17,6 +17,7 @@ use crate::worker::{KeyJudged, Worker};
 
 impl Request {
     /// Judges the key if the route asks for one; without one there is nothing to admit by.
+    #[inline(never)]
     pub(super) fn admit<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         let Some(route) = self.route_of(worker) else {
             return self.deny(worker, Denial::Unavailable);
@@ -45,6 +46,7 @@ impl Request {
     }
 
     /// Where a key or a token will do, exactly one must be shown.
+    #[inline(never)]
     fn admit_either<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         let shown = worker.presented_key(head);
         let is_basic =
@@ -107,6 +109,7 @@ impl Request {
         self.deny(worker, denial)
     }
 
+    #[inline(never)]
     pub(super) fn on_admission<'h>(
         &mut self,
         worker: &mut Worker,
@@ -131,6 +134,7 @@ impl Request {
     }
 
     /// Charged before the request is forwarded: of a burst that races, no more than the limit get through to fail.
+    #[inline(never)]
     pub(super) fn on_failures<'h>(
         &mut self,
         worker: &mut Worker,

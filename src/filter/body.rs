@@ -16,6 +16,7 @@ use crate::worker::Worker;
 
 impl Request {
     /// Asks for the body, unless the head tells that it cannot be judged.
+    #[inline(never)]
     pub(super) fn await_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, path: &RawPath<'_>) -> Step<'h> {
         let Some((rule, factor)) = self.route_of(worker).and_then(|route| Some((route.body?, &route.cost.factor)))
         else {
@@ -49,6 +50,7 @@ impl Request {
     }
 
     /// Judges a whole body; returns what the request costs in all.
+    #[inline(never)]
     fn judge_body(&mut self, worker: &mut Worker, bytes: &[u8]) -> Result<u32, Denial> {
         let rule = self.route_of(worker).and_then(|route| route.body).ok_or(Denial::Unavailable)?;
         let body = Body::parse(rule, bytes).map_err(body_denial)?;
@@ -89,6 +91,7 @@ impl Request {
     }
 
     /// Charges what the body adds to what was charged before it was read.
+    #[inline(never)]
     fn charge_rest<'h>(&mut self, worker: &mut Worker, cost: u32) -> Step<'h> {
         let rest = cost.saturating_sub(self.cost);
         if rest == 0 {

@@ -23,6 +23,7 @@ use crate::worker::{Judged, KeyJudged, Worker};
 
 impl Request {
     /// Charges a budget of the source address, once the address is known.
+    #[inline(never)]
     pub(super) fn charge_address<'h>(
         &mut self,
         worker: &mut Worker,
@@ -145,6 +146,7 @@ impl Request {
         }
     }
 
+    #[inline(never)]
     pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         let Bearer::Token(token) = head.bearer() else {
             return self.deny(worker, Denial::TokenInvalid);
@@ -174,6 +176,7 @@ impl Request {
 
     /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
     /// places; everything else gives it back.
+    #[inline(never)]
     pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
         let after = match judged {
             Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
@@ -205,6 +208,7 @@ impl Request {
     }
 
     /// Why the credentials that let a request wait are good no more: it may have waited for as long as Envoy lets it.
+    #[inline(never)]
     pub(super) fn lapsed(&self, worker: &Worker, now: Now) -> Option<Denial> {
         if let Some(key) = &self.key {
             match worker.api_key_again(key, self.arrival, now) {
@@ -235,6 +239,7 @@ impl Request {
     }
 
     /// Looks a listed token up once more when the body is there: its list is all that can void it. `None`: it stands as it was.
+    #[inline(never)]
     pub(super) fn look_again<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Option<Step<'h>> {
         let caller = self.caller.clone()?;
         let is_listed = worker.config.issuers.get(caller.issuer).is_some_and(|issuer| issuer.tokens().is_some());
@@ -251,6 +256,7 @@ impl Request {
         self.on_judged_again(worker, &caller, judged)
     }
 
+    #[inline(never)]
     pub(super) fn on_found_again<'h>(
         &mut self,
         worker: &mut Worker,

@@ -55,6 +55,7 @@ impl Request {
     }
 
     /// Charges the caller's limits, before anything is said about schools.
+    #[inline(never)]
     pub(super) fn plan<'h>(
         &mut self,
         worker: &mut Worker,
@@ -73,6 +74,7 @@ impl Request {
     }
 
     /// Charges a tier's limits; `None`: it has none.
+    #[inline(never)]
     pub(super) fn charge_tier<'h>(
         &mut self,
         worker: &mut Worker,

@@ -41,6 +41,7 @@ impl Dimension {
 
 impl Request {
     /// Judges what the head names; then the body, if there is a rule for it.
+    #[inline(never)]
     pub(super) fn scope<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
         let Some(path) = raw_path(head) else {
             return self.deny(worker, Denial::Unavailable);
@@ -63,6 +64,7 @@ impl Request {
     }
 
     /// `Ok`: what the ids of one dimension call for; `Err`: what cannot be told must be refused, also in a dry run.
+    #[inline(never)]
     fn judge_head(
         &mut self,
         worker: &Worker,

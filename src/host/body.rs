@@ -42,6 +42,7 @@ impl Seen {
     ///
     /// # Errors
     /// The host does not hand over what it has announced.
+    #[inline(never)]
     pub fn look(&mut self) -> Result<Verdict, Status> {
         let Some(max) = self.max else {
             return Ok(Verdict::More);

@@ -48,6 +48,7 @@ struct Answer {
 }
 
 /// The sources of a configuration.
+#[inline(never)]
 pub fn sources(worker: &Worker) -> Vec<Source> {
     let sources = worker.remotes().map(|(id, remote)| {
         let digest = Sha256::digest(remote.fingerprint_input());
@@ -87,6 +88,7 @@ impl Source {
     }
 
     /// Takes the answer to call-out `token`, if it is ours.
+    #[inline(never)]
     pub fn on_answer(&mut self, worker: &mut Worker, token: u32, headers: usize, body_len: usize, now: Now) {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
@@ -125,6 +127,7 @@ impl Source {
     }
 
     /// Works on the index for a slice, if one is being made.
+    #[inline(never)]
     fn make(&mut self, worker: &mut Worker, now: Now) {
         let Some(mut making) = self.making.take() else {
             return;
@@ -201,6 +204,7 @@ impl Source {
     }
 
     /// Records how a fetch ended.
+    #[inline(never)]
     fn finish(&mut self, worker: &mut Worker, started: Now, answer: Option<Answer>, now: Now) {
         for _ in 0..SWAPS_MAX {
             let (record, cas) = self.read();

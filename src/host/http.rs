@@ -226,6 +226,7 @@ impl Stream {
     }
 
     /// Looks again at a request that waited; the effective context is its own.
+    #[inline(never)]
     pub fn wake(stream: &Rc<RefCell<Self>>, context: u32, shared: &Rc<Shared>, now: Now) {
         let flow = match (stream.try_borrow_mut(), shared.worker.try_borrow_mut()) {
             (Ok(mut stream), Ok(mut worker)) => stream.run(&mut worker, Event::Ready, now),
@@ -374,6 +375,7 @@ fn response_status() -> u16 {
 
 /// The answer when there is no configuration or the host failed: nothing passes, also not later. One that was let go on or
 /// answered gets no second one.
+#[inline(never)]
 fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
     let (id, retirement) = match stream.try_borrow_mut() {
         Ok(mut stream) => {

@@ -15,6 +15,7 @@ use crate::worker::Worker;
 ///
 /// # Errors
 /// Whatever the host answers.
+#[inline(never)]
 pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
     let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
     let names = &worker.config.forward;
@@ -48,6 +49,7 @@ pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Sta
 }
 
 /// Tells the access log what was decided. A log that misses it is no reason to refuse.
+#[inline(never)]
 pub fn publish(request: &Request, worker: &Worker) {
     let tier = request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
     let client = request.caller().map(|caller| caller.client.as_str());
@@ -75,6 +77,7 @@ pub fn publish(request: &Request, worker: &Worker) {
 ///
 /// # Errors
 /// Whatever the host answers.
+#[inline(never)]
 pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> Result<(), Status> {
     let answer = problem::answer(denial, &worker.config, id);
     let own = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -93,6 +96,7 @@ pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> 
 ///
 /// # Errors
 /// Whatever the host answers.
+#[inline(never)]
 pub fn answer_broken(id: &str, retirement: Option<&Notice>) -> Result<(), Status> {
     let _ = abi::set_property(b"hallpass.decision", b"unavailable");
     let headers: [(&[u8], &[u8]); 4] = [

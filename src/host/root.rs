@@ -130,6 +130,7 @@ impl Root {
     }
 
     /// Flushes counts and sets gauges.
+    #[inline(never)]
     fn report(&self, worker: &mut Worker, now: Now) {
         for (at, by) in worker.metrics.drain() {
             if let Some(Some(id)) = self.metrics.get(at) {
@@ -282,11 +283,13 @@ impl RootContext for Root {
 }
 
 /// What `vm_config.environment_variables` passes on.
+#[inline(never)]
 fn environment() -> Environment {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     Environment::new(std::env::vars_os().filter_map(text))
 }
 
+#[inline(never)]
 fn define_metrics(worker: &Worker) -> Vec<Option<MetricId>> {
     let ids = worker.metrics.list().iter().map(|metric| {
         let kind = match metric.kind {

@@ -26,6 +26,7 @@ pub use super::store::{Slots, StoreError, Swap, Version};
 ///
 /// # Errors
 /// [`StoreError`]: the caller fails closed. What was charged until then stays.
+#[inline(never)]
 pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<Outcome, StoreError> {
     let posting =
         |charge: &Charge| Posting { charge: charge.clone(), marks: vec![Mark::default(); charge.limits.len()] };
@@ -58,6 +59,7 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
 
 /// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.
 /// Returns whether all is admitted.
+#[inline(never)]
 fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool, now: Now) -> Result<bool, StoreError> {
     let Some(id) = slot_of(group) else {
         return Ok(commit);
@@ -104,6 +106,7 @@ fn slot_of(group: &[&mut Posting]) -> Option<SlotId> {
 }
 
 /// Charges every limit of every charge, as far as each admits; returns whether all do.
+#[inline(never)]
 fn charge_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) -> bool {
     let mut admitted = true;
     for nth in 0..group.len() {
@@ -188,6 +191,7 @@ fn mark(limit: &Limit, current: Record, now: Now) -> Mark {
 }
 
 /// Notes how every limit stands in the slot as it is; with `correct`, writes what even a denial must write.
+#[inline(never)]
 fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now, correct: bool) {
     for posting in group {
         let Posting { charge, marks } = &mut **posting;

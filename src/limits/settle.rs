@@ -39,6 +39,7 @@ pub fn settle(slots: &mut impl Slots, receipt: Receipt, cost: u32, now: Now) -> 
 
 /// Settles every limit on what `actual` makes of the amount charged.
 #[expect(clippy::needless_pass_by_value, reason = "a receipt is used up")]
+#[inline(never)]
 fn settle_each(
     slots: &mut impl Slots,
     receipt: Receipt,
@@ -64,6 +65,7 @@ fn settle_each(
 }
 
 /// Changes what was charged to one limit from `charged` units to `actual`.
+#[inline(never)]
 pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark, charged: u32, actual: u32, now: Now) {
     let Some(posted) = mark.posted else { return };
     let at = match slot.find(owner.tag(), limit.id(), now) {

@@ -34,6 +34,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Shared data failed.
+#[inline(never)]
 pub fn find(buckets: &mut (impl Buckets + ?Sized), lookup: &Lookup) -> Result<Found, StoreError> {
     let mut bytes = Vec::new();
     if let Some(grant) = look(buckets, &lookup.hash, &lookup.document, &mut bytes)? {
@@ -48,6 +49,7 @@ pub fn find(buckets: &mut (impl Buckets + ?Sized), lookup: &Lookup) -> Result<Fo
     Ok(Found { grant, record: Some(record) })
 }
 
+#[inline(never)]
 fn look(
     buckets: &mut (impl Buckets + ?Sized),
     hash: &TokenHash,

@@ -223,6 +223,7 @@ impl KeySet {
     /// # Errors
     ///
     /// The document is none, or has no usable key; with [`Origin::Inline`] also if any key is weak or broken.
+    #[inline(never)]
     pub fn from_jwks(bytes: &[u8], origin: Origin) -> Result<Self, KeySetError> {
         if bytes.len() > KEY_SET_BYTES_MAX {
             return Err(KeySetError::TooLong);
@@ -253,6 +254,7 @@ impl KeySet {
         )
     }
 
+    #[inline(never)]
     fn from_results(
         results: impl Iterator<Item = Result<Key, SkipReason>>,
         names: &BTreeMap<&str, usize>,
@@ -320,6 +322,7 @@ impl KeySet {
     }
 }
 
+#[inline(never)]
 fn key_from_jwk(entry: &Value, origin: Origin) -> Result<Key, SkipReason> {
     let (alg, material) = jwk::read(entry, origin)?;
     let kid = match entry.get("kid") {
@@ -340,6 +343,7 @@ fn key_from_secret(secret: &Secret<'_>) -> Result<Key, SkipReason> {
 }
 
 /// How often each `kid` stands in the document, also on keys that are unusable: which one signed would be a guess.
+#[inline(never)]
 fn names(entries: &[Value]) -> BTreeMap<&str, usize> {
     count(entries.iter().filter_map(|entry| entry.get("kid").and_then(Value::as_str)))
 }

@@ -85,6 +85,7 @@ pub fn verify_compact(keys: &KeySet, token: &[u8], host: &dyn HostCrypto) -> Res
 }
 
 /// Whether `signature` over `message` is that of the key, in the form that JWS has (RFC 7518 section 3).
+#[inline(never)]
 pub fn verify(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto) -> bool {
     match &key.material {
         Material::Rsa { public, modulus, spki } => {

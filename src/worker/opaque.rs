@@ -17,6 +17,7 @@ use crate::token::ids::Ids;
 
 impl Worker {
     /// Reads a presented token that is no JWT of a known issuer.
+    #[inline(never)]
     pub(super) fn judge_opaque(&mut self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'static> {
         let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
         let issuer = issuers.iter().copied().find(is_listed);
@@ -61,6 +62,7 @@ impl Worker {
     }
 
     /// Judges what a list says about a token.
+    #[inline(never)]
     fn admit(
         &mut self,
         token: &[u8],

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use wasmparser::{KnownCustom, Name, Parser, Payload};
+
 use crate::support::process;
 
 /// Without one of these Envoy would pass requests unjudged, or never free them.
@@ -31,6 +33,34 @@ fn module_exports_the_callbacks_that_it_needs_and_no_others() {
     for name in ["_initialize", "memory", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate"] {
         assert!(exported.contains(name), "{name}");
     }
+}
+
+/// Envoy keeps them for its backtraces (`scripts/short-names.rs`).
+#[test]
+fn functions_have_short_names_that_still_tell_them() {
+    let names = function_names(&std::fs::read(process::wasm()).unwrap());
+    for name in ["hallpass::filter::Request::step", "proxy_on_request_headers"] {
+        assert!(names.iter().any(|it| it == name), "{name} is missing");
+    }
+    for name in names {
+        let tail = name.rsplit("::").next().unwrap_or_default();
+        let is_hash = tail.len() == 17 && tail.starts_with('h') && tail[1..].chars().all(|it| it.is_ascii_hexdigit());
+        assert!(name.chars().count() <= 80 && !name.contains('$') && !is_hash, "{name}");
+    }
+}
+
+fn function_names(module: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let Payload::CustomSection(section) = payload.unwrap() else { continue };
+        let KnownCustom::Name(parts) = section.as_known() else { continue };
+        for part in parts {
+            if let Name::Function(functions) = part.unwrap() {
+                names.extend(functions.into_iter().map(|it| it.unwrap().name.to_owned()));
+            }
+        }
+    }
+    names
 }
 
 /// Names of the export section (WebAssembly core specification, 5.5.10).

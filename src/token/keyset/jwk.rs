@@ -22,6 +22,7 @@ pub(super) fn read(jwk: &Value, origin: Origin) -> Result<(Alg, Material), SkipR
 }
 
 /// `use` and `key_ops`: RFC 7517 sections 4.2 and 4.3; absent means anything.
+#[inline(never)]
 fn judge_purpose(jwk: &Value) -> Result<(), SkipReason> {
     match jwk.get("use") {
         None => {}
@@ -86,6 +87,7 @@ impl Kind {
         if algs.contains(&alg) { Ok(alg) } else { Err(SkipReason::AlgOfOtherType) }
     }
 
+    #[inline(never)]
     fn material(self, jwk: &Value, alg: Alg) -> Result<Material, SkipReason> {
         match self {
             Self::Rsa => Material::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),

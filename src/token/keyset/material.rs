@@ -44,6 +44,7 @@ pub(in crate::token) enum Material {
 }
 
 impl Material {
+    #[inline(never)]
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, SkipReason> {
         let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
         let (bits, modulus) = (n.bits(), n.to_bytes_be());
@@ -60,12 +61,14 @@ impl Material {
         Ok(Self::Rsa { public, modulus, spki })
     }
 
+    #[inline(never)]
     pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<Self, SkipReason> {
         let point = uncompressed(x, y, 32)?;
         let public = P256Key::from_sec1_bytes(&point).map_err(|_| SkipReason::Point)?;
         Ok(Self::P256 { public, spki: ec_spki(&SECP256R1, &point).map_err(|_| SkipReason::Malformed("x"))? })
     }
 
+    #[inline(never)]
     pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<Self, SkipReason> {
         let point = uncompressed(x, y, 48)?;
         if !is_on_p384(x, y) {
@@ -74,6 +77,7 @@ impl Material {
         Ok(Self::P384 { spki: ec_spki(&SECP384R1, &point).map_err(|_| SkipReason::Malformed("x"))? })
     }
 
+    #[inline(never)]
     pub(super) fn ed25519(x: &[u8]) -> Result<Self, SkipReason> {
         let x = x.try_into().map_err(|_| SkipReason::Malformed("x"))?;
         let public = ed25519_dalek::VerifyingKey::from_bytes(x).map_err(|_| SkipReason::Point)?;
@@ -83,6 +87,7 @@ impl Material {
         Ok(Self::Ed25519(public))
     }
 
+    #[inline(never)]
     pub(super) fn secret(alg: Alg, bytes: &[u8]) -> Result<Self, SkipReason> {
         let (bytes_min, material) = match alg {
             Alg::Hs256 => (32, Self::Hs256(Hs256Key::new(bytes))),
@@ -126,6 +131,7 @@ fn is_on_p384(x: &[u8], y: &[u8]) -> bool {
 }
 
 /// RFC 5480 section 2.
+#[inline(never)]
 fn ec_spki(curve: &ObjectIdentifier, point: &[u8]) -> der::Result<Vec<u8>> {
     SubjectPublicKeyInfoRef {
         algorithm: AlgorithmIdentifierRef { oid: EC_PUBLIC_KEY, parameters: Some(AnyRef::from(curve)) },
