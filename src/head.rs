@@ -202,6 +202,11 @@ impl Head {
         }
     }
 
+    /// The token of a head whose [`bearer`](Self::bearer) was one.
+    pub fn bearer_again(&self) -> Option<&[u8]> {
+        self.known(Known::Authorization).ok()??.split_at_checked(SCHEME.len()).map(|(_, token)| token)
+    }
+
     fn place(&self, known: Known) -> Place {
         self.places.get(known as usize).copied().unwrap_or_default()
     }

@@ -48,6 +48,26 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
     Ok(Outcome::new(postings, admitted, now))
 }
 
+/// Tells what charging this would come to, and charges nothing.
+///
+/// # Errors
+/// [`StoreError`]: the caller fails closed.
+pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outcome, StoreError> {
+    let marks = vec![Mark::default(); charge.limits.len()];
+    let mut posting = Posting { charge, marks };
+    let mut bytes = Vec::new();
+    slots.read(posting.charge.owner.slot(), &mut bytes)?;
+    let before = Slot::parse(bytes);
+    let mut slot = before.clone();
+    let group = &mut [&mut posting];
+    if charge_group(&mut slot, group, now) {
+        return Ok(Outcome::room());
+    }
+    slot.clone_from(&before);
+    view_group(&mut slot, group, now, false);
+    Ok(Outcome::new(vec![posting], false, now))
+}
+
 /// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.
 /// Returns whether all is admitted.
 fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool, now: Now) -> Result<bool, StoreError> {
