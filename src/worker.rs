@@ -220,7 +220,7 @@ impl Worker {
             return Judged::KnownBad;
         }
         let parsed = match self.reader.read(shown.token, self.config.bounds.token_bytes_max) {
-            Ok(parsed) if self.config.issuers.iter().any(|it| parsed.issuer() == Some(&it.rules.issuer)) => parsed,
+            Ok(parsed) if self.is_issuer(parsed.issuer()) => parsed,
             // No JWT of a configured issuer; one that is, is never anything else.
             _ => return self.judge_opaque(shown.token, issuers, arrival, now),
         };
@@ -306,6 +306,10 @@ impl Worker {
     pub fn reports_only(&self, tier: Option<usize>) -> bool {
         let tier = tier.and_then(|tier| self.config.tiers.get(tier));
         self.config.dry_run || tier.is_some_and(|tier| tier.dry_run)
+    }
+
+    fn is_issuer(&self, name: Option<&str>) -> bool {
+        name.is_some_and(|name| self.config.issuers.iter().any(|it| it.rules.issuer == name))
     }
 
     fn issuer_of(&self, name: Option<&str>, among: &[usize]) -> Option<(usize, &Issuer)> {
