@@ -180,7 +180,7 @@ fn header_is_accepted_only_if_jwt_compact_reads_it() {
         format!("\"{sha1}=\""),
         format!("\"{sha1}==\""),
         format!("\"{sha1}===\""),
-        format!("\"{}d\"", &sha1[..26]),
+        format!("\"{}d\"", sha1.get(..26).unwrap()),
         format!("\"{}\"", b64([7; 19])),
         format!("\"{}\"", b64([7; 21])),
         format!("\"{}\"", b64([0xff; 21])),
