@@ -12,7 +12,7 @@ use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::{Denial, LimitReached, Malformed};
 use crate::document::DocumentId;
-use crate::head::{Bearer, Head};
+use crate::head::Head;
 use crate::limits::ledger::{Outcome, Receipt, Standing};
 use crate::metrics::Count;
 use crate::path::RawPath;
@@ -36,7 +36,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use stage::{AddressFor, Stage};
+use stage::{AddressFor, Guard, Stage};
 pub use step::{Event, Forward, ReplyEdits, ReplyHead, Step};
 
 /// One request.
@@ -46,7 +46,7 @@ pub struct Request {
     arrival: Now,
     route: Option<usize>,
     address: Option<IpAddr>,
-    guard: Option<Receipt>,
+    guard: Guard,
     key: Option<Rc<ApiKey>>,
     failure: Option<Receipt>,
     caller: Option<Rc<Caller>>,
@@ -76,10 +76,20 @@ impl Request {
             (Stage::Address(purpose), Event::Address(address)) => {
                 // Sources that Envoy cannot tell apart share one budget.
                 self.address = Some(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
-                self.charge_address(worker, head, now, purpose)
+                match purpose {
+                    AddressFor::Guard(judged) => self.guard(worker, head, now, *judged),
+                    purpose => self.charge_address(worker, head, now, purpose),
+                }
             }
             (Stage::AddressLimits, Event::Charged(outcome)) => self.on_address_limits(worker, head, now, outcome),
-            (Stage::Guard, Event::Charged(outcome)) => self.on_guard(worker, head, now, outcome),
+            (Stage::Guard(judged), Event::Charged(outcome)) => self.on_guard(worker, head, now, *judged, outcome),
+            (Stage::Foreseeing(charge, judged), Event::Foreseen(outcome)) => {
+                match self.on_foreseen(worker, charge, outcome) {
+                    Err(denial) => self.deny(worker, denial),
+                    Ok(()) => self.on_judged(worker, head, now, *judged),
+                }
+            }
+            (Stage::Failed(denial), Event::Charged(outcome)) => self.on_failed(worker, denial, outcome),
             (Stage::Verifying(untrusted), Event::Verified(valid)) => {
                 self.on_verified(worker, head, now, &untrusted, valid)
             }
@@ -233,11 +243,11 @@ impl Request {
         untrusted: &Untrusted,
         valid: bool,
     ) -> Step<'h> {
-        let Bearer::Token(token) = head.bearer() else {
+        let Some(token) = head.unread_bearer() else {
             return self.deny(worker, Denial::TokenInvalid);
         };
         let judged = worker.on_verified(token, untrusted, valid, self.arrival, now);
-        self.on_judged(worker, head, judged)
+        self.on_judged(worker, head, now, judged)
     }
 
     #[cold]
@@ -250,7 +260,7 @@ impl Request {
         }
         match self.lapsed(worker, now) {
             Some(denial) => self.deny(worker, denial),
-            None => self.guard(worker, head, now),
+            None => self.judge(worker, head, now),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Owned by the shell's root context, changed only by the request machine and by documents that arrive. Nothing
 //! here is shared with other workers; what is shared (limits, key documents) lives in shared data behind the shell.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,46 +13,60 @@ use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
-use crate::limits::owner::Owners;
-use crate::metrics::{CacheResult, Count, Metrics};
+use crate::limits::owner::{Owner, Owners};
+use crate::metrics::Metrics;
 use crate::opaque::bucket::IndexKeys;
 use crate::opaque::lookup::Lookup;
 use crate::strip::StripSet;
 use crate::time::Now;
-use crate::token::cache::{BadSignatures, Entry, TokenCache};
+use crate::token::cache::{BadSignatures, Entry, Fingerprint, Fingerprinter, TokenCache};
 use crate::token::claims::{ClaimError, Claims};
 use crate::token::ids::Ids;
 use crate::token::jose;
+use crate::token::json::tape::Tape;
 use crate::token::keyset::SelectError;
-use crate::token::signature::Job;
+use crate::token::signature::Check;
 
 pub use keys::KeyJudged;
+pub use opaque::Listed;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
 const BAD_SIGNATURES_MAX: usize = 1_000;
 /// And their bytes.
 const BAD_SIGNATURES_BYTES_MAX: usize = 1024 * 1024;
 
+/// A token as it was shown, with what the tables of this worker know it by.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    token: &'a [u8],
+    print: Fingerprint,
+}
+
 /// What a token says while its signature is being checked.
 #[derive(Debug)]
 pub struct Untrusted {
+    print: Fingerprint,
     issuer: usize,
     generation: u64,
-    payload: serde_json::Value,
+    payload: Tape,
 }
 
 /// What became of a presented token.
 #[derive(Debug)]
-pub enum Judged<'a> {
+pub enum Judged {
     /// No valid token.
     Invalid,
+    /// A token whose signature was found bad before.
+    KnownBad,
     /// Valid once.
     Expired,
     /// Valid, but for a revocation.
     Revoked,
     /// Check this signature first.
-    Verify(Box<Job<'a>>, Box<Untrusted>),
-    /// Look this token up first.
+    Verify(Box<Check>, Box<Untrusted>),
+    /// Look this token up first, in the list of the configuration.
+    Listed(Box<Listed>),
+    /// Look this token up first, in the index that all workers share.
     Lookup(Box<Lookup>),
     /// Keys, or lists, are needed; what to expect of them, and what a request would wait for.
     Keys(Outlook, Wait),
@@ -89,6 +104,10 @@ pub struct Worker {
     pub waiting: usize,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
+    /// The last address whose budget for failed credentials was asked for: many requests come from few.
+    guessing: Option<(IpAddr, Owner)>,
+    reader: jose::Reader,
+    prints: Fingerprinter,
     cache: TokenCache<Caller>,
     bad: BadSignatures,
 }
@@ -112,8 +131,11 @@ impl Worker {
                 .find_map(Issuer::tokens)
                 .and_then(Source::remote)
                 .map(|it| Rc::new(IndexKeys::new(it))),
-            cache: TokenCache::new(seed, config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
-            bad: BadSignatures::new(seed, BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
+            guessing: None,
+            reader: jose::Reader::default(),
+            prints: Fingerprinter::new(seed),
+            cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
+            bad: BadSignatures::new(BAD_SIGNATURES_MAX, BAD_SIGNATURES_BYTES_MAX),
             config,
         }
     }
@@ -176,10 +198,15 @@ impl Worker {
         state.is_none_or(|state| state.is_over(wait.generation, arrival, wait.deadline, now))
     }
 
+    /// A token as the tables of this worker know it.
+    pub fn shown<'a>(&self, token: &'a [u8]) -> Shown<'a> {
+        Shown { token, print: self.prints.of(token) }
+    }
+
     /// The caller behind a token that was verified before and still is.
-    pub fn cached(&mut self, token: &[u8], now: Now) -> Option<Rc<Caller>> {
+    pub fn cached(&mut self, shown: Shown<'_>, now: Now) -> Option<Rc<Caller>> {
         let documents = &self.documents;
-        let caller = self.cache.get(token, now, |issuer| generation(documents, issuer, now))?;
+        let caller = self.cache.get(shown.print, shown.token, now, |issuer| generation(documents, issuer, now))?;
         // What is revoked, or cannot be told from it, is judged like a token that was never seen.
         (self.is_revoked(&caller, now) == Some(false)).then_some(caller)
     }
@@ -193,65 +220,59 @@ impl Worker {
         Some(list.is_revoked(caller.token_id.as_deref(), &caller.client, caller.issued_at))
     }
 
-    /// Reads a presented token of one of `issuers`; `arrival` is that of its request.
+    /// Reads a presented token of one of `issuers`; `arrival` is that of its request. Changes nothing that shows.
     #[inline(never)]
-    pub fn judge<'a>(&mut self, token: &'a [u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'a> {
-        let parsed = match jose::parse(token, self.config.bounds.token_bytes_max) {
-            Ok(parsed) if self.config.issuers.iter().any(|it| parsed.issuer() == Some(&it.rules.issuer)) => parsed,
+    pub fn judge(&mut self, shown: Shown<'_>, issuers: &[usize], arrival: Now, now: Now) -> Judged {
+        if self.is_known_bad(shown, issuers, now) {
+            return Judged::KnownBad;
+        }
+        let parsed = match self.reader.read(shown.token, self.config.bounds.token_bytes_max) {
+            Ok(parsed) if self.is_issuer(parsed.issuer()) => parsed,
             // No JWT of a configured issuer; one that is, is never anything else.
-            _ => return self.judge_opaque(token, issuers, arrival, now),
+            _ => return self.judge_opaque(shown.token, issuers, arrival, now),
         };
         let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
             return Judged::Invalid;
         };
-        if issuer.keys().is_none() {
+        let Some(keys) = issuer.keys() else {
             return Judged::Invalid;
-        }
-        let remote = issuer.keys().is_some_and(|keys| keys.remote().is_some());
-        let Some(generation) = generation(&self.documents, index, now) else {
+        };
+        let held = self.documents.keys(index);
+        let Some((generation, set)) = held.and_then(|held| Some((held.generation(now)?, held.usable(now)?))) else {
             return self.await_keys(index, arrival, now);
         };
-        if self.bad.contains(token, |of| (of == index).then_some(generation)) {
-            self.metrics.count(Count::Cache(CacheResult::Bad));
-            return Judged::Invalid;
-        }
-        match self.documents.keys(index).and_then(|held| Some(held.usable(now)?.select(&parsed))) {
-            Some(Ok(key)) => {
-                let (job, payload) = parsed.into_job(key);
-                Judged::Verify(Box::new(job), Box::new(Untrusted { issuer: index, generation, payload }))
+        match set.select(&parsed) {
+            Ok(key) => {
+                let (check, payload) = parsed.into_check(key);
+                let untrusted = Untrusted { print: shown.print, issuer: index, generation, payload };
+                Judged::Verify(Box::new(check), Box::new(untrusted))
             }
             // An inline set never gets another key.
-            Some(Err(SelectError::UnknownKid)) if remote => {
-                let judged = self.await_keys(index, arrival, now);
-                if matches!(judged, Judged::Keys(Outlook::Wait, _)) {
-                    // Only keys fetched after the request will do. Without any keys, or with stale ones, every document will,
-                    // also one that another worker is fetching already.
-                    self.want(DocumentId::Keys(index), arrival, now);
-                }
-                judged
-            }
-            _ => Judged::Invalid,
+            Err(SelectError::UnknownKid) if keys.remote().is_some() => self.await_keys(index, arrival, now),
+            Err(_) => Judged::Invalid,
+        }
+    }
+
+    /// Has what a request is about to wait for fetched, if that is another document than the one that is there: only keys
+    /// fetched after the request will do. Without any, or with stale ones, every document will, also one that another worker
+    /// is fetching already.
+    pub fn want_other(&mut self, wait: &Wait, arrival: Now, now: Now) {
+        if let (DocumentId::Keys(_), true) = (wait.document, wait.has_document()) {
+            self.want(wait.document, arrival, now);
         }
     }
 
     /// Judges the claims of a token whose signature was checked.
     #[inline(never)]
-    pub fn on_verified(
-        &mut self,
-        token: &[u8],
-        untrusted: &Untrusted,
-        valid: bool,
-        arrival: Now,
-        now: Now,
-    ) -> Judged<'static> {
+    pub fn on_verified(&mut self, token: &[u8], untrusted: &Untrusted, valid: bool, arrival: Now, now: Now) -> Judged {
         if !valid {
-            self.bad.insert(token, untrusted.issuer, untrusted.generation);
+            self.bad.insert(untrusted.print, token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
         }
         let Some(issuer) = self.config.issuers.get(untrusted.issuer) else {
             return Judged::Invalid;
         };
-        let claims = match issuer.rules.judge(&untrusted.payload, now) {
+        let claims = match issuer.rules.judge(untrusted.payload.root(), now) {
             Ok(claims) => claims,
             Err(ClaimError::Expired) => return Judged::Expired,
             Err(_) => return Judged::Invalid,
@@ -268,7 +289,7 @@ impl Worker {
             not_before,
             not_after,
         };
-        self.cache.insert(token, entry, caller.weight());
+        self.cache.insert(untrusted.print, token, entry, caller.weight());
         match self.is_revoked(&caller, now) {
             Some(false) => Judged::Caller(caller),
             Some(true) => Judged::Revoked,
@@ -279,10 +300,24 @@ impl Worker {
         }
     }
 
+    /// Whose budget failed credentials from this address draw on.
+    pub fn guessing(&mut self, address: IpAddr) -> Owner {
+        if let Some((_, owner)) = self.guessing.filter(|(known, _)| *known == address) {
+            return owner;
+        }
+        let owner = Owner::address("failed-credentials", address);
+        self.guessing = Some((address, owner));
+        owner
+    }
+
     /// Whether limits and early scope of this tier only report.
     pub fn reports_only(&self, tier: Option<usize>) -> bool {
         let tier = tier.and_then(|tier| self.config.tiers.get(tier));
         self.config.dry_run || tier.is_some_and(|tier| tier.dry_run)
+    }
+
+    fn is_issuer(&self, name: Option<&str>) -> bool {
+        name.is_some_and(|name| self.config.issuers.iter().any(|it| it.rules.issuer == name))
     }
 
     fn issuer_of(&self, name: Option<&str>, among: &[usize]) -> Option<(usize, &Issuer)> {
@@ -291,7 +326,14 @@ impl Worker {
         candidates.into_iter().find(|(_, issuer)| issuer.rules.issuer == name)
     }
 
-    fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged<'static> {
+    /// Whether the token was found bad under the keys that one of `issuers` still has: all there is to know about it.
+    fn is_known_bad(&mut self, shown: Shown<'_>, issuers: &[usize], now: Now) -> bool {
+        let documents = &self.documents;
+        let issuer = self.bad.issuer_of(shown.print, shown.token, |issuer| generation(documents, issuer, now));
+        issuer.is_some_and(|issuer| issuers.contains(&issuer))
+    }
+
+    fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged {
         let (outlook, wait) = self.outlook(DocumentId::Keys(index), arrival, now);
         Judged::Keys(outlook, wait)
     }

@@ -1,11 +1,12 @@
 //! Credentials: the budgets of the source address, the token, and waiting for its keys.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use smallvec::smallvec;
 
-use super::stage::{AddressFor, After, Stage};
+use super::stage::{AddressFor, After, Guard, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::api_key::ApiKey;
 use crate::caller::Caller;
@@ -19,7 +20,7 @@ use crate::metrics::{CacheResult, Count};
 use crate::opaque::lookup::{Found, Lookup};
 use crate::route::Credential;
 use crate::time::Now;
-use crate::worker::{Judged, KeyJudged, Worker};
+use crate::worker::{Judged, KeyJudged, Shown, Worker};
 
 impl Request {
     /// Charges a budget of the source address, once the address is known.
@@ -49,22 +50,16 @@ impl Request {
                 let purpose = format!("failures {} {}", key.id, route.path.template);
                 (Owner::address(&purpose, address), Rc::clone(&route.failure_limits))
             }
-            AddressFor::Guard | AddressFor::RefusedKey => {
-                (Owner::address("failed-credentials", address), Rc::clone(&worker.config.failed_credentials))
+            AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
+                return self.deny(worker, self.key_denial(worker));
             }
+            AddressFor::RefusedKey => {
+                self.stage = Stage::RefusedKey;
+                return Step::Charge(smallvec![guard_charge(worker, address)]);
+            }
+            AddressFor::Guard(judged) => return self.guard(worker, head, now, *judged),
         };
-        if limits.is_empty() {
-            return match purpose {
-                AddressFor::RefusedKey => self.deny(worker, self.key_denial(worker)),
-                _ => self.judge(worker, head, now),
-            };
-        }
-        self.stage = match purpose {
-            AddressFor::Limits => Stage::AddressLimits,
-            AddressFor::Guard => Stage::Guard,
-            AddressFor::RefusedKey => Stage::RefusedKey,
-            AddressFor::Failures => Stage::Failures,
-        };
+        self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
         Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
     }
 
@@ -99,35 +94,69 @@ impl Request {
         }
     }
 
-    /// Cached callers need no crypto and so no guard; everyone else is charged before any work.
+    /// Cached callers need no crypto and so no guard.
     pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
             return self.scope(worker, head);
         }
         // A token that is known was read when it came first.
-        if let Some(caller) = head.unread_bearer().and_then(|token| worker.cached(token, now)) {
+        let shown = head.unread_bearer().map(|token| worker.shown(token));
+        if let Some((shown, caller)) = shown.and_then(|shown| Some((shown, worker.cached(shown, now)?))) {
             worker.metrics.count(Count::Cache(CacheResult::Hit));
             if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
-                return self.guard(worker, head, now);
+                return self.judge_shown(worker, head, now, shown);
             }
             return self.bind(worker, head, caller);
         }
-        match head.bearer() {
-            Bearer::Absent => self.deny(worker, Denial::TokenMissing),
-            Bearer::Token(_) => {
+        match (head.bearer(), shown) {
+            (Bearer::Absent, _) => self.deny(worker, Denial::TokenMissing),
+            (Bearer::Token(_), Some(shown)) => {
                 worker.metrics.count(Count::Cache(CacheResult::Miss));
-                self.guard(worker, head, now)
+                self.judge_shown(worker, head, now, shown)
             }
-            Bearer::Malformed => self.guard(worker, head, now),
+            (Bearer::Malformed | Bearer::Token(_), _) => self.guard(worker, head, now, Judged::Invalid),
         }
     }
 
-    /// Charges for the work that follows: the address, unless it or an API key's account was charged already.
-    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
-        if self.key.is_some() || self.guard.is_some() {
-            return self.judge(worker, head, now);
+    /// Judges the token of a request that has waited.
+    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        let Bearer::Token(token) = head.bearer() else {
+            return self.deny(worker, Denial::TokenInvalid);
+        };
+        let shown = worker.shown(token);
+        self.judge_shown(worker, head, now, shown)
+    }
+
+    fn judge_shown<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, shown: Shown<'_>) -> Step<'h> {
+        let issuers = match self.route_of(worker) {
+            Some(route) => route.issuers.clone(),
+            None => return self.deny(worker, Denial::Unavailable),
+        };
+        let judged = worker.judge(shown, &issuers, self.arrival, now);
+        self.guard(worker, head, now, judged)
+    }
+
+    /// Asks the budget of the address, unless it or an API key's account was charged already, before more is done about a
+    /// token than reading it. A signature is checked before the request goes on, so it is charged only if it turns out bad;
+    /// whatever fails already, or may have to wait, is charged first.
+    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
+        if self.key.is_some() || matches!(self.guard, Guard::Charged(_)) {
+            return self.on_judged(worker, head, now, judged);
         }
-        self.charge_address(worker, head, now, AddressFor::Guard)
+        let Some(address) = self.address else {
+            self.stage = Stage::Address(AddressFor::Guard(Box::new(judged)));
+            return Step::NeedAddress;
+        };
+        if worker.config.failed_credentials.is_empty() {
+            return self.on_judged(worker, head, now, judged);
+        }
+        let charge = guard_charge(worker, address);
+        if matches!(judged, Judged::Verify(..)) {
+            self.stage = Stage::Foreseeing(charge.clone(), Box::new(judged));
+            return Step::Foresee(charge);
+        }
+        self.stage = Stage::Guard(Box::new(judged));
+        Step::Charge(smallvec![charge])
     }
 
     pub(super) fn on_guard<'h>(
@@ -135,28 +164,53 @@ impl Request {
         worker: &mut Worker,
         head: &'h Head,
         now: Now,
+        judged: Judged,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
         match self.judge_address(worker, outcome) {
             Err(denial) => self.deny(worker, denial),
             Ok(outcome) => {
-                self.guard = outcome.receipt;
-                self.judge(worker, head, now)
+                self.guard = outcome.receipt.map_or(Guard::Off, Guard::Charged);
+                self.on_judged(worker, head, now, judged)
             }
         }
     }
 
-    #[inline(never)]
-    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
-        let Bearer::Token(token) = head.bearer() else {
-            return self.deny(worker, Denial::TokenInvalid);
-        };
-        let issuers = match self.route_of(worker) {
-            Some(route) => route.issuers.clone(),
-            None => return self.deny(worker, Denial::Unavailable),
-        };
-        let judged = worker.judge(token, &issuers, self.arrival, now);
-        self.on_judged(worker, head, judged)
+    /// Notes what the credential will cost if it fails; an error if there is no room for that.
+    pub(super) fn on_foreseen(
+        &mut self,
+        worker: &mut Worker,
+        charge: Charge,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<(), Denial> {
+        // What shares a budget is counted where it is charged.
+        let outcome = outcome.map(|outcome| Outcome { overflow: false, ..outcome });
+        let outcome = self.judge_address(worker, outcome)?;
+        // What a dry run has reported, it need not try again.
+        self.guard = if outcome.admitted { Guard::Due(charge) } else { Guard::Off };
+        Ok(())
+    }
+
+    /// Refuses a credential; the address pays for it.
+    fn fail<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
+        match std::mem::take(&mut self.guard) {
+            Guard::Due(charge) => {
+                self.stage = Stage::Failed(denial);
+                Step::Charge(smallvec![charge])
+            }
+            Guard::Off | Guard::Charged(_) => self.deny(worker, denial),
+        }
+    }
+
+    /// Of a burst that races, as many learn why they failed as the budget has room for.
+    pub(super) fn on_failed<'h>(
+        &mut self,
+        worker: &mut Worker,
+        denial: Denial,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        let denial = self.judge_address(worker, outcome).err().unwrap_or(denial);
+        self.deny(worker, denial)
     }
 
     pub(super) fn on_found<'h>(
@@ -167,24 +221,38 @@ impl Request {
         lookup: &Lookup,
         found: Result<Found, StoreError>,
     ) -> Step<'h> {
-        let (Bearer::Token(token), Ok(found)) = (head.bearer(), found) else {
+        let (Some(token), Ok(found)) = (head.unread_bearer(), found) else {
             return self.deny(worker, Denial::Unavailable);
         };
         let judged = worker.on_found(token, lookup, &found, self.arrival, now);
-        self.on_judged(worker, head, judged)
+        self.on_judged(worker, head, now, judged)
     }
 
     /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
     /// places; everything else gives it back.
     #[inline(never)]
-    pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, judged: Judged<'h>) -> Step<'h> {
+    pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
         let after = match judged {
-            Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.deny(worker, Denial::TokenInvalid),
-            Judged::Expired => return self.deny(worker, Denial::TokenExpired),
-            Judged::Revoked => return self.deny(worker, Denial::TokenRevoked),
-            Judged::Verify(job, untrusted) => {
+            Judged::KnownBad => {
+                worker.metrics.count(Count::Cache(CacheResult::Bad));
+                return self.fail(worker, Denial::TokenInvalid);
+            }
+            Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.fail(worker, Denial::TokenInvalid),
+            Judged::Expired => return self.fail(worker, Denial::TokenExpired),
+            Judged::Revoked => return self.fail(worker, Denial::TokenRevoked),
+            Judged::Verify(check, untrusted) => {
+                let Some(token) = head.unread_bearer() else {
+                    return self.deny(worker, Denial::TokenInvalid);
+                };
                 self.stage = Stage::Verifying(untrusted);
-                return Step::Verify(job);
+                return Step::Verify(Box::new(check.of(token)));
+            }
+            Judged::Listed(listed) => {
+                let Some(token) = head.unread_bearer() else {
+                    return self.deny(worker, Denial::TokenInvalid);
+                };
+                let judged = worker.on_listed(token, &listed, now);
+                return self.on_judged(worker, head, now, judged);
             }
             Judged::Lookup(lookup) => {
                 self.stage = Stage::LookingUp(lookup.clone());
@@ -193,17 +261,18 @@ impl Request {
             Judged::Caller(caller) => After::Bind(caller),
             // Any string may wait for the list of tokens.
             Judged::Keys(Outlook::Wait, wait) if wait.has_document() || wait.document == DocumentId::Tokens => {
+                worker.want_other(&wait, self.arrival, now);
                 return self.proceed(worker, head, After::Wait(wait));
             }
             Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
             Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
         };
-        match self.guard.take() {
-            Some(receipt) => {
+        match std::mem::take(&mut self.guard) {
+            Guard::Charged(receipt) => {
                 self.stage = Stage::Refunding(after);
                 Step::Refund(receipt)
             }
-            None => self.proceed(worker, head, after),
+            Guard::Due(_) | Guard::Off => self.proceed(worker, head, after),
         }
     }
 
@@ -249,9 +318,13 @@ impl Request {
         let Bearer::Token(token) = head.bearer() else {
             return Some(self.deny(worker, Denial::TokenInvalid));
         };
-        let judged = match worker.cached(token, now) {
+        let shown = worker.shown(token);
+        let judged = match worker.cached(shown, now) {
             Some(current) => Judged::Caller(current),
-            None => worker.judge(token, &[caller.issuer], self.arrival, now),
+            None => match worker.judge(shown, &[caller.issuer], self.arrival, now) {
+                Judged::Listed(listed) => worker.on_listed(token, &listed, now),
+                judged => judged,
+            },
         };
         self.on_judged_again(worker, &caller, judged)
     }
@@ -276,7 +349,7 @@ impl Request {
         }
     }
 
-    fn on_judged_again<'h>(&mut self, worker: &mut Worker, caller: &Caller, judged: Judged<'_>) -> Option<Step<'h>> {
+    fn on_judged_again<'h>(&mut self, worker: &mut Worker, caller: &Caller, judged: Judged) -> Option<Step<'h>> {
         let denial = match judged {
             Judged::Caller(current) if current.is_same_grant(caller) => return None,
             Judged::Lookup(lookup) => {
@@ -305,4 +378,10 @@ impl Request {
             }
         }
     }
+}
+
+/// What a failed credential costs its address.
+fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
+    let limits = Rc::clone(&worker.config.failed_credentials);
+    Charge { owner: worker.guessing(address), limits, requests: 1, cost: 0 }
 }

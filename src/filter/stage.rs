@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use crate::caller::Caller;
 use crate::denial::Denial;
+use crate::limits::ledger::{Charge, Receipt};
 use crate::opaque::lookup::Lookup;
-use crate::worker::{Untrusted, Wait};
+use crate::worker::{Judged, Untrusted, Wait};
 
 /// Where a request stands.
 #[derive(Debug, Default)]
@@ -17,8 +18,12 @@ pub(super) enum Stage {
     Address(AddressFor),
     /// The route's limits of the address are being charged.
     AddressLimits,
-    /// The budget for failed credentials is being charged.
-    Guard,
+    /// The budget for failed credentials is being charged, before more is done about the token.
+    Guard(Box<Judged>),
+    /// It is being asked whether it has room for this charge, before the token's signature is checked.
+    Foreseeing(Charge, Box<Judged>),
+    /// It is being charged for a credential that has failed.
+    Failed(Denial),
     /// The same for a request whose API key is refused.
     RefusedKey,
     /// The limits of the API key's account are being charged.
@@ -50,16 +55,28 @@ pub(super) enum Stage {
 }
 
 /// What the address is needed for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum AddressFor {
     /// Limits that the route asks for.
     Limits,
-    /// The budget for failed credentials.
-    Guard,
+    /// The budget for failed credentials, before more is done about the token.
+    Guard(Box<Judged>),
     /// The same, for a request whose API key is refused.
     RefusedKey,
     /// Limits of failures that the route asks for.
     Failures,
+}
+
+/// How the request stands with the budget for failed credentials.
+#[derive(Debug, Default)]
+pub(super) enum Guard {
+    /// Nothing is charged, nor will be.
+    #[default]
+    Off,
+    /// It had room: to be charged if the credential fails. The request keeps nobody out while its signature is checked.
+    Due(Charge),
+    /// It was charged: to be given back unless the credential fails.
+    Charged(Receipt),
 }
 
 /// What follows a refund.

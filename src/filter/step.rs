@@ -21,6 +21,8 @@ pub enum Event<'a> {
     Address(Option<IpAddr>),
     /// The host compared and swapped, as asked for.
     Charged(Result<Outcome, StoreError>),
+    /// What charging would come to, as asked for; nothing was charged.
+    Foreseen(Result<Outcome, StoreError>),
     /// The refund that was asked for is done.
     Refunded,
     /// The signature was checked, as asked for.
@@ -55,6 +57,8 @@ pub enum Step<'h> {
     NeedAddress,
     /// Charge these budgets, all or nothing.
     Charge(SmallVec<[Charge; 1]>),
+    /// Tell what charging this would come to, and charge nothing.
+    Foresee(Charge),
     /// Give back one request of this charge.
     Refund(Receipt),
     /// Check this signature.

@@ -243,6 +243,7 @@ impl Stack {
                     trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
                 }
             }
+            Step::Foresee(_) => trace.push("foresee".to_owned()),
             Step::Verify(_) => trace.push("verify".to_owned()),
             _ => {}
         });

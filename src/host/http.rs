@@ -284,6 +284,7 @@ impl Stream {
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut SharedSlots, charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
                     let _ = ledger::cancel(&mut SharedSlots, receipt, now);

@@ -4,6 +4,7 @@
 //! It knows neither PSS nor `EdDSA`, and other hosts do not have it: those are checked in Rust.
 
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::host::status::Status;
 #[cfg(target_arch = "wasm32")]
@@ -12,21 +13,33 @@ use crate::token::signature::{Hash, HostCrypto};
 /// Name of the foreign function.
 pub const FUNCTION: &[u8] = b"verify_signature";
 
-/// Arguments of `verify_signature` (`VerifySignatureArguments` in Envoy's `foreign.proto`).
-#[derive(Clone, PartialEq, Message)]
-pub struct Arguments {
+/// Arguments of `verify_signature` (`VerifySignatureArguments` in Envoy's `foreign.proto`); borrowed, as they are sent once.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'a> {
     /// Name of the hash: `sha1`, `sha224`, `sha256`, `sha384` or `sha512`.
-    #[prost(string, tag = "1")]
-    pub hash_function: String,
+    pub hash_function: &'a str,
     /// Public key: `SubjectPublicKeyInfo` in DER.
-    #[prost(bytes = "vec", tag = "2")]
-    pub public_key: Vec<u8>,
+    pub public_key: &'a [u8],
     /// Signature; in DER for ECDSA.
-    #[prost(bytes = "vec", tag = "3")]
-    pub signature: Vec<u8>,
+    pub signature: &'a [u8],
     /// What was signed.
-    #[prost(bytes = "vec", tag = "4")]
-    pub text: Vec<u8>,
+    pub text: &'a [u8],
+}
+
+impl Arguments<'_> {
+    /// The message on the wire: the fields 1 to 4, each with its length.
+    pub fn encode(&self) -> Vec<u8> {
+        let fields = [self.hash_function.as_bytes(), self.public_key, self.signature, self.text];
+        // Key and length take up to 11 bytes.
+        let bytes = fields.iter().fold(0_usize, |sum, field| sum.saturating_add(field.len()).saturating_add(11));
+        let mut message = Vec::with_capacity(bytes);
+        for (tag, field) in (1..).zip(fields) {
+            encode_key(tag, WireType::LengthDelimited, &mut message);
+            encode_varint(u64::try_from(field.len()).unwrap_or(u64::MAX), &mut message);
+            message.extend_from_slice(field);
+        }
+        message
+    }
 }
 
 /// Result of `verify_signature`; the error text beside it is not read.
@@ -55,13 +68,8 @@ pub struct Host;
 #[cfg(target_arch = "wasm32")]
 impl HostCrypto for Host {
     fn verify(&self, hash: Hash, spki_der: &[u8], signature: &[u8], message: &[u8]) -> Option<bool> {
-        let arguments = Arguments {
-            hash_function: hash_name(hash).to_owned(),
-            public_key: spki_der.to_vec(),
-            signature: signature.to_vec(),
-            text: message.to_vec(),
-        };
-        verdict(crate::host::abi::call_foreign_function(FUNCTION, &arguments.encode_to_vec()))
+        let arguments = Arguments { hash_function: hash_name(hash), public_key: spki_der, signature, text: message };
+        verdict(crate::host::abi::call_foreign_function(FUNCTION, &arguments.encode()))
     }
 }
 
@@ -77,7 +85,7 @@ const fn hash_name(hash: Hash) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Message as _, Status, verdict};
+    use super::{Arguments, Status, verdict};
 
     #[track_caller]
     fn check(answer: Result<&[u8], Status>, expected: Option<bool>) {
@@ -110,12 +118,8 @@ mod tests {
 
     #[test]
     fn arguments_have_the_field_numbers_of_envoy() {
-        let arguments = Arguments {
-            hash_function: "sha256".to_owned(),
-            public_key: b"k".to_vec(),
-            signature: b"s".to_vec(),
-            text: b"t".to_vec(),
-        };
-        assert_eq!(arguments.encode_to_vec(), b"\x0a\x06sha256\x12\x01k\x1a\x01s\x22\x01t");
+        let arguments = Arguments { hash_function: "sha256", public_key: b"k", signature: b"s", text: &[b't'; 200] };
+        let text = [&b"\x22\xc8\x01"[..], &[b't'; 200]].concat();
+        assert_eq!(arguments.encode(), [&b"\x0a\x06sha256\x12\x01k\x1a\x01s"[..], &text].concat());
     }
 }

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::outcome::{Mark, Posted, Posting, Wait};
 use super::owner::{Owner, SlotId};
@@ -55,6 +55,26 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
         }
     }
     Ok(Outcome::new(postings, admitted, now))
+}
+
+/// Tells what charging this would come to, and charges nothing.
+///
+/// # Errors
+/// [`StoreError`]: the caller fails closed.
+pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outcome, StoreError> {
+    let marks = vec![Mark::default(); charge.limits.len()];
+    let mut posting = Posting { charge, marks };
+    let mut bytes = Vec::new();
+    slots.read(posting.charge.owner.slot(), &mut bytes)?;
+    let before = Slot::parse(bytes);
+    let mut slot = before.clone();
+    let group = &mut [&mut posting];
+    if charge_group(&mut slot, group, now) {
+        return Ok(Outcome::room());
+    }
+    slot.clone_from(&before);
+    view_group(&mut slot, group, now, false);
+    Ok(Outcome::new(smallvec![posting], false, now))
 }
 
 /// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.

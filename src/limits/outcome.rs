@@ -138,6 +138,18 @@ impl Outcome {
         }
     }
 
+    /// There is room; nothing was charged, so nothing is told of how it stands.
+    pub(super) const fn room() -> Self {
+        Self {
+            admitted: true,
+            never: false,
+            retry_after: Duration::ZERO,
+            overflow: false,
+            standings: Vec::new(),
+            receipt: None,
+        }
+    }
+
     /// Names of the limits that refused, the one that binds longest first.
     pub fn violated(&self) -> impl Iterator<Item = &str> {
         let mut refusing: Vec<&Standing> = Vec::new();

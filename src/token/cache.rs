@@ -4,9 +4,8 @@
 //! and against the generation of its issuer's keys. Revocation is the caller's check. What is refused for another
 //! reason than its signature (unknown key, time, claims) is not cached at all.
 
-use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -38,6 +37,36 @@ pub struct Entry<T> {
     pub not_after: Now,
 }
 
+/// The hash of a token, for the tables of one worker; made once for all that a request asks of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+/// What makes fingerprints. They differ from worker to worker and from start to start.
+pub struct Fingerprinter(SeedableRandomState);
+
+impl Fingerprinter {
+    /// `seed` must be random, so that clients cannot aim at one place of a table.
+    pub fn new(seed: u64) -> Self {
+        // foldhash wants this part to live for ever: the first seed of the process makes it, later ones only add theirs.
+        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| SharedSeed::from_u64(seed.rotate_left(32)));
+        Self(SeedableRandomState::with_seed(seed, shared))
+    }
+
+    /// The fingerprint of a token.
+    pub fn of(&self, token: &[u8]) -> Fingerprint {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(token);
+        Fingerprint(hasher.finish())
+    }
+}
+
+impl fmt::Debug for Fingerprinter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprinter(..)")
+    }
+}
+
 /// Tokens that were verified; the least recently used go first.
 #[derive(Debug)]
 pub struct TokenCache<T> {
@@ -45,26 +74,31 @@ pub struct TokenCache<T> {
 }
 
 impl<T> TokenCache<T> {
-    /// At most `count_max` tokens and about `bytes_max` bytes; `seed` must be random, so that clients cannot aim at
-    /// one place of the table.
-    pub fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self { entries: Bounded::new(seed, count_max, bytes_max) }
+    /// At most `count_max` tokens and about `bytes_max` bytes.
+    pub fn new(count_max: usize, bytes_max: usize) -> Self {
+        Self { entries: Bounded::new(count_max, bytes_max) }
     }
 
     /// The value of a token that is valid now and whose issuer still has the keys; drops it otherwise.
-    pub fn get(&mut self, token: &[u8], now: Now, generation_of: impl Fn(usize) -> Option<u64>) -> Option<Rc<T>> {
-        let entry = self.entries.get(token)?;
+    pub fn get(
+        &mut self,
+        print: Fingerprint,
+        token: &[u8],
+        now: Now,
+        generation_of: impl Fn(usize) -> Option<u64>,
+    ) -> Option<Rc<T>> {
+        let entry = self.entries.get(print, token)?;
         let is_current = Some(entry.generation) == generation_of(entry.issuer);
         if is_current && entry.not_before <= now && now < entry.not_after {
             return Some(Rc::clone(&entry.value));
         }
-        self.entries.remove(token);
+        self.entries.remove(print);
         None
     }
 
     /// Keeps a verified token; `value_bytes` is about what its value takes.
-    pub fn insert(&mut self, token: &[u8], entry: Entry<T>, value_bytes: usize) {
-        self.entries.insert(token, entry, value_bytes);
+    pub fn insert(&mut self, print: Fingerprint, token: &[u8], entry: Entry<T>, value_bytes: usize) {
+        self.entries.insert(print, token, entry, value_bytes);
     }
 
     /// How many tokens it holds.
@@ -90,26 +124,29 @@ pub struct BadSignatures {
 }
 
 impl BadSignatures {
-    /// Bounds and seed as for [`TokenCache::new`].
-    pub fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self { entries: Bounded::new(seed, count_max, bytes_max) }
+    /// Bounds as for [`TokenCache::new`].
+    pub fn new(count_max: usize, bytes_max: usize) -> Self {
+        Self { entries: Bounded::new(count_max, bytes_max) }
     }
 
-    /// Whether this token was found bad, and the keys are still the same; forgets it otherwise.
-    pub fn contains(&mut self, token: &[u8], generation_of: impl Fn(usize) -> Option<u64>) -> bool {
-        let Some(&(issuer, generation)) = self.entries.get(token) else {
-            return false;
-        };
+    /// The issuer whose keys this token was found bad under, if they are still the same; forgets it otherwise.
+    pub fn issuer_of(
+        &mut self,
+        print: Fingerprint,
+        token: &[u8],
+        generation_of: impl Fn(usize) -> Option<u64>,
+    ) -> Option<usize> {
+        let &(issuer, generation) = self.entries.get(print, token)?;
         if Some(generation) == generation_of(issuer) {
-            return true;
+            return Some(issuer);
         }
-        self.entries.remove(token);
-        false
+        self.entries.remove(print);
+        None
     }
 
     /// Remembers a token whose signature is bad; for nothing else.
-    pub fn insert(&mut self, token: &[u8], issuer: usize, generation: u64) {
-        self.entries.insert(token, (issuer, generation), 0);
+    pub fn insert(&mut self, print: Fingerprint, token: &[u8], issuer: usize, generation: u64) {
+        self.entries.insert(print, token, (issuer, generation), 0);
     }
 
     /// How many tokens it holds.
@@ -123,83 +160,32 @@ impl BadSignatures {
     }
 }
 
-/// A token as the table compares it: whole, by [`is_same`]. The `memcmp` of wasm would take longer than the hash.
-trait Token {
-    fn bytes(&self) -> &[u8];
-}
-
-/// A token that the table keeps.
-struct Kept(Box<[u8]>);
-
-impl Token for Kept {
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Token for &[u8] {
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<'a> Borrow<dyn Token + 'a> for Kept {
-    fn borrow(&self) -> &(dyn Token + 'a) {
-        self
-    }
-}
-
-impl Hash for dyn Token + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.bytes().hash(state);
-    }
-}
-
-impl Hash for Kept {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-impl PartialEq for dyn Token + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        is_same(self.bytes(), other.bytes())
-    }
-}
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        is_same(&self.0, &other.0)
-    }
-}
-
-impl Eq for dyn Token + '_ {}
-impl Eq for Kept {}
-
-/// A table by token, bounded in count and bytes.
+/// A table by fingerprint, bounded in count and bytes. Of two tokens with one fingerprint it holds the later one.
 struct Bounded<V> {
-    map: LruCache<Kept, Weighed<V>, Seeded>,
+    map: LruCache<u64, Kept<V>, BuildHasherDefault<AsIs>>,
     count_max: usize,
     bytes_max: usize,
     bytes: usize,
 }
 
-struct Weighed<V> {
+struct Kept<V> {
+    token: Box<[u8]>,
     value: V,
     bytes: usize,
 }
 
 impl<V> Bounded<V> {
-    fn new(seed: u64, count_max: usize, bytes_max: usize) -> Self {
-        Self { map: LruCache::unbounded_with_hasher(Seeded::new(seed)), count_max, bytes_max, bytes: 0 }
+    fn new(count_max: usize, bytes_max: usize) -> Self {
+        Self { map: LruCache::unbounded_with_hasher(BuildHasherDefault::default()), count_max, bytes_max, bytes: 0 }
     }
 
-    fn get(&mut self, token: &[u8]) -> Option<&V> {
-        self.map.get(&token as &dyn Token).map(|weighed| &weighed.value)
+    fn get(&mut self, print: Fingerprint, token: &[u8]) -> Option<&V> {
+        let kept = self.map.get(&print.0)?;
+        is_same(&kept.token, token).then_some(&kept.value)
     }
 
-    fn insert(&mut self, token: &[u8], value: V, value_bytes: usize) {
-        self.remove(token);
+    fn insert(&mut self, print: Fingerprint, token: &[u8], value: V, value_bytes: usize) {
+        self.remove(print);
         let bytes = token.len().saturating_add(value_bytes).saturating_add(ENTRY_OVERHEAD_BYTES);
         if self.count_max == 0 || bytes > self.bytes_max {
             return;
@@ -211,11 +197,11 @@ impl<V> Bounded<V> {
             self.bytes = self.bytes.saturating_sub(evicted.bytes);
         }
         self.bytes = self.bytes.saturating_add(bytes);
-        self.map.put(Kept(token.into()), Weighed { value, bytes });
+        self.map.put(print.0, Kept { token: token.into(), value, bytes });
     }
 
-    fn remove(&mut self, token: &[u8]) {
-        if let Some(removed) = self.map.pop(&token as &dyn Token) {
+    fn remove(&mut self, print: Fingerprint) {
+        if let Some(removed) = self.map.pop(&print.0) {
             self.bytes = self.bytes.saturating_sub(removed.bytes);
         }
     }
@@ -223,27 +209,25 @@ impl<V> Bounded<V> {
 
 impl<V> fmt::Debug for Bounded<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Keys are tokens: they never show.
+        // It keeps tokens: they never show.
         f.debug_struct("Bounded").field("len", &self.map.len()).field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
-/// Hashes differ from worker to worker and from start to start.
-struct Seeded(SeedableRandomState);
+/// A fingerprint is a hash already.
+#[derive(Default)]
+struct AsIs(u64);
 
-impl Seeded {
-    fn new(seed: u64) -> Self {
-        // foldhash wants this part to live for ever: the first seed of the process makes it, later ones only add theirs.
-        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| SharedSeed::from_u64(seed.rotate_left(32)));
-        Self(SeedableRandomState::with_seed(seed, shared))
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
     }
-}
 
-impl BuildHasher for Seeded {
-    type Hasher = <SeedableRandomState as BuildHasher>::Hasher;
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
 
-    fn build_hasher(&self) -> Self::Hasher {
-        self.0.build_hasher()
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::json::tape::Node;
 use crate::time::{Now, micros};
 
 #[cfg(test)]
@@ -21,6 +22,9 @@ pub const SCHOOLS_MAX: usize = 10_000;
 
 /// Longest client id, tier or school id, bytes: they become keys of tables and parts of headers.
 pub const VALUE_BYTES_MAX: usize = 256;
+
+/// Up to so many ids, each is looked for among those before it.
+const SCANNED_MAX: usize = 16;
 
 /// First second after the year 9999.
 const DATE_SECS_END: u64 = 253_402_300_800;
@@ -137,12 +141,12 @@ impl std::error::Error for ClaimError {}
 
 impl ClaimPath {
     /// The value there; `None` if it is absent or null.
-    pub fn find<'a>(&self, payload: &'a Value) -> Option<&'a Value> {
+    pub fn find<'a>(&self, payload: Node<'a>) -> Option<Node<'a>> {
         let value = if self.0.starts_with('/') { payload.pointer(&self.0) } else { payload.get(&self.0) };
         value.filter(|value| !value.is_null())
     }
 
-    fn require<'a>(&self, payload: &'a Value) -> Result<&'a Value, ClaimError> {
+    fn require<'a>(&self, payload: Node<'a>) -> Result<Node<'a>, ClaimError> {
         self.find(payload).ok_or_else(|| ClaimError::Missing(self.0.clone()))
     }
 
@@ -157,7 +161,7 @@ impl ClaimRules {
     /// # Errors
     ///
     /// The first rule that the payload breaks: issuer, time, audience, required claims, then who is calling.
-    pub fn judge(&self, payload: &Value, now: Now) -> Result<Claims, ClaimError> {
+    pub fn judge(&self, payload: Node<'_>, now: Now) -> Result<Claims, ClaimError> {
         self.judge_issuer(payload)?;
         let (not_before, not_after) = self.window(payload, now)?;
         self.judge_audience(payload)?;
@@ -181,17 +185,18 @@ impl ClaimRules {
         })
     }
 
-    fn judge_issuer(&self, payload: &Value) -> Result<(), ClaimError> {
-        match payload.get("iss") {
-            None | Some(Value::Null) => Err(ClaimError::Missing("iss".to_owned())),
-            Some(Value::String(issuer)) if *issuer == self.issuer => Ok(()),
-            Some(Value::String(_)) => Err(ClaimError::Issuer),
-            Some(_) => Err(ClaimError::Invalid("iss".to_owned())),
+    fn judge_issuer(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+        let value = payload.get("iss").filter(|value| !value.is_null());
+        let value = value.ok_or_else(|| ClaimError::Missing("iss".to_owned()))?;
+        match value.text() {
+            Some(issuer) if issuer == self.issuer => Ok(()),
+            Some(_) => Err(ClaimError::Issuer),
+            None => Err(ClaimError::Invalid("iss".to_owned())),
         }
     }
 
     /// From when and up to when the token is valid; `now` must be within.
-    fn window(&self, payload: &Value, now: Now) -> Result<(Now, Now), ClaimError> {
+    fn window(&self, payload: Node<'_>, now: Now) -> Result<(Now, Now), ClaimError> {
         let exp = date(payload, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
         let issued_at = date(payload, "iat")?;
         let mut not_before = Now::default();
@@ -220,28 +225,35 @@ impl ClaimRules {
     }
 
     /// RFC 7519 section 4.1.3: a string or strings, also where no audience is configured.
-    fn judge_audience(&self, payload: &Value) -> Result<(), ClaimError> {
+    fn judge_audience(&self, payload: Node<'_>) -> Result<(), ClaimError> {
         let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
+        let missing = || ClaimError::Missing("aud".to_owned());
         let invalid = || ClaimError::Invalid("aud".to_owned());
-        let found = match payload.get("aud") {
-            None if self.audiences.is_empty() => return Ok(()),
-            None => return Err(ClaimError::Missing("aud".to_owned())),
-            Some(Value::Null) if !self.audiences.is_empty() => return Err(ClaimError::Missing("aud".to_owned())),
-            Some(Value::String(audience)) => is_accepted(audience),
-            Some(Value::Array(list)) if !list.is_empty() => {
-                let names: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                names.ok_or_else(invalid)?.into_iter().any(is_accepted)
+        let Some(value) = payload.get("aud") else {
+            return if self.audiences.is_empty() { Ok(()) } else { Err(missing()) };
+        };
+        if value.is_null() && !self.audiences.is_empty() {
+            return Err(missing());
+        }
+        let found = match (value.text(), value.elements()) {
+            (Some(audience), _) => is_accepted(audience),
+            (None, Some(list)) if !value.is_empty() => {
+                let mut names = list.map(Node::text);
+                if names.clone().any(|name| name.is_none()) {
+                    return Err(invalid());
+                }
+                names.any(|name| name.is_some_and(is_accepted))
             }
-            Some(_) => return Err(invalid()),
+            _ => return Err(invalid()),
         };
         if found || self.audiences.is_empty() { Ok(()) } else { Err(ClaimError::Audience) }
     }
 }
 
 /// RFC 7519 sections 4.1.2 and 4.1.7: strings. Nothing here uses `sub`; another reader of the token might.
-fn judge_names(payload: &Value) -> Result<(), ClaimError> {
+fn judge_names(payload: Node<'_>) -> Result<(), ClaimError> {
     for name in ["sub", "jti"] {
-        if payload.get(name).is_some_and(|value| !value.is_string()) {
+        if payload.get(name).is_some_and(|value| value.text().is_none()) {
             return Err(ClaimError::Invalid(name.to_owned()));
         }
     }
@@ -249,25 +261,40 @@ fn judge_names(payload: &Value) -> Result<(), ClaimError> {
 }
 
 /// RFC 7519 section 2, `NumericDate`: `None` unless it is a number from 1970 to the end of 9999.
+pub fn numeric_date(value: &Value) -> Option<Now> {
+    match value.as_u64() {
+        Some(secs) => whole_date(secs),
+        None => fractional_date(value.as_f64()?),
+    }
+}
+
+/// The same of a value of a token.
+pub(super) fn date_of(value: Node<'_>) -> Option<Now> {
+    match value.unsigned() {
+        Some(secs) => whole_date(secs),
+        None => fractional_date(value.float()?),
+    }
+}
+
+fn whole_date(secs: u64) -> Option<Now> {
+    (secs < DATE_SECS_END).then(|| Now::from_secs(secs))
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "the range is checked, rounding down is meant"
 )]
 #[expect(clippy::cast_precision_loss, reason = "the bound has fewer than 53 bits")]
-pub fn numeric_date(value: &Value) -> Option<Now> {
-    if let Some(secs) = value.as_u64() {
-        return (secs < DATE_SECS_END).then(|| Now::from_secs(secs));
-    }
-    let secs = value.as_f64().filter(|secs| (0.0..DATE_SECS_END as f64).contains(secs))?;
-    Some(Now::from_micros((secs * 1e6) as u64))
+fn fractional_date(secs: f64) -> Option<Now> {
+    (0.0..DATE_SECS_END as f64).contains(&secs).then(|| Now::from_micros((secs * 1e6) as u64))
 }
 
-fn date(payload: &Value, name: &str) -> Result<Option<Now>, ClaimError> {
+fn date(payload: Node<'_>, name: &str) -> Result<Option<Now>, ClaimError> {
     let Some(value) = payload.get(name) else {
         return Ok(None);
     };
-    numeric_date(value).map(Some).ok_or_else(|| ClaimError::Invalid(name.to_owned()))
+    date_of(value).map(Some).ok_or_else(|| ClaimError::Invalid(name.to_owned()))
 }
 
 /// Whether a value can stand in a header and in a list of any format without changing what is around it.
@@ -281,47 +308,46 @@ pub fn is_school(value: &str) -> bool {
     is_plain(value) && !value.contains('*')
 }
 
-fn value_at(path: &ClaimPath, payload: &Value) -> Result<String, ClaimError> {
-    match path.require(payload)? {
-        Value::String(value) if is_plain(value) => Ok(value.clone()),
-        _ => Err(path.invalid()),
-    }
+fn value_at(path: &ClaimPath, payload: Node<'_>) -> Result<String, ClaimError> {
+    let value = path.require(payload)?.text().filter(|value| is_plain(value));
+    value.map(str::to_owned).ok_or_else(|| path.invalid())
 }
 
 /// An array of ids, each kept once.
-fn ids_at(path: &ClaimPath, value: &Value) -> Result<Vec<String>, ClaimError> {
-    let list = value.as_array().ok_or_else(|| path.invalid())?;
-    if list.len() > SCHOOLS_MAX {
+fn ids_at(path: &ClaimPath, value: Node<'_>) -> Result<Vec<String>, ClaimError> {
+    let list = value.elements().ok_or_else(|| path.invalid())?;
+    if value.len() > SCHOOLS_MAX {
         return Err(ClaimError::TooManySchools);
     }
+    let mut ids: Vec<String> = Vec::with_capacity(value.len());
     let mut seen = BTreeSet::new();
-    let mut ids = Vec::with_capacity(list.len());
     for id in list {
-        let id = id.as_str().filter(|id| is_school(id)).ok_or_else(|| path.invalid())?;
-        if seen.insert(id) {
+        let id = id.text().filter(|id| is_school(id)).ok_or_else(|| path.invalid())?;
+        let is_new = if value.len() <= SCANNED_MAX { ids.iter().all(|known| known != id) } else { seen.insert(id) };
+        if is_new {
             ids.push(id.to_owned());
         }
     }
     Ok(ids)
 }
 
-fn district_schools(path: Option<&ClaimPath>, payload: &Value) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
+fn district_schools(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
     let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
         return Ok(Vec::new());
     };
-    let districts = value.as_object().ok_or_else(|| path.invalid())?;
-    let total: usize = districts.values().filter_map(Value::as_array).map(Vec::len).sum();
-    if districts.len().saturating_add(total) > SCHOOLS_MAX {
+    let districts = value.members().ok_or_else(|| path.invalid())?;
+    let lists = districts.clone().filter(|(_, schools)| schools.elements().is_some());
+    let total: usize = lists.map(|(_, schools)| schools.len()).sum();
+    if value.len().saturating_add(total) > SCHOOLS_MAX {
         return Err(ClaimError::TooManySchools);
     }
-    let entry = |(district, schools): (&String, &Value)| Ok((district.clone(), ids_at(path, schools)?));
-    districts.iter().map(entry).collect()
+    districts.map(|(district, schools)| Ok((district.to_owned(), ids_at(path, schools)?))).collect()
 }
 
-fn token_id(path: Option<&ClaimPath>, payload: &Value) -> Result<Option<String>, ClaimError> {
+fn token_id(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Option<String>, ClaimError> {
     let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
         return Ok(None);
     };
-    let id = value.as_str().filter(|id| (1..=VALUE_BYTES_MAX).contains(&id.len()));
+    let id = value.text().filter(|id| (1..=VALUE_BYTES_MAX).contains(&id.len()));
     id.map(|id| Some(id.to_owned())).ok_or_else(|| path.invalid())
 }

@@ -1,8 +1,8 @@
 //! The untrusted token: compact JWS (RFC 7515 section 7.1) with a JWT (RFC 7519) as payload, syntax only.
 //!
 //! Everything that has a strict and a lenient reading is read strictly, before anything costs CPU: size, three
-//! segments, canonical base64url (no padding, no stray bits), JSON objects without duplicate members. Only then does
-//! `jwt-compact`, which is more lenient, see the same bytes. Nothing here trusts the header: `jwk`, `jku`, `x5u` and
+//! segments, canonical base64url (no padding, no stray bits), JSON objects without duplicate members. What passes,
+//! `jwt-compact`, which is more lenient, reads as well. Nothing here trusts the header: `jwk`, `jku`, `x5u` and
 //! `x5c` are never used, and `alg` only ever has to equal what the key says.
 
 use std::fmt;
@@ -10,13 +10,15 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::claims;
+use super::json::tape::{Node, Tape};
 use super::json::{self, JsonError};
 use super::keyset::{Key, SelectError};
-use super::signature::Job;
+use super::signature::{Check, Job};
 
+mod header;
 #[cfg(test)]
 mod tests;
 
@@ -164,10 +166,24 @@ impl std::error::Error for TokenError {}
 #[derive(Debug)]
 pub struct UntrustedToken<'a> {
     text: &'a str,
+    /// How much of it is signed.
+    message_len: usize,
+    header: Rc<Header>,
+    payload: Tape,
+    signature: Vec<u8>,
+}
+
+/// What of a header decides how its token is checked.
+#[derive(Debug)]
+struct Header {
     alg: Alg,
-    kid: Option<String>,
-    payload: Value,
-    compact: jwt_compact::UntrustedToken<'a>,
+    kid: Option<Box<str>>,
+}
+
+/// Reads tokens. All that one key has signed have the same header, so the last good one is kept, as it was and as it was read.
+#[derive(Debug, Default)]
+pub struct Reader {
+    known: Option<(Box<str>, Rc<Header>)>,
 }
 
 impl<'a> UntrustedToken<'a> {
@@ -177,50 +193,91 @@ impl<'a> UntrustedToken<'a> {
     }
 
     /// `alg` as the token claims it.
-    pub const fn alg(&self) -> Alg {
-        self.alg
+    pub fn alg(&self) -> Alg {
+        self.header.alg
     }
 
     /// `kid` as the token claims it.
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.header.kid.as_deref()
     }
 
     /// `iss` as the token claims it; only good for choosing the issuer whose keys must then verify it.
     pub fn issuer(&self) -> Option<&str> {
-        self.payload.get("iss").and_then(Value::as_str)
+        self.payload().get("iss").and_then(Node::text)
     }
 
     /// What the token says; nobody vouches for it yet.
-    pub const fn payload(&self) -> &Value {
-        &self.payload
+    pub const fn payload(&self) -> Node<'_> {
+        self.payload.root()
+    }
+
+    /// The same as one value.
+    ///
+    /// # Errors
+    ///
+    /// None: it was read before.
+    pub(super) fn payload_as_value(&self) -> Result<Value, TokenError> {
+        let segment = self.text.split('.').nth(1).unwrap_or_default();
+        let bytes = decode(Part::Payload, segment)?;
+        json::parse(&bytes, json::Limits::TOKEN).map_err(|error| TokenError::Json(Part::Payload, error))
     }
 
     /// Splits into the check of the signature and what may be believed once it succeeds.
-    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Value) {
-        (Job::new(self.compact, key), self.payload)
+    pub fn into_check(self, key: Rc<Key>) -> (Check, Tape) {
+        (Check::new(key, self.header.alg, self.message_len, self.signature), self.payload)
+    }
+
+    /// The same, ready to run.
+    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Tape) {
+        let token = self.text.as_bytes();
+        let (check, payload) = self.into_check(key);
+        (check.of(token), payload)
     }
 }
 
-/// Reads a token of at most `bytes_max` bytes; the cap comes before any decoding.
+impl Reader {
+    /// Reads a token of at most `bytes_max` bytes; the cap comes before any decoding.
+    ///
+    /// # Errors
+    ///
+    /// The first thing wrong with it; never [`TokenError::Key`] or [`TokenError::Signature`].
+    pub fn read<'a>(&mut self, token: &'a [u8], bytes_max: usize) -> Result<UntrustedToken<'a>, TokenError> {
+        if token.len() > bytes_max {
+            return Err(TokenError::TooLong);
+        }
+        let text = std::str::from_utf8(token).map_err(|_| TokenError::Segments)?;
+        let [first, payload, signature] = segments(text)?;
+        let message_len = text.len().saturating_sub(signature.len()).saturating_sub(1);
+        if let Some((_, header)) = self.known.as_ref().filter(|(known, _)| **known == *first) {
+            let (header, signature) = (Rc::clone(header), decode(Part::Signature, signature)?);
+            let payload = claims_object(payload)?;
+            return Ok(UntrustedToken { text, message_len, header, payload, signature });
+        }
+        let members = object(Part::Header, first)?;
+        let header = Rc::new(header::judge(members.root())?);
+        let signature = decode(Part::Signature, signature)?;
+        let payload = claims_object(payload)?;
+        header::judge_unused(members.root())?;
+        self.known = Some((first.into(), Rc::clone(&header)));
+        Ok(UntrustedToken { text, message_len, header, payload, signature })
+    }
+}
+
+/// Reads one token, see [`Reader::read`].
 ///
 /// # Errors
 ///
-/// The first thing wrong with it; never [`TokenError::Key`] or [`TokenError::Signature`].
+/// As there.
 pub fn parse(token: &[u8], bytes_max: usize) -> Result<UntrustedToken<'_>, TokenError> {
-    if token.len() > bytes_max {
-        return Err(TokenError::TooLong);
-    }
-    let text = std::str::from_utf8(token).map_err(|_| TokenError::Segments)?;
-    let [header, payload, signature] = segments(text)?;
-    let header = object(Part::Header, header)?;
-    let alg = judge_header(&header)?;
-    let kid = kid(&header)?;
-    decode(Part::Signature, signature)?;
-    let payload = object(Part::Payload, payload)?;
-    judge_dates(&payload)?;
-    let compact = jwt_compact::UntrustedToken::new(text).map_err(|_| TokenError::Header)?;
-    Ok(UntrustedToken { text, alg, kid, payload: Value::Object(payload), compact })
+    Reader::default().read(token, bytes_max)
+}
+
+/// The payload, its dates readable.
+fn claims_object(segment: &str) -> Result<Tape, TokenError> {
+    let payload = object(Part::Payload, segment)?;
+    judge_dates(payload.root())?;
+    Ok(payload)
 }
 
 fn segments(text: &str) -> Result<[&str; 3], TokenError> {
@@ -239,38 +296,12 @@ fn decode(part: Part, segment: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Base64(part))
 }
 
-fn object(part: Part, segment: &str) -> Result<Map<String, Value>, TokenError> {
+fn object(part: Part, segment: &str) -> Result<Tape, TokenError> {
     let bytes = decode(part, segment)?;
-    match json::parse(&bytes, json::Limits::TOKEN) {
-        Ok(Value::Object(members)) => Ok(members),
+    match Tape::parse(&bytes, json::Limits::TOKEN) {
+        Ok(document) if document.root().is_object() => Ok(document),
         Ok(_) => Err(TokenError::NotObject(part)),
         Err(error) => Err(TokenError::Json(part, error)),
-    }
-}
-
-fn judge_header(header: &Map<String, Value>) -> Result<Alg, TokenError> {
-    let alg = header.get("alg").and_then(Value::as_str).ok_or(TokenError::AlgMissing)?;
-    let alg = Alg::from_name(alg).ok_or(TokenError::AlgUnsupported)?;
-    if header.contains_key("crit") || header.contains_key("b64") {
-        return Err(TokenError::Critical);
-    }
-    match header.get("typ") {
-        None => Ok(alg),
-        Some(Value::String(typ)) if is_token_type(typ) => Ok(alg),
-        Some(_) => Err(TokenError::Typ),
-    }
-}
-
-/// RFC 7519 section 5.1 and RFC 9068 section 4; media types ignore case.
-fn is_token_type(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
-}
-
-fn kid(header: &Map<String, Value>) -> Result<Option<String>, TokenError> {
-    match header.get("kid") {
-        None => Ok(None),
-        Some(Value::String(kid)) if is_kid(kid) => Ok(Some(kid.clone())),
-        Some(_) => Err(TokenError::Kid),
     }
 }
 
@@ -281,9 +312,9 @@ pub fn is_kid(kid: &str) -> bool {
 
 /// `jwt-compact` refuses a payload whose dates it cannot read; refusing them here first keeps "bad signature" apart
 /// from "bad claims", so that only the former is ever cached as bad.
-fn judge_dates(payload: &Map<String, Value>) -> Result<(), TokenError> {
+fn judge_dates(payload: Node<'_>) -> Result<(), TokenError> {
     for name in ["exp", "nbf", "iat"] {
-        if payload.get(name).is_some_and(|value| claims::numeric_date(value).is_none()) {
+        if payload.get(name).is_some_and(|value| claims::date_of(value).is_none()) {
             return Err(TokenError::Date(name));
         }
     }

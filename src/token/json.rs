@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+pub mod tape;
 #[cfg(test)]
 mod tests;
 
@@ -77,16 +78,20 @@ impl std::error::Error for JsonError {}
 ///
 /// The first thing wrong with it.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err(JsonError::ByteOrderMark);
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
-    let budget = Budget { values_left: Cell::new(limits.values_max), refusal: Cell::new(None) };
+    let text = text_of(bytes)?;
+    let budget = Budget::new(limits);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let seed = Strict { depth_left: limits.depth_max, budget: &budget };
     let value = seed.deserialize(&mut deserializer).map_err(|error| budget.error(&error))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
     Ok(value)
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, JsonError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(JsonError::ByteOrderMark);
+    }
+    std::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)
 }
 
 /// What is left for the whole document, and why it was refused: serde's errors carry text only.
@@ -96,6 +101,10 @@ struct Budget {
 }
 
 impl Budget {
+    const fn new(limits: Limits) -> Self {
+        Self { values_left: Cell::new(limits.values_max), refusal: Cell::new(None) }
+    }
+
     fn take_value(&self) -> Result<(), JsonError> {
         let left = self.values_left.get().checked_sub(1).ok_or(JsonError::TooManyValues)?;
         self.values_left.set(left);

@@ -4,9 +4,9 @@
 //! wasm VM; what it does not do is done here. Both ways accept exactly the same signatures: lengths and ranges are
 //! checked before either. ES384 has no Rust path; without a host that can, it is refused.
 //!
-//! Of `jwt-compact` only syntax and the call of the verifier are used: its own claims checks never run ([`super::claims`]
-//! does them), and [`super::jose`] has refused every payload that its deserialisation could stumble over. Fractional
-//! dates pass both.
+//! What Rust checks, `jwt-compact` reads and checks as a whole, with that verifier; what the host has answered for, it need
+//! not read once more. Its own claims checks never run ([`super::claims`] does them), and [`super::jose`] has refused
+//! every header and payload that its deserialisation could stumble over. Fractional dates pass both.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -52,27 +52,53 @@ impl HostCrypto for NoHost {
     }
 }
 
+/// What the check of a signature needs beside the token.
+#[derive(Debug)]
+pub struct Check {
+    key: Rc<Key>,
+    alg: Alg,
+    message_len: usize,
+    signature: Vec<u8>,
+}
+
+impl Check {
+    /// `alg` is that of the token, whose first `message_len` bytes are signed.
+    pub(super) const fn new(key: Rc<Key>, alg: Alg, message_len: usize, signature: Vec<u8>) -> Self {
+        Self { key, alg, message_len, signature }
+    }
+
+    /// The check of this token: the one that it was made from.
+    pub const fn of(self, token: &[u8]) -> Job<'_> {
+        Job { token, check: self }
+    }
+}
+
 /// One signature to check; holds the token, not a copy of it.
 #[derive(Debug)]
 pub struct Job<'a> {
-    token: jwt_compact::UntrustedToken<'a>,
-    key: Rc<Key>,
+    token: &'a [u8],
+    check: Check,
 }
 
-impl<'a> Job<'a> {
-    pub(super) const fn new(token: jwt_compact::UntrustedToken<'a>, key: Rc<Key>) -> Self {
-        Self { token, key }
-    }
-
+impl Job<'_> {
     /// Whether the key has signed the token.
     pub fn run(&self, host: &dyn HostCrypto) -> bool {
-        let verifier = Verifier { alg: self.key.alg(), host };
-        verifier.validator::<Empty>(&self.key).validate(&self.token).is_ok()
+        let Check { key, alg, message_len, signature } = &self.check;
+        let message = self.token.get(..*message_len).filter(|_| key.alg() == *alg);
+        message.is_some_and(|message| native(key, message, signature, host).unwrap_or_else(|| self.run_here()))
+    }
+
+    /// What is not for the host to check, `jwt-compact` reads and checks as a whole.
+    fn run_here(&self) -> bool {
+        let key = &self.check.key;
+        let token = std::str::from_utf8(self.token).ok().and_then(|text| jwt_compact::UntrustedToken::new(text).ok());
+        let verifier = Verifier(key.alg());
+        token.is_some_and(|token| verifier.validator::<Empty>(key).validate(&token).is_ok())
     }
 }
 
 /// The payload of a token that one of `keys` has signed, claims not judged; tokens of up to
-/// [`jose::TOKEN_BYTES_MAX`] bytes.
+/// [`jose::TOKEN_BYTES_MAX`] bytes. For tests and tools.
 ///
 /// # Errors
 ///
@@ -80,38 +106,45 @@ impl<'a> Job<'a> {
 pub fn verify_compact(keys: &KeySet, token: &[u8], host: &dyn HostCrypto) -> Result<Value, TokenError> {
     let token = jose::parse(token, jose::TOKEN_BYTES_MAX)?;
     let key = keys.select(&token).map_err(TokenError::Key)?;
-    let (job, payload) = token.into_job(key);
+    let payload = token.payload_as_value()?;
+    let (job, _) = token.into_job(key);
     if job.run(host) { Ok(payload) } else { Err(TokenError::Signature) }
 }
 
 /// Whether `signature` over `message` is that of the key, in the form that JWS has (RFC 7518 section 3).
 #[inline(never)]
 pub fn verify(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto) -> bool {
+    native(key, message, signature, host).unwrap_or_else(|| own(key, message, signature))
+}
+
+/// What the host says; `None`: it cannot tell, or is not asked. A signature of a wrong form it does not see.
+fn native(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto) -> Option<bool> {
     match &key.material {
-        Material::Rsa { public, modulus, spki } => {
-            // RFC 8017 section 8.2.2 step 1 and section 5.2.2 step 1.
-            if signature.len() != modulus.len() || signature >= modulus.as_slice() {
-                return false;
-            }
-            let native = pkcs1_hash(key.alg()).and_then(|hash| host.verify(hash, spki, signature, message));
-            native.unwrap_or_else(|| rsa(key.alg()).is_some_and(|alg| with(&alg, public, message, signature)))
-        }
-        Material::P256 { public, spki } => {
-            let Some(der) = Curve::P256.signature_der(signature) else {
-                return false;
-            };
-            let native = host.verify(Hash::Sha256, spki, &der, message);
-            native.unwrap_or_else(|| {
-                p256::ecdsa::Signature::from_slice(signature)
-                    .is_ok_and(|signature| public.verify(message, &signature).is_ok())
-            })
-        }
+        Material::Rsa { modulus, .. } if !is_rsa_signature(modulus, signature) => Some(false),
+        Material::Rsa { spki, .. } => host.verify(pkcs1_hash(key.alg())?, spki, signature, message),
+        Material::P256 { spki, .. } => match Curve::P256.signature_der(signature) {
+            Some(der) => host.verify(Hash::Sha256, spki, &der, message),
+            None => Some(false),
+        },
+        // There is no Rust for it.
         Material::P384 { spki } => {
-            let Some(der) = Curve::P384.signature_der(signature) else {
-                return false;
-            };
-            host.verify(Hash::Sha384, spki, &der, message).unwrap_or(false)
+            let der = Curve::P384.signature_der(signature);
+            Some(der.and_then(|der| host.verify(Hash::Sha384, spki, &der, message)).unwrap_or(false))
         }
+        Material::Ed25519(_) | Material::Hs256(_) | Material::Hs384(_) | Material::Hs512(_) => None,
+    }
+}
+
+/// The same in Rust.
+fn own(key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    match &key.material {
+        Material::Rsa { public, modulus, .. } => {
+            let alg = rsa(key.alg()).filter(|_| is_rsa_signature(modulus, signature));
+            alg.is_some_and(|alg| with(&alg, public, message, signature))
+        }
+        Material::P256 { public, .. } => p256::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|signature| public.verify(message, &signature).is_ok()),
+        Material::P384 { .. } => false,
         // Strict: refuses points of small order, which would make one signature fit many messages.
         Material::Ed25519(public) => ed25519_dalek::Signature::from_slice(signature)
             .is_ok_and(|signature| public.verify_strict(message, &signature).is_ok()),
@@ -119,6 +152,11 @@ pub fn verify(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto
         Material::Hs384(secret) => with(&Hs384, secret, message, signature),
         Material::Hs512(secret) => with(&Hs512, secret, message, signature),
     }
+}
+
+/// RFC 8017 section 8.2.2 step 1 and section 5.2.2 step 1.
+fn is_rsa_signature(modulus: &[u8], signature: &[u8]) -> bool {
+    signature.len() == modulus.len() && signature < modulus
 }
 
 /// One of `jwt-compact`'s algorithms, with the length check that its validator would have made.
@@ -150,11 +188,8 @@ const fn rsa(alg: Alg) -> Option<Rsa> {
     }
 }
 
-/// All algorithms as one, for `jwt-compact`; verifies only.
-struct Verifier<'h> {
-    alg: Alg,
-    host: &'h dyn HostCrypto,
-}
+/// All algorithms that Rust checks as one, for `jwt-compact`; verifies only.
+struct Verifier(Alg);
 
 /// The bytes as the token has them.
 struct RawSignature(Vec<u8>);
@@ -169,13 +204,13 @@ impl AlgorithmSignature for RawSignature {
     }
 }
 
-impl Algorithm for Verifier<'_> {
+impl Algorithm for Verifier {
     type SigningKey = Infallible;
     type VerifyingKey = Key;
     type Signature = RawSignature;
 
     fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed(self.alg.name())
+        Cow::Borrowed(self.0.name())
     }
 
     fn sign(&self, signing_key: &Infallible, _: &[u8]) -> RawSignature {
@@ -183,6 +218,6 @@ impl Algorithm for Verifier<'_> {
     }
 
     fn verify_signature(&self, signature: &RawSignature, key: &Key, message: &[u8]) -> bool {
-        verify(key, message, &signature.0, self.host)
+        own(key, message, &signature.0)
     }
 }

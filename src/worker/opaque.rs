@@ -15,10 +15,17 @@ use crate::time::Now;
 use crate::token::cache::Entry;
 use crate::token::ids::Ids;
 
+/// A token to look up in the list of the configuration.
+#[derive(Debug)]
+pub struct Listed {
+    hash: TokenHash,
+    issuer: usize,
+}
+
 impl Worker {
     /// Reads a presented token that is no JWT of a known issuer.
     #[inline(never)]
-    pub(super) fn judge_opaque(&mut self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged<'static> {
+    pub(super) fn judge_opaque(&self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged {
         let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
         let issuer = issuers.iter().copied().find(is_listed);
         let (Some(issuer), Some(held)) = (issuer, self.documents.tokens()) else {
@@ -33,23 +40,23 @@ impl Worker {
         };
         let hash = TokenHash::of(token);
         match tokens.as_ref() {
-            Tokens::Here(list) => {
-                let list = Rc::clone(list);
-                self.admit(token, issuer, &hash, list.find(&hash), 0, now)
-            }
+            Tokens::Here(_) => Judged::Listed(Box::new(Listed { hash, issuer })),
             Tokens::Shared(document) => Judged::Lookup(Box::new(Lookup { hash, issuer, document: *document })),
         }
     }
 
+    /// Looks a token up in the list of the configuration.
+    pub fn on_listed(&mut self, token: &[u8], listed: &Listed, now: Now) -> Judged {
+        let Some(Tokens::Here(list)) = self.documents.tokens().and_then(|held| held.usable(now)).map(AsRef::as_ref)
+        else {
+            return Judged::Invalid;
+        };
+        let list = Rc::clone(list);
+        self.admit(token, listed.issuer, &listed.hash, list.find(&listed.hash), 0, now)
+    }
+
     /// Judges a token that was looked up.
-    pub fn on_found(
-        &mut self,
-        token: &[u8],
-        lookup: &Lookup,
-        found: &Found,
-        arrival: Now,
-        now: Now,
-    ) -> Judged<'static> {
+    pub fn on_found(&mut self, token: &[u8], lookup: &Lookup, found: &Found, arrival: Now, now: Now) -> Judged {
         if let Some(record) = found.record {
             self.documents.on_record(DocumentId::Tokens, record);
         }
@@ -71,7 +78,7 @@ impl Worker {
         grant: Option<&Grant>,
         generation: u64,
         now: Now,
-    ) -> Judged<'static> {
+    ) -> Judged {
         let (Some(grant), Some(issuer)) = (grant, self.config.issuers.get(index)) else {
             return Judged::Invalid;
         };
@@ -84,7 +91,7 @@ impl Worker {
         let (not_before, not_after) = (grant.not_before, grant.not_after);
         let caller = Rc::new(self.holder(index, issuer, hash, grant));
         let entry = Entry { value: Rc::clone(&caller), issuer: index, generation, not_before, not_after };
-        self.cache.insert(token, entry, caller.weight());
+        self.cache.insert(self.prints.of(token), token, entry, caller.weight());
         Judged::Caller(caller)
     }
 

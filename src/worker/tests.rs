@@ -55,13 +55,18 @@ fn record(started: Now, generation: u64) -> Record {
 /// What becomes of a token of the remote issuer.
 fn judged(worker: &mut Worker, arrival: Now, now: Now) -> &'static str {
     let payload = format!(r#"{{"iss":"{REMOTE}","client_id":"app","tier":"free","exp":2000000}}"#);
-    match worker.judge(token(Alg::EdDsa, &payload).as_bytes(), &[0, 1], arrival, now) {
-        Judged::Invalid => "invalid",
+    let token = token(Alg::EdDsa, &payload);
+    let shown = worker.shown(token.as_bytes());
+    match worker.judge(shown, &[0, 1], arrival, now) {
+        Judged::Invalid | Judged::KnownBad => "invalid",
         Judged::Expired => "expired",
         Judged::Revoked => "revoked",
         Judged::Verify(..) => "verify",
-        Judged::Lookup(_) => "lookup",
-        Judged::Keys(Outlook::Wait, _) => "wait",
+        Judged::Listed(_) | Judged::Lookup(_) => "lookup",
+        Judged::Keys(Outlook::Wait, wait) => {
+            worker.want_other(&wait, arrival, now);
+            "wait"
+        }
         Judged::Keys(Outlook::Fail { .. }, _) => "fail",
         Judged::Keys(Outlook::Fresh, _) => "fresh",
         Judged::Caller(_) => "caller",
@@ -149,5 +154,5 @@ fn indices_that_are_no_issuer_do_nothing() {
     assert!(!worker.on_record(DocumentId::Keys(9), record(NOW, 1)));
     assert!(worker.on_document(DocumentId::Keys(9), record(NOW, 1), keys().to_string().as_bytes()).is_ok());
     assert_eq!(worker.wanted(DocumentId::Keys(9)), None);
-    assert!(matches!(worker.judge(b"x", &[9], NOW, NOW), Judged::Invalid));
+    assert!(matches!(worker.judge(worker.shown(b"x"), &[9], NOW, NOW), Judged::Invalid));
 }

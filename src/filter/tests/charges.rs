@@ -121,6 +121,40 @@ fn failed_credentials_cost_the_guesser() {
 }
 
 #[test]
+fn budget_that_is_used_up_refuses_before_any_crypto() {
+    let mut stack = Stack::new(&[]);
+    for nth in 0..3 {
+        let exchange = stack.get("/plain", &forged(&json!({"jti": nth.to_string()})));
+        let steps = "address, foresee failed-credentials, verify, charge failed-credentials, deny token-invalid";
+        assert_eq!(exchange.steps(), steps);
+    }
+    for token in [forged(&json!({"jti": "3"})), good()] {
+        let exchange = stack.get("/plain", &token);
+        assert_eq!(exchange.steps(), "address, foresee failed-credentials, deny limit-reached");
+    }
+    // A dry run says so once, and goes on.
+    let mut stack = Stack::new(&[("/dry_run", json!(true))]);
+    for nth in 0..4 {
+        let exchange = stack.get("/plain", &forged(&json!({"jti": nth.to_string()})));
+        assert_eq!(exchange.verdict(), "token-invalid");
+    }
+    assert_eq!(stack.counted("hallpass.dry_run_denials_total"), 1);
+    let exchange = stack.get("/plain", &good());
+    assert_eq!(exchange.steps(), "address, foresee failed-credentials, verify, charge minute+cost, pass");
+}
+
+#[test]
+fn budget_that_others_use_up_meanwhile_still_counts() {
+    // As when four workers saw room for the last one: each checks its token, and one of them has it.
+    let mut stack = Stack::new(&[("/failed_credentials", json!({"requests": 1, "per": "1m"}))]);
+    let bad = (0..4).map(|nth| forged(&json!({"jti": nth.to_string()})));
+    let mut racing: Vec<_> = bad.map(|token| stack.up_to_the_signature("/plain", &token)).collect();
+    let mut ends: Vec<_> = racing.iter_mut().map(|exchange| stack.verified(exchange, false)).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, ["limit-reached", "limit-reached", "limit-reached", "token-invalid"]);
+}
+
+#[test]
 fn addresses_of_one_subscriber_share_a_budget() {
     for (first, second, same) in [
         ("2001:db8::1", "2001:db8::ffff:0:0:2", true),
@@ -215,16 +249,22 @@ fn address_limits_of_a_route_count_before_anything_else() {
 
 #[test]
 fn shared_data_that_fails_lets_nothing_pass() {
-    // The calls of a cold request: two for the guard, two for its refund, two for the plan.
+    // The calls of a cold request: one for the guard, two for the plan.
     for (calls, steps) in [
-        (0, "address, charge failed-credentials, deny unavailable"),
-        (1, "address, charge failed-credentials, deny unavailable"),
-        (4, "address, charge failed-credentials, verify, refund, charge minute+cost, deny unavailable"),
-        (6, "address, charge failed-credentials, verify, refund, charge minute+cost, pass"),
+        (0, "address, foresee failed-credentials, deny unavailable"),
+        (1, "address, foresee failed-credentials, verify, charge minute+cost, deny unavailable"),
+        (2, "address, foresee failed-credentials, verify, charge minute+cost, deny unavailable"),
+        (3, "address, foresee failed-credentials, verify, charge minute+cost, pass"),
     ] {
         let mut stack = Stack::new(&[]);
         stack.shelf.fails_after = Some(calls);
         assert_eq!(stack.get("/plain", &good()).steps(), steps, "{calls}");
+    }
+    // Of a bad one: one to see whether there is room, two to take it.
+    for (calls, verdict) in [(0, "unavailable"), (1, "unavailable"), (2, "unavailable"), (3, "token-invalid")] {
+        let mut stack = Stack::new(&[]);
+        stack.shelf.fails_after = Some(calls);
+        assert_eq!(stack.get("/plain", &forged(&json!({}))).verdict(), verdict, "{calls}");
     }
     let mut stack = Stack::new(&[("/dry_run", json!(true))]);
     stack.shelf.fails_after = Some(0);

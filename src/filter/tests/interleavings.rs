@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::setup::{INLINE, START, district_tokens, good, jwks, remote, signed, unknown_kid};
 use super::stack::{Shelf, Stack, head};
+use crate::denial::Denial;
 use crate::filter::testing::key;
 use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
@@ -28,6 +29,10 @@ enum Happens {
     Refused,
     TooMuch,
     Failed,
+    /// What was foreseen: room, none, and a failure of the host.
+    Room,
+    NoRoom,
+    Unforeseen,
     Refunded,
     Good,
     Bad,
@@ -39,13 +44,16 @@ enum Happens {
     Gone,
 }
 
-const EVENTS: [Happens; 15] = [
+const EVENTS: [Happens; 18] = [
     Happens::Head,
     Happens::Address,
     Happens::Admitted,
     Happens::Refused,
     Happens::TooMuch,
     Happens::Failed,
+    Happens::Room,
+    Happens::NoRoom,
+    Happens::Unforeseen,
     Happens::Refunded,
     Happens::Good,
     Happens::Bad,
@@ -89,7 +97,12 @@ struct Tally {
     plan: usize,
     address: usize,
     charging: Option<Vec<String>>,
+    /// Whether the guard's budget had room when it was asked.
+    room: bool,
+    foreseeing: bool,
     verifying: bool,
+    /// A signature was found bad.
+    failed: bool,
     looking: bool,
 }
 
@@ -125,8 +138,13 @@ impl Tally {
                 _ => self.address += 1,
             }
         }
+        if self.foreseeing && matches!(happens, Happens::Room | Happens::NoRoom | Happens::Unforeseen) {
+            self.room |= happens == Happens::Room;
+            self.foreseeing = false;
+        }
         if self.verifying && matches!(happens, Happens::Good | Happens::Bad) {
             self.verified |= happens == Happens::Good;
+            self.failed |= happens == Happens::Bad;
             self.verifying = false;
         }
         let found = matches!(happens, Happens::Granted | Happens::Withheld | Happens::LookupFailed);
@@ -155,15 +173,23 @@ impl Tally {
                 assert_eq!(self.plan == 1, plan, "{name}: the plan was not charged, {so_far:?}");
                 assert_eq!(self.guard, self.refunds, "{name}: the guard keeps a charge, {so_far:?}");
             }
-            Step::Deny(_) => self.ended += 1,
+            Step::Deny(denial) => {
+                self.ended += 1;
+                let is_free = matches!(denial, Denial::LimitReached(_) | Denial::TooCostly | Denial::Unavailable);
+                assert!(!self.failed || self.guard == 1 || is_free, "{name}: a failure for nothing, {so_far:?}");
+            }
             Step::AwaitBody { .. } => panic!("{name}: no route judges bodies, {so_far:?}"),
             Step::Reply(_) => self.replies += 1,
             Step::Refund(_) => self.refunds += 1,
+            Step::Foresee(_) => self.foreseeing = true,
             Step::Charge(charges) => {
                 let limits = charges.iter().flat_map(|charge| charge.limits.iter());
                 self.charging = Some(limits.map(|limit| limit.name.clone()).collect());
             }
-            Step::Verify(_) => self.verifying = true,
+            Step::Verify(_) => {
+                assert!(self.room || self.guard == 1, "{name}: crypto unguarded, {so_far:?}");
+                self.verifying = true;
+            }
             Step::Lookup(_) => self.looking = true,
             Step::NeedAddress | Step::AwaitKeys | Step::Nothing => {}
         }
@@ -186,6 +212,9 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
             Happens::Head => Event::Head,
             Happens::Address => Event::Address(stack.address),
             Happens::Refunded => Event::Refunded,
+            Happens::Room => Event::Foreseen(outcome(&[spare_charge(&stack)], Happens::Admitted)),
+            Happens::NoRoom => Event::Foreseen(outcome(&[spare_charge(&stack)], Happens::Refused)),
+            Happens::Unforeseen => Event::Foreseen(Err(StoreError::Host)),
             Happens::Good | Happens::Bad => Event::Verified(*happens == Happens::Good),
             Happens::Granted | Happens::Withheld | Happens::LookupFailed => Event::Found(found(*happens)),
             Happens::Ready => Event::Ready,

@@ -165,6 +165,26 @@ impl Stack {
         exchange
     }
 
+    /// A GET with a token that is new, up to where another worker may come between: its signature is being checked.
+    pub(super) fn up_to_the_signature(&mut self, path: &str, token: &str) -> Exchange {
+        let head = head("GET", path, &[("authorization", &format!("Bearer {token}"))]).ending(true);
+        let mut request = Request::default();
+        let now = self.now;
+        assert!(matches!(request.step(&mut self.worker, &head, now, Event::Head), Step::NeedAddress));
+        let Step::Foresee(charge) = request.step(&mut self.worker, &head, now, Event::Address(self.address)) else {
+            panic!("no guard");
+        };
+        let outcome = ledger::foresee(&mut self.shelf, charge, now);
+        assert!(matches!(request.step(&mut self.worker, &head, now, Event::Foreseen(outcome)), Step::Verify(_)));
+        Exchange { request, head, end: End::Nothing, trace: Vec::new() }
+    }
+
+    /// What its signature turned out to be, and what the request came to.
+    pub(super) fn verified(&mut self, exchange: &mut Exchange, valid: bool) -> &'static str {
+        self.run(exchange, Event::Verified(valid));
+        exchange.verdict()
+    }
+
     /// Wakes a request if it is ready, as the shell does on a tick.
     pub(super) fn tick(&mut self, exchange: &mut Exchange) {
         if exchange.request.is_ready(&self.worker, self.now) {
@@ -226,6 +246,10 @@ fn name_of(step: &Step<'_>) -> Option<String> {
             let limits = charges.iter().flat_map(|charge| charge.limits.iter());
             let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();
             format!("charge {}", names.join("+"))
+        }
+        Step::Foresee(charge) => {
+            let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
+            format!("foresee {}", names.join("+"))
         }
         Step::Refund(_) => "refund".to_owned(),
         Step::Verify(_) => "verify".to_owned(),

@@ -41,7 +41,7 @@ fn request_passes_once_the_first_keys_are_there() {
     assert_eq!(
         exchange.steps(),
         "address, charge failed-credentials, refund, await, \
-         charge failed-credentials, verify, refund, charge minute+cost, pass"
+         foresee failed-credentials, verify, charge minute+cost, pass"
     );
 }
 

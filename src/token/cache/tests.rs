@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::{BadSignatures, ENTRY_OVERHEAD_BYTES, Entry, TokenCache};
+use super::{BadSignatures, ENTRY_OVERHEAD_BYTES, Entry, Fingerprint, Fingerprinter, TokenCache};
 use crate::time::Now;
 
 const SEED: u64 = 0x5eed;
@@ -19,18 +19,22 @@ fn entry(value: u32) -> Entry<u32> {
 }
 
 fn cache(count_max: usize, bytes_max: usize) -> TokenCache<u32> {
-    TokenCache::new(SEED, count_max, bytes_max)
+    TokenCache::new(count_max, bytes_max)
+}
+
+fn print(token: &[u8]) -> Fingerprint {
+    Fingerprinter::new(SEED).of(token)
 }
 
 fn get(cache: &mut TokenCache<u32>, token: &[u8]) -> Option<u32> {
-    cache.get(token, NOW, |_| Some(1)).map(|value| *value)
+    cache.get(print(token), token, NOW, |_| Some(1)).map(|value| *value)
 }
 
 #[test]
 fn whole_token_is_compared() {
     let mut cache = cache(10, 10_000);
-    cache.insert(b"token-a", entry(1), 0);
-    cache.insert(b"token-b", entry(2), 0);
+    cache.insert(print(b"token-a"), b"token-a", entry(1), 0);
+    cache.insert(print(b"token-b"), b"token-b", entry(2), 0);
     assert_eq!(get(&mut cache, b"token-a"), Some(1));
     assert_eq!(get(&mut cache, b"token-b"), Some(2));
     for token in [&b""[..], b"token-", b"token-A", b"token-aa", b"token-a\0"] {
@@ -39,11 +43,24 @@ fn whole_token_is_compared() {
 }
 
 #[test]
+fn two_tokens_with_one_fingerprint_are_two() {
+    let mut cache = cache(10, 10_000);
+    let get = |cache: &mut TokenCache<u32>, token: &[u8]| cache.get(Fingerprint(7), token, NOW, |_| Some(1));
+    cache.insert(Fingerprint(7), b"token-a", entry(1), 0);
+    assert_eq!(get(&mut cache, b"token-b"), None);
+    assert_eq!(get(&mut cache, b"token-a").as_deref(), Some(&1));
+    // The later one stays.
+    cache.insert(Fingerprint(7), b"token-b", entry(2), 0);
+    assert_eq!((get(&mut cache, b"token-a"), get(&mut cache, b"token-b").as_deref()), (None, Some(&2)));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
 fn hit_is_checked_against_the_time() {
     for (secs, expected) in [(0, None), (9, None), (10, Some(1)), (19, Some(1)), (20, None), (u64::MAX, None)] {
         let mut cache = cache(10, 10_000);
-        cache.insert(b"token", entry(1), 0);
-        let hit = cache.get(b"token", Now::from_secs(secs), |_| Some(1)).map(|value| *value);
+        cache.insert(print(b"token"), b"token", entry(1), 0);
+        let hit = cache.get(print(b"token"), b"token", Now::from_secs(secs), |_| Some(1)).map(|value| *value);
         assert_eq!(hit, expected, "{secs}");
         assert_eq!(cache.is_empty(), expected.is_none(), "{secs}");
         assert_eq!(cache.bytes() == 0, expected.is_none(), "{secs}");
@@ -53,10 +70,10 @@ fn hit_is_checked_against_the_time() {
 #[test]
 fn hit_is_checked_against_the_keys_of_its_issuer() {
     let mut cache = cache(10, 10_000);
-    cache.insert(b"token", Entry { issuer: 3, ..entry(1) }, 0);
+    cache.insert(print(b"token"), b"token", Entry { issuer: 3, ..entry(1) }, 0);
     // Another issuer's keys do not matter.
-    assert!(cache.get(b"token", NOW, |issuer| Some(u64::from(issuer == 3))).is_some());
-    assert!(cache.get(b"token", NOW, |issuer| Some(if issuer == 3 { 2 } else { 1 })).is_none());
+    assert!(cache.get(print(b"token"), b"token", NOW, |issuer| Some(u64::from(issuer == 3))).is_some());
+    assert!(cache.get(print(b"token"), b"token", NOW, |issuer| Some(if issuer == 3 { 2 } else { 1 })).is_none());
     // It is gone, also if the generation came back.
     assert_eq!(get(&mut cache, b"token"), None);
 }
@@ -64,10 +81,10 @@ fn hit_is_checked_against_the_keys_of_its_issuer() {
 #[test]
 fn least_recently_used_goes_first() {
     let mut cache = cache(2, 10_000);
-    cache.insert(b"a", entry(1), 0);
-    cache.insert(b"b", entry(2), 0);
+    cache.insert(print(b"a"), b"a", entry(1), 0);
+    cache.insert(print(b"b"), b"b", entry(2), 0);
     assert_eq!(get(&mut cache, b"a"), Some(1));
-    cache.insert(b"c", entry(3), 0);
+    cache.insert(print(b"c"), b"c", entry(3), 0);
     assert_eq!((get(&mut cache, b"a"), get(&mut cache, b"b"), get(&mut cache, b"c")), (Some(1), None, Some(3)));
     assert_eq!(cache.len(), 2);
 }
@@ -77,15 +94,15 @@ fn bytes_are_bounded() {
     let of_one = ENTRY_OVERHEAD_BYTES + 1 + 100;
     let mut cache = cache(1000, of_one * 2);
     for token in [b"a", b"b", b"c"] {
-        cache.insert(token, entry(1), 100);
+        cache.insert(print(token), token, entry(1), 100);
     }
     assert_eq!((cache.len(), cache.bytes()), (2, of_one * 2));
     // The same token again counts once.
-    cache.insert(b"c", entry(2), 100);
+    cache.insert(print(b"c"), b"c", entry(2), 100);
     assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"c")), (2, of_one * 2, Some(2)));
     // What never fits drives nothing out.
-    cache.insert(b"d", entry(1), of_one * 2);
-    cache.insert(b"d", entry(1), usize::MAX);
+    cache.insert(print(b"d"), b"d", entry(1), of_one * 2);
+    cache.insert(print(b"d"), b"d", entry(1), usize::MAX);
     assert_eq!((cache.len(), get(&mut cache, b"d")), (2, None));
 }
 
@@ -93,30 +110,33 @@ fn bytes_are_bounded() {
 fn cache_of_size_zero_keeps_nothing() {
     for (count_max, bytes_max) in [(0, 1000), (1000, 0)] {
         let mut cache = cache(count_max, bytes_max);
-        cache.insert(b"a", entry(1), 0);
+        cache.insert(print(b"a"), b"a", entry(1), 0);
         assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"a")), (0, 0, None));
     }
 }
 
 #[test]
 fn bad_signature_is_forgotten_with_the_keys() {
-    let mut bad = BadSignatures::new(SEED, 2, 10_000);
-    bad.insert(b"a", 0, 1);
-    assert!(bad.contains(b"a", |_| Some(1)));
-    assert!(!bad.contains(b"b", |_| Some(1)));
-    assert!(!bad.contains(b"a", |_| Some(2)));
+    let mut bad = BadSignatures::new(2, 10_000);
+    bad.insert(print(b"a"), b"a", 0, 1);
+    assert!(bad.issuer_of(print(b"a"), b"a", |_| Some(1)).is_some());
+    assert!(bad.issuer_of(print(b"b"), b"b", |_| Some(1)).is_none());
+    assert!(bad.issuer_of(print(b"a"), b"a", |_| Some(2)).is_none());
     assert!(bad.is_empty());
     for token in [b"a", b"b", b"c"] {
-        bad.insert(token, 0, 1);
+        bad.insert(print(token), token, 0, 1);
     }
     assert_eq!(bad.len(), 2);
-    assert!(!bad.contains(b"a", |_| Some(1)) && bad.contains(b"c", |_| Some(1)));
+    assert!(
+        bad.issuer_of(print(b"a"), b"a", |_| Some(1)).is_none()
+            && bad.issuer_of(print(b"c"), b"c", |_| Some(1)).is_some()
+    );
 }
 
 #[test]
 fn tokens_do_not_show() {
     let mut cache = cache(2, 10_000);
-    cache.insert(b"canary-7781", entry(1), 0);
+    cache.insert(print(b"canary-7781"), b"canary-7781", entry(1), 0);
     assert!(!format!("{cache:?}").contains("canary"));
 }
 
@@ -126,7 +146,7 @@ proptest! {
         let mut cache = cache(5, 1000);
         for (token, bytes, is_insert) in steps {
             if is_insert {
-                cache.insert(&[token], entry(u32::from(token)), bytes);
+                cache.insert(print(&[token]), &[token], entry(u32::from(token)), bytes);
             } else if let Some(value) = get(&mut cache, &[token]) {
                 prop_assert_eq!(value, u32::from(token));
             }

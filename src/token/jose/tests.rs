@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::{Part, TOKEN_BYTES_MAX, TokenError, parse};
 use crate::token::json::JsonError;
+use crate::token::json::tape::Node;
 use crate::token::testing::b64;
 
 const HEADER: &str = r#"{"alg":"RS256","kid":"k"}"#;
@@ -36,7 +37,7 @@ fn good_token_is_read() {
     assert_eq!(token.alg().name(), "RS256");
     assert_eq!(token.kid(), Some("k"));
     assert_eq!(token.issuer(), Some("https://auth.example.com/"));
-    assert_eq!(token.payload()["iss"], "https://auth.example.com/");
+    assert_eq!(token.payload().get("iss").and_then(Node::text), Some("https://auth.example.com/"));
 }
 
 #[test]
@@ -160,6 +161,40 @@ fn extensions_are_refused_and_embedded_keys_ignored() {
     // A nested token, CBOR, and types that no reader expects.
     for member in [r#""cty":"JWT""#, r#""cty":"cbor""#, r#""jku":1"#, r#""x5t":{}"#] {
         header_refused(&format!(r#"{{"alg":"RS256",{member}}}"#), TokenError::Header);
+    }
+}
+
+#[test]
+fn header_is_accepted_only_if_jwt_compact_reads_it() {
+    let (sha1, sha256) = (b64([7; 20]), b64([7; 32]));
+    let values = [
+        "null".to_owned(),
+        "1".to_owned(),
+        "{}".to_owned(),
+        r#""""#.to_owned(),
+        r#""JSON""#.to_owned(),
+        r#""\u006ason""#.to_owned(),
+        r#""cbor""#.to_owned(),
+        format!("\"{sha1}\""),
+        // Padding, too much of it, a stray bit, one byte less, one more, more that is no text.
+        format!("\"{sha1}=\""),
+        format!("\"{sha1}==\""),
+        format!("\"{sha1}===\""),
+        format!("\"{}d\"", sha1.get(..26).unwrap()),
+        format!("\"{}\"", b64([7; 19])),
+        format!("\"{}\"", b64([7; 21])),
+        format!("\"{}\"", b64([0xff; 21])),
+        format!("\"{sha256}\""),
+        format!("\"{}\"", b64([0xff; 33])),
+        r#""thümb""#.to_owned(),
+    ];
+    for name in ["cty", "jku", "x5u", "x5t", "x5t#S256", "x5c", "jwk", "other"] {
+        for value in &values {
+            let header = format!(r#"{{"alg":"RS256","{name}":{value}}}"#);
+            let text = token(&header, PAYLOAD);
+            let expected = jwt_compact::UntrustedToken::new(&text).map(|_| ()).map_err(|_| TokenError::Header);
+            assert_eq!(parse(text.as_bytes(), TOKEN_BYTES_MAX).map(|_| ()), expected, "{header}");
+        }
     }
 }
 

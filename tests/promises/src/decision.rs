@@ -78,6 +78,7 @@ impl Drive {
             let event = match step {
                 Step::NeedAddress => Event::Address(None),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut Shelf(shelf), &charges, NOW)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut Shelf(shelf), charge, NOW)),
                 Step::Refund(receipt) => {
                     assert!(ledger::cancel(&mut Shelf(shelf), receipt, NOW).is_ok());
                     Event::Refunded
