@@ -80,6 +80,10 @@ fn bytes_are_bounded() {
         cache.insert(token, entry(1), 100);
     }
     assert_eq!((cache.len(), cache.bytes()), (2, of_one * 2));
+    // One that fills all of it fits.
+    let mut full = TokenCache::new(SEED, 1000, of_one);
+    full.insert(b"a", entry(1), 100);
+    assert_eq!((full.bytes(), get(&mut full, b"a")), (of_one, Some(1)));
     // The same token again counts once.
     cache.insert(b"c", entry(2), 100);
     assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"c")), (2, of_one * 2, Some(2)));
@@ -87,6 +91,14 @@ fn bytes_are_bounded() {
     cache.insert(b"d", entry(1), of_one * 2);
     cache.insert(b"d", entry(1), usize::MAX);
     assert_eq!((cache.len(), get(&mut cache, b"d")), (2, None));
+}
+
+#[test]
+fn table_shows_its_size_and_no_token() {
+    let mut cache = cache(10, 10_000);
+    cache.insert(b"canary", entry(1), 100);
+    let (shown, bytes) = (format!("{cache:?}"), cache.bytes().to_string());
+    assert!(shown.contains(&bytes) && !shown.contains("canary") && !shown.contains("99, 97"), "{shown}");
 }
 
 #[test]
@@ -102,7 +114,7 @@ fn cache_of_size_zero_keeps_nothing() {
 fn bad_signature_is_forgotten_with_the_keys() {
     let mut bad = BadSignatures::new(SEED, 2, 10_000);
     bad.insert(b"a", 0, 1);
-    assert!(bad.contains(b"a", |_| Some(1)));
+    assert!(!bad.is_empty() && bad.contains(b"a", |_| Some(1)));
     assert!(!bad.contains(b"b", |_| Some(1)));
     assert!(!bad.contains(b"a", |_| Some(2)));
     assert!(bad.is_empty());
