@@ -40,6 +40,10 @@ fn main() -> Result<ExitCode> {
     for file in files {
         chosen.extend(all.iter().filter(|it| it.file == *file));
     }
+    if arguments.iter().any(|it| it == "--again") {
+        let missed = report::missed(&dir)?;
+        chosen.retain(|it| missed.contains(&it.name));
+    }
     if let Some(part) = value("--match") {
         chosen.retain(|it| it.name.contains(&part));
     }
