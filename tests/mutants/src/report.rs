@@ -66,15 +66,12 @@ impl Report {
         let key = mutant.key();
         // A final `*` stands for any replacement.
         let is_it = |known: &str| known.strip_suffix('*').map_or(known == key, |begin| key.starts_with(begin));
-        match self.explained.iter_mut().find(|(known, left)| **left > 0 && is_it(known)) {
-            Some((_, left)) => {
-                *left -= 1;
-                self.excused += 1;
-            }
-            _ => {
-                println!("survived: {}", mutant.name);
-                self.missed.push(mutant.name.clone());
-            }
+        if let Some((_, left)) = self.explained.iter_mut().find(|(known, left)| **left > 0 && is_it(known)) {
+            *left -= 1;
+            self.excused += 1;
+        } else {
+            println!("survived: {}", mutant.name);
+            self.missed.push(mutant.name.clone());
         }
         Ok(())
     }
