@@ -35,8 +35,12 @@ fn keys() -> Vec<u8> {
 }
 
 fn bearer() -> Vec<u8> {
+    bearer_until(NOW.secs() + 60)
+}
+
+fn bearer_until(exp: u64) -> Vec<u8> {
     let payload = json!({
-        "iss": "https://auth.example.com/", "exp": NOW.secs() + 60, "client_id": "c", "schools": ["oakwood"]
+        "iss": "https://auth.example.com/", "exp": exp, "client_id": "c", "schools": ["oakwood"]
     });
     format!("Bearer {}", token(Alg::EdDsa, &payload.to_string())).into_bytes()
 }
@@ -127,9 +131,40 @@ fn request_waits_for_keys_that_are_not_given() {
 fn what_is_no_configuration_or_document_is_an_error() {
     let refused = decide(b"{}", &[], &Call::default(), &NoHost, NOW).unwrap_err();
     assert!(matches!(refused, SetupError::Config(_)), "{refused}");
+    assert!(refused.to_string().contains("routes"), "{refused}");
     let documents: [(DocumentId, &[u8]); 1] = [(DocumentId::Keys(0), b"<html>")];
     let refused = decide(config().to_string().as_bytes(), &documents, &Call::default(), &NoHost, NOW).unwrap_err();
     assert!(matches!(refused, SetupError::Document(_)), "{refused}");
+    assert!(!refused.to_string().is_empty());
+}
+
+#[test]
+fn loaded_documents_serve_as_long_as_fetched_ones() {
+    let mut config = config();
+    let remote =
+        |name: &str| json!({"uri": format!("https://auth.example.com/{name}"), "cluster": "auth", "max_stale": "1h"});
+    config["issuers"][0]["jwks"]["remote"] = remote("keys");
+    let tokens = json!({"issuer": "district-tokens", "tokens": {"remote": remote("tokens")}});
+    config["issuers"].as_array_mut().unwrap().push(tokens);
+    let mut listed = entry("a");
+    listed["tier"] = json!("standard");
+    let list = list(1, &[listed]);
+    let bearer = bearer_until(NOW.secs() + 100_000);
+    let after = |secs: u64| Now::from_secs(NOW.secs() + secs);
+    let mut gate = Gate::new(Config::from_bytes(config.to_string().as_bytes()).unwrap());
+    // Loaded, and after half an hour the same once more.
+    for secs in [0, 1800] {
+        gate.load(DocumentId::Keys(0), &keys(), after(secs)).unwrap();
+        gate.load(DocumentId::Tokens, list.as_bytes(), after(secs)).unwrap();
+    }
+    for (secs, expected) in [(1800, "pass"), (5399, "pass"), (5400, "waits")] {
+        for (school, bearer) in [("s-a", b"Bearer a".as_slice()), ("oakwood", &bearer)] {
+            let path = format!("/stats/?school_id={school}");
+            let head = head("GET", &path, bearer);
+            let call = Call { head: &head, ..Call::default() };
+            assert_eq!(code(&gate.decide(&call, &NoHost, after(secs))), expected, "{school} after {secs} s");
+        }
+    }
 }
 
 #[test]

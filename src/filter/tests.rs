@@ -16,4 +16,5 @@ mod rotation;
 mod setup;
 mod stack;
 mod student_attacks;
+mod told;
 mod waiting;

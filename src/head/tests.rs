@@ -148,7 +148,7 @@ fn layout_that_does_not_add_up_is_refused() {
 fn debug_shows_no_value() {
     let head = Head::from_pairs(&[("authorization", "Bearer canary")]);
     let shown = format!("{head:?} {:?}", head.bearer());
-    assert!(!shown.contains("canary"), "{shown}");
+    assert_eq!(shown, "Head(1 headers) Token(..)");
 }
 
 proptest! {

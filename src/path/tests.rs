@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{Fit, PathError, Pattern, PatternError, RawPath};
@@ -101,8 +103,44 @@ fn sessions_in_place_of_cookies_are_refused() {
     ] {
         check(raw, Err(PathError::Session));
     }
-    for raw in ["/a(S(x))/b", "/(a)/b", "/(S(x)/b", "/((x))", "/()"] {
+    for raw in ["/a(S(x))/b", "/(a)/b", "/(S(x)/b", "/((x))", "/()", "/(ab))", "/(1(x))"] {
         check(raw, Ok((raw, None)));
+    }
+}
+
+#[test]
+fn paths_do_not_show_and_every_error_has_a_text_of_its_own() {
+    use PathError as E;
+
+    assert_eq!(format!("{:?}", RawPath::parse(b"/students/7781").unwrap()), "RawPath(..)");
+    let errors = [
+        E::NotAbsolute,
+        E::Byte,
+        E::Backslash,
+        E::EncodedSlash,
+        E::EncodedControl,
+        E::Escape,
+        E::Nested,
+        E::EmptySegment,
+        E::DotSegment,
+        E::Session,
+        E::Ambiguous,
+    ];
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
+}
+
+#[test]
+fn siblings_differ_in_names_of_variables_and_suffixes_alone() {
+    for (other, expected) in [
+        ("/a/{x}/b", true),
+        ("/a/{y}/b/", true),
+        ("/a/{y}/b.json", true),
+        ("/a/{y}/bc", false),
+        ("/a/x/b", false),
+        ("/a/{x}/b/c", false),
+    ] {
+        assert_eq!(pattern("/a/{x}/b").is_sibling(&pattern(other)), expected, "{other}");
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{PARAMETERS_MAX, QueryError, VALUES_MAX, overrides_method, values};
@@ -24,6 +26,14 @@ fn values_are_decoded_once_and_keep_their_order() {
     check("school_id=a,b", &["a,b"]);
     check("", &[]);
     check("&&", &[]);
+}
+
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    use QueryError::{Ambiguous, Malformed, TooManyParameters, TooManyValues};
+    let errors = [Ambiguous, Malformed, TooManyParameters, TooManyValues];
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
 }
 
 #[test]
@@ -100,6 +110,8 @@ fn names_that_servers_fold_to_the_protected_one_are_ambiguous() {
     }
     // The Kelvin sign.
     assert_eq!(values("%e2%84%aaey=1", "key"), Err(QueryError::Ambiguous));
+    // Not one letter of it is ASCII.
+    assert_eq!(values("\u{17f}\u{212a}=1", "sk"), Err(QueryError::Ambiguous));
 }
 
 #[test]

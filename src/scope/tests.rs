@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -137,6 +138,8 @@ fn every_school_in_the_header_must_be_granted() {
     check_header(&rule, &[within, ("x-school-id", "in-2")], Ok(Verdict::Granted));
     check_header(&rule, &[within, ("x-school-id", "out")], Ok(Verdict::OutOfScope));
     check_header(&rule, &[("x-school", "in")], Ok(Verdict::Missing));
+    // Another name of the same length is another header.
+    check_header(&rule, &[within, ("x-pupils-id", "out")], Ok(Verdict::Granted));
     // Spellings that CGI folds together; a list that is none; an empty value; a tab; bytes that are not UTF-8.
     check_header(&rule, &[within, ("x_school_id", "in")], Err(ScopeError::Ambiguous));
     check_header(&rule, &[("x-school.id", "in")], Err(ScopeError::Ambiguous));
@@ -154,6 +157,13 @@ fn separator_splits_headers() {
     check_header(&rule, &[("x-school-id", "in, in-2")], Ok(Verdict::Granted));
     check_header(&rule, &[("x-school-id", "in,out")], Ok(Verdict::OutOfScope));
     check_header(&rule, &[("x-school-id", "in, ")], Err(ScopeError::Malformed));
+}
+
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    let errors = [ScopeError::Ambiguous, ScopeError::Malformed, ScopeError::TooMany, ScopeError::FormBody];
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
 }
 
 #[track_caller]
@@ -176,6 +186,12 @@ fn form_bodies_are_refused_where_the_query_is_judged() {
         "application/json, application/x-www-form-urlencoded",
         "application/json/x",
         "/",
+        // One half that is no word, and a comma where the rest is good.
+        "/json",
+        "appli cation/json",
+        "application/",
+        "application/js on",
+        "application/json; a=1, b/c",
     ] {
         check_body(&[("content-type", content_type)], false, Err(ScopeError::FormBody));
     }

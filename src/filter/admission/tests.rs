@@ -64,6 +64,18 @@ fn key_is_charged_before_the_token_is_looked_at() {
 }
 
 #[test]
+fn key_pays_the_weight_where_the_head_tells_no_cost() {
+    let cost = json!({"weight": 3, "times": {"query": "limit", "default": 1}});
+    for (path, charged, expected) in
+        [("/plain?limit=4", "rate+cost+dayx1/12", "pass"), ("/plain?limit=x", "rate+cost+dayx1/3", "malformed-request")]
+    {
+        let mut stack = Stack::new(&[("/routes/2/cost", cost.clone())]);
+        let exchange = stack.send("GET", path, "acme1", &token(&json!({})), &[], true);
+        assert_eq!((exchange.trace[0].as_str(), exchange.verdict()), (charged, expected), "{path}");
+    }
+}
+
+#[test]
 fn refused_keys_are_charged_to_the_address() {
     let mut stack = Stack::new(&[]);
     for _ in 0..3 {

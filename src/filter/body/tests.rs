@@ -105,6 +105,18 @@ fn base_is_charged_before_the_body_and_the_rest_after() {
 }
 
 #[test]
+fn schools_of_the_body_are_counted() {
+    let mut stack = Stack::new(&[
+        ("/routes/1/scope", json!({"schools": {"body": "/s"}})),
+        ("/routes/1/cost", json!({"weight": 2, "times": "schools"})),
+    ]);
+    // Three schools, one of them twice: as many as are named. The head alone costs as much as one.
+    let exchange = stack.students("acme1", &token(&json!({})), r#"{"s":["s1","s11","s12","s1"]}"#);
+    assert_eq!(exchange.trace, ["rate+cost+dayx1/2", "verify", "rate+cost+dayx0/6"]);
+    assert_eq!((exchange.verdict(), exchange.request.cost()), ("pass", 8));
+}
+
+#[test]
 fn more_than_a_limit_holds_is_too_costly() {
     check(&json!({}), r#"{"d":"d1","limit":51}"#, "too-costly");
     check(&json!({}), r#"{"d":"d1","limit":99999999999}"#, "too-costly");

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::setup::{INLINE, district_tokens, good, grant, signed};
+use super::setup::{INLINE, district_tokens, good, grant, remote, signed};
 use super::stack::{Exchange, Stack, head};
 use crate::opaque::testing::{self, entry};
 use crate::time::Now;
+use crate::token::jose::Alg;
 
 /// A gateway that takes JWTs of [`INLINE`] and the tokens `a` and `b`.
 fn stack() -> Stack {
@@ -306,6 +307,31 @@ fn slow_body_does_not_outlive_the_list() {
         changed[member] = value;
         check_slow_body(publish(vec![changed]), "token-invalid");
     }
+    // Its time is now said to be over, or yet to come.
+    for (from, until, code) in [
+        ("2026-05-31T11:00:00Z", "2026-05-31T11:59:00Z", "token-expired"),
+        ("2026-05-31T12:30:00Z", "2026-05-31T13:00:00Z", "token-invalid"),
+    ] {
+        let mut dated = entry("a");
+        (dated["not_before"], dated["not_after"]) = (json!(from), json!(until));
+        check_slow_body(publish(vec![dated]), code);
+    }
     // Nobody knows any more.
     check_slow_body(|stack| stack.sleep(100_000_000), "keys-unavailable");
+}
+
+#[test]
+fn jwt_is_not_judged_again_when_its_body_is_there() {
+    let route = json!({"match": {"path": "/plain", "methods": ["POST"]}, "scope": {"schools": {"body": "/s"}}});
+    let mut stack = Stack::new(&[("/routes/8", route)]);
+    stack.fetch(&[Alg::EdDsa], 1);
+    let bearer = format!("Bearer {}", remote());
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let mut exchange = stack.send_head(head("POST", "/plain", &headers));
+    assert_eq!(exchange.verdict(), "body", "{}", exchange.steps());
+    // Another key set: the token is no longer in the cache.
+    stack.sleep(3_000);
+    stack.fetch(&[Alg::EdDsa, Alg::Rs256], 2);
+    stack.body(&mut exchange, br#"{"s": "oak"}"#);
+    assert_eq!(exchange.verdict(), "pass", "{}", exchange.steps());
 }

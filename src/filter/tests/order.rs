@@ -65,6 +65,11 @@ fn binding_comes_before_the_plan() {
         let exchange = Stack::new(&[]).get("/list?limit=1000", &unknown);
         assert_eq!(exchange.steps(), "address, foresee failed-credentials, verify, deny tier-unknown");
     }
+    // More schools than a header holds; the tier is named first.
+    let many: Vec<String> = (0..50).map(|nth| format!("school-{nth}")).collect();
+    for (tier, code) in [("gold", "tier-unknown"), ("free", "schools-too-long")] {
+        assert_eq!(Stack::new(&[]).get("/plain", &signed(&json!({"tier": tier, "schools": many}))).verdict(), code);
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::filter::testing::{Exchange, START, Stack, key, token};
+use crate::denial::Denial;
+use crate::filter::testing::{End, Exchange, START, Stack, key, token};
 use crate::retirement::Phase;
 
 fn date(after: u64) -> String {
@@ -72,6 +73,14 @@ fn check(stack: &mut Stack, exchange: &Exchange, verdict: &str, of_tier: &str, p
     assert_eq!((counted, others), (1, 0), "counted once, by its phase");
 }
 
+/// Whether a token is what the refusal says has retired; `None`: it is another answer.
+fn retired_token(exchange: &Exchange) -> Option<bool> {
+    match &exchange.end {
+        End::Deny(Denial::CredentialRetired(retired)) => Some(retired.is_token),
+        _ => None,
+    }
+}
+
 /// Vendor, seconds after the start, verdict, tier, phase.
 type Row = (&'static str, u64, &'static str, &'static str, Phase);
 
@@ -98,6 +107,7 @@ fn key_goes_through_its_phases() {
         stack.sleep(after);
         let exchange = stack.login(if vendor == "acme" { "acme1" } else { vendor });
         check(&mut stack, &exchange, verdict, of_tier, phase);
+        assert_eq!(retired_token(&exchange), (phase == Phase::Refused).then_some(false));
         // Beside a token it is the key's class that counts.
         let exchange = stack.get(if vendor == "acme" { "acme1" } else { vendor }, &of(vendor));
         if verdict == "pass" && of_tier == "trickle" {
@@ -115,6 +125,7 @@ fn token_goes_through_its_phases_also_from_the_cache() {
         stack.sleep(after);
         let exchange = stack.get("", &of(vendor));
         check(&mut stack, &exchange, verdict, of_tier, phase);
+        assert_eq!(retired_token(&exchange), (phase == Phase::Refused).then_some(true));
     }
     // One token, verified once, across all boundaries.
     let mut stack = tokens(&[]);

@@ -270,6 +270,32 @@ fn list_of_keys_is_waited_for_only_where_a_key_is_shown() {
 }
 
 #[test]
+fn key_alone_opens_to_a_slow_body_what_it_opened_to_the_head() {
+    let remote =
+        json!({"uri": "https://a/keys", "cluster": "auth", "refresh": "1m", "max_stale": "1h", "cooldown": "1s"});
+    let listed = |tier: &str, district: &str| {
+        let mut key = opening("old", "acme", &json!({"districts": ["d1", district]}));
+        key["tier"] = json!(tier);
+        key
+    };
+    // The same; another tier; another district.
+    for (key, verdict) in [
+        (listed("starter", "d3"), "pass"),
+        (listed("open", "d3"), "key-invalid"),
+        (listed("starter", "d4"), "key-invalid"),
+    ] {
+        let mut stack = stack(&[("/api_keys", json!({"remote": remote}))]);
+        stack.fetch(DocumentId::ApiKeys, 1, &json!({"version": 1, "keys": [listed("starter", "d3")]}));
+        let headers = [("x-api-key", "key-old"), ("content-type", "application/json")];
+        let mut exchange = stack.send("POST", "/body", "", "", &headers, false);
+        assert_eq!(exchange.verdict(), "body");
+        stack.fetch(DocumentId::ApiKeys, 2, &json!({"version": 2, "keys": [key]}));
+        stack.body(&mut exchange, br#"{"d": "d1"}"#);
+        assert_eq!(exchange.verdict(), verdict, "{key}");
+    }
+}
+
+#[test]
 fn basic_is_removed_wherever_it_may_hold_a_key() {
     let removed = |keys: Value, value: &str| {
         let worker = stack(&[("/api_keys", keys)]).worker;

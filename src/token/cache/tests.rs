@@ -97,6 +97,10 @@ fn bytes_are_bounded() {
         cache.insert(print(token), token, entry(1), 100);
     }
     assert_eq!((cache.len(), cache.bytes()), (2, of_one * 2));
+    // One that fills all of it fits.
+    let mut full = TokenCache::new(1000, of_one);
+    full.insert(print(b"a"), b"a", entry(1), 100);
+    assert_eq!((full.bytes(), get(&mut full, b"a")), (of_one, Some(1)));
     // The same token again counts once.
     cache.insert(print(b"c"), b"c", entry(2), 100);
     assert_eq!((cache.len(), cache.bytes(), get(&mut cache, b"c")), (2, of_one * 2, Some(2)));
@@ -104,6 +108,14 @@ fn bytes_are_bounded() {
     cache.insert(print(b"d"), b"d", entry(1), of_one * 2);
     cache.insert(print(b"d"), b"d", entry(1), usize::MAX);
     assert_eq!((cache.len(), get(&mut cache, b"d")), (2, None));
+}
+
+#[test]
+fn table_shows_its_size_and_no_token() {
+    let mut cache = cache(10, 10_000);
+    cache.insert(print(b"canary"), b"canary", entry(1), 100);
+    let (shown, bytes) = (format!("{cache:?}"), cache.bytes().to_string());
+    assert!(shown.contains(&bytes) && !shown.contains("canary") && !shown.contains("99, 97"), "{shown}");
 }
 
 #[test]
@@ -119,7 +131,7 @@ fn cache_of_size_zero_keeps_nothing() {
 fn bad_signature_is_forgotten_with_the_keys() {
     let mut bad = BadSignatures::new(2, 10_000);
     bad.insert(print(b"a"), b"a", 0, 1);
-    assert!(bad.issuer_of(print(b"a"), b"a", |_| Some(1)).is_some());
+    assert!(!bad.is_empty() && bad.issuer_of(print(b"a"), b"a", |_| Some(1)).is_some());
     assert!(bad.issuer_of(print(b"b"), b"b", |_| Some(1)).is_none());
     assert!(bad.issuer_of(print(b"a"), b"a", |_| Some(2)).is_none());
     assert!(bad.is_empty());

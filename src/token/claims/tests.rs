@@ -1,7 +1,8 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school, numeric_date,
@@ -277,6 +278,39 @@ fn number_of_schools_is_bounded() {
     assert_eq!(accepted(&rules(), &with("schools", &list(SCHOOLS_MAX))).schools.unwrap().len(), SCHOOLS_MAX);
     refused(&rules(), &with("schools", &list(SCHOOLS_MAX + 1)), ClaimError::TooManySchools);
     refused(&rules(), &with("schools", &list(100_000)), ClaimError::TooManySchools);
+}
+
+#[test]
+fn number_of_schools_of_districts_is_bounded() {
+    let mut rules = rules();
+    rules.names.grants.district_schools = Some(path("open"));
+    // Districts count as well: one and the rest schools; more than one too many; all of them districts.
+    let one = |schools: usize| json!({"d": (0..schools).map(|n| format!("school-{n}")).collect::<Vec<_>>()});
+    let many =
+        |count: usize| -> Value { (0..count).map(|n| (format!("d{n}"), json!([]))).collect::<Map<_, _>>().into() };
+    for good in [one(SCHOOLS_MAX - 1), many(SCHOOLS_MAX)] {
+        accepted(&rules, &with("open", &good));
+    }
+    for bad in [one(SCHOOLS_MAX), one(SCHOOLS_MAX + 1), many(SCHOOLS_MAX + 1), many(SCHOOLS_MAX + 2)] {
+        refused(&rules, &with("open", &bad), ClaimError::TooManySchools);
+    }
+}
+
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    use ClaimError::{Audience, Expired, Invalid, Issuer, Lifetime, Missing, NotYetValid, TooManySchools};
+    let errors = [
+        Missing("a".to_owned()),
+        Invalid("a".to_owned()),
+        Issuer,
+        Audience,
+        Expired,
+        NotYetValid("nbf"),
+        Lifetime,
+        TooManySchools,
+    ];
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
 }
 
 #[test]

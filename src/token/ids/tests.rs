@@ -18,6 +18,15 @@ fn header_keeps_the_order_of_the_token() {
 }
 
 #[test]
+fn weight_grows_with_what_is_kept() {
+    let weight = |list: &[&str]| schools(list, ListFormat::Comma).weight();
+    assert_eq!(weight(&[]), 0);
+    // Once in the set, once in the header, and what points there.
+    assert_eq!(weight(&["abc"]), 6 + size_of::<Box<str>>());
+    assert_eq!(weight(&["abc", "d"]), 10 + 2 * size_of::<Box<str>>());
+}
+
+#[test]
 fn membership_is_exact() {
     let set = schools(&["oakwood-primary", "b", "a"], ListFormat::Comma);
     for school in ["oakwood-primary", "a", "b"] {

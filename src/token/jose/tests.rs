@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{Part, TOKEN_BYTES_MAX, TokenError, parse};
@@ -27,6 +29,31 @@ fn header_refused(header: &str, expected: TokenError) {
 fn header_accepted(header: &str) {
     let token = token(header, PAYLOAD);
     assert_eq!(parse(token.as_bytes(), TOKEN_BYTES_MAX).map(|_| ()), Ok(()), "{header}");
+}
+
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    use TokenError as E;
+    let parts = [Part::Header, Part::Payload, Part::Signature];
+    let errors: Vec<E> = [
+        E::TooLong,
+        E::Segments,
+        E::AlgMissing,
+        E::AlgUnsupported,
+        E::Typ,
+        E::Kid,
+        E::Critical,
+        E::Header,
+        E::Date("exp"),
+        E::Signature,
+    ]
+    .into_iter()
+    .chain(parts.map(E::Base64))
+    .chain(parts.map(E::NotObject))
+    .chain(parts.map(|part| E::Json(part, JsonError::TooDeep)))
+    .collect();
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
 }
 
 #[test]

@@ -99,6 +99,17 @@ fn secrets_are_long_enough_and_never_come_from_the_network() {
     }
     assert!(KeySet::from_secrets(&[Secret { kid: None, alg: Alg::Rs256, bytes: &[7; 64] }]).is_err());
     assert!(KeySet::from_secrets(&[]).is_err());
+    let secret = |kid| Secret { kid, alg: Alg::Hs256, bytes: &[7; 32] };
+    for (count, expected) in [
+        (KEYS_MAX, None),
+        (KEYS_MAX + 1, Some(KeySetError::TooManyKeys)),
+        (KEYS_MAX + 2, Some(KeySetError::TooManyKeys)),
+    ] {
+        let secrets: Vec<_> = (0..count).map(|_| secret(None)).collect();
+        assert_eq!(KeySet::from_secrets(&secrets).err(), expected, "{count}");
+    }
+    assert!(KeySet::from_secrets(&[secret(Some(&"k".repeat(256)))]).is_ok());
+    assert!(KeySet::from_secrets(&[secret(Some(&"k".repeat(257)))]).is_err());
 }
 
 #[test]
@@ -147,10 +158,19 @@ fn documents_that_are_no_key_set_are_refused() {
     let long = format!(r#"{{"keys":[]}}{}"#, " ".repeat(KEY_SET_BYTES_MAX));
     assert_eq!(KeySet::from_jwks(long.as_bytes(), Origin::Remote).unwrap_err(), KeySetError::TooLong);
     let key = format!("{{{}}}", jwk_members(Alg::EdDsa));
+    let full = format!(r#"{{"keys":[{key}]}}"#);
+    let full = format!("{full}{}", " ".repeat(KEY_SET_BYTES_MAX - full.len()));
+    assert!(KeySet::from_jwks(full.as_bytes(), Origin::Remote).is_ok());
     assert!(set(&vec![key.as_str(); KEYS_MAX], Origin::Remote).is_ok());
     assert_eq!(set(&vec![key.as_str(); KEYS_MAX + 1], Origin::Remote).unwrap_err(), KeySetError::TooManyKeys);
     // Unknown members of the set are ignored (RFC 7517 section 5).
     assert!(KeySet::from_jwks(format!(r#"{{"x":1,"keys":[{key}]}}"#).as_bytes(), Origin::Remote).is_ok());
+}
+
+#[test]
+fn every_error_has_a_text_of_its_own() {
+    let texts = [SelectError::UnknownKid, SelectError::NoKey, SelectError::AlgMismatch].map(|it| it.to_string());
+    assert!(texts.iter().all(|it| !it.is_empty()) && texts[0] != texts[1] && texts[1] != texts[2], "{texts:?}");
 }
 
 #[track_caller]

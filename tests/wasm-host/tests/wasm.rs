@@ -1,5 +1,13 @@
 //! The built filter on hosts of our own: what requests cost, and that no host makes it trap or let something pass.
-#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
 
 use std::time::{Duration, Instant};
 

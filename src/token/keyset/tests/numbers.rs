@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{alg_of, skipped};
 use crate::token::jose::Alg;
 use crate::token::keyset::SkipReason;
@@ -57,6 +60,16 @@ fn points_are_on_their_curve() {
     y[0] ^= 1;
     skipped(&ec("P-384", &x, &y), SkipReason::Point);
     skipped(&ec("P-384", &[0; 48], &[0; 48]), SkipReason::Point);
+    // x = 0 and x = 2 are on the curve, x = p and x = p + 2 other spellings of them.
+    for (x, y, high) in [
+        (0, "wwZhD7CuWhWc9FwGBp8ipsXrNkHGAtQt6ixLT3VVB5NAbYDSuRrVT5BIvUh68a3h", "/////wAAAAAAAAAA/////w=="),
+        (2, "jN6tu9BJEaPBkx4m3z-mQ53KnH6yhvvUb8MZ8OK7eAIyuvV4JfwMGRKtov7-hAJM", "/////wAAAAAAAAABAAAAAQ=="),
+    ] {
+        let low = [&[0; 47][..], &[x]].concat();
+        alg_of(&ec("P-384", &low, &unb64(y)), Alg::Es384);
+        let high = [&[0xff; 31][..], &[0xfe], &STANDARD.decode(high).unwrap()].concat();
+        skipped(&ec("P-384", &high, &unb64(y)), SkipReason::Point);
+    }
     skipped(&ec("P-384", &[0xff; 48], &[0xff; 48]), SkipReason::Point);
 }
 
@@ -74,6 +87,24 @@ fn ed25519_points_of_small_order_or_in_a_second_spelling_are_refused() {
     for sign in [0x7f, 0xff] {
         let high = [&[0xed + 3][..], &[0xff; 30], &[sign]].concat();
         skipped(&okp("Ed25519", &high), SkipReason::Point);
+    }
+    // -3, just below p, is on the curve as well; and what looks like a second spelling but for one byte is none.
+    alg_of(&okp("Ed25519", &[&[0xed - 3][..], &[0xff; 30], &[0x7f]].concat()), Alg::EdDsa);
+    let is_point = |encoded: &[u8]| {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(encoded.try_into().unwrap());
+        key.is_ok_and(|key| !key.is_weak())
+    };
+    let almost = |nth: usize, byte: u8| {
+        let mut encoded = [&[0xff][..], &[0xff; 30], &[0x7f]].concat();
+        encoded[nth] = byte;
+        encoded
+    };
+    for nth in [1, 31] {
+        let points: Vec<_> = (0..0x7f).map(|byte| almost(nth, byte)).filter(|it| is_point(it)).collect();
+        assert!(points.len() > 30, "about half of them");
+        for point in points {
+            alg_of(&okp("Ed25519", &point), Alg::EdDsa);
+        }
     }
     skipped(&okp("Ed25519", &[1; 31]), SkipReason::Malformed("x"));
     skipped(&okp("X25519", &unb64(ED25519_X)), SkipReason::Unsupported);
