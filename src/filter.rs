@@ -21,7 +21,7 @@ use crate::retirement::Notice;
 use crate::route::{self, Found, Route};
 use crate::strip::{self, Connection};
 use crate::time::Now;
-use crate::worker::Worker;
+use crate::worker::{Untrusted, Wait, Worker};
 
 mod admission;
 mod body;
@@ -91,26 +91,11 @@ impl Request {
             }
             (Stage::Failed(denial), Event::Charged(outcome)) => self.on_failed(worker, denial, outcome),
             (Stage::Verifying(untrusted), Event::Verified(valid)) => {
-                let Some(token) = head.bearer_again() else {
-                    return self.deny(worker, Denial::TokenInvalid);
-                };
-                let judged = worker.on_verified(token, &untrusted, valid, self.arrival, now);
-                self.on_judged(worker, head, now, judged)
+                self.on_verified(worker, head, now, &untrusted, valid)
             }
             (Stage::LookingUp(lookup), Event::Found(found)) => self.on_found(worker, head, now, &lookup, found),
             (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
-            (Stage::Waiting(wait), Event::Ready) => {
-                worker.waiting = worker.waiting.saturating_sub(1);
-                // A clock set back must not put the deadline off.
-                self.arrival = self.arrival.min(now);
-                if wait.document == DocumentId::ApiKeys {
-                    return self.admit(worker, head, now);
-                }
-                match self.lapsed(worker, head, now) {
-                    Some(denial) => self.deny(worker, denial),
-                    None => self.judge(worker, head, now),
-                }
-            }
+            (Stage::Waiting(wait), Event::Ready) => self.on_ready(worker, head, now, wait),
             (Stage::Waiting(_), Event::Gone) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
                 Step::Nothing
@@ -119,13 +104,7 @@ impl Request {
             (Stage::Admission, Event::Charged(outcome)) => self.on_admission(worker, head, now, outcome),
             (Stage::Failures, Event::Charged(outcome)) => self.on_failures(worker, head, now, outcome),
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),
-            (Stage::Body, Event::Body(bytes)) => match self.lapsed(worker, head, now) {
-                Some(denial) => self.deny(worker, denial),
-                None => match self.look_again(worker, head, now) {
-                    Some(step) => step,
-                    None => self.on_body(worker, bytes),
-                },
-            },
+            (Stage::Body, Event::Body(bytes)) => self.on_whole_body(worker, head, now, bytes),
             (Stage::LookingUpAgain(lookup), Event::Found(found)) => {
                 self.on_found_again(worker, head, now, &lookup, found)
             }
@@ -206,6 +185,7 @@ impl Request {
         Some(worker.config.routes.get(self.route?)?.path.template.as_str())
     }
 
+    #[inline(never)]
     fn on_head<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         self.arrival = now;
         let (Some(method), Some(path), true) = (head.method(), head.path(), head.is_sound()) else {
@@ -254,6 +234,48 @@ impl Request {
         self.admit(worker, head, now)
     }
 
+    #[cold]
+    fn on_verified<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        untrusted: &Untrusted,
+        valid: bool,
+    ) -> Step<'h> {
+        let Some(token) = head.unread_bearer() else {
+            return self.deny(worker, Denial::TokenInvalid);
+        };
+        let judged = worker.on_verified(token, untrusted, valid, self.arrival, now);
+        self.on_judged(worker, head, now, judged)
+    }
+
+    #[cold]
+    fn on_ready<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, wait: Wait) -> Step<'h> {
+        worker.waiting = worker.waiting.saturating_sub(1);
+        // A clock set back must not put the deadline off.
+        self.arrival = self.arrival.min(now);
+        if wait.document == DocumentId::ApiKeys {
+            return self.admit(worker, head, now);
+        }
+        match self.lapsed(worker, head, now) {
+            Some(denial) => self.deny(worker, denial),
+            None => self.judge(worker, head, now),
+        }
+    }
+
+    #[inline(never)]
+    fn on_whole_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, bytes: &[u8]) -> Step<'h> {
+        if let Some(denial) = self.lapsed(worker, head, now) {
+            return self.deny(worker, denial);
+        }
+        match self.look_again(worker, head, now) {
+            Some(step) => step,
+            None => self.on_body(worker, bytes),
+        }
+    }
+
+    #[inline(never)]
     fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
         let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
         let announced = self.retirement.as_ref().and_then(Notice::fields);

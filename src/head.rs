@@ -9,6 +9,8 @@
 use std::fmt;
 use std::slice;
 
+use crate::bytes::{ByteSet, is_same_in_any_case};
+
 /// The headers that the pass of [`Head::parse`] notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -83,8 +85,14 @@ pub struct Pairs<'a> {
 impl Head {
     /// Reads a serialized header map. `None`: the layout does not add up. No bytes at all are an empty map.
     pub fn parse(buffer: Vec<u8>) -> Option<Self> {
-        let places = scan(&buffer)?;
-        Some(Self { buffer, places, end_of_stream: false })
+        Self::parse_showing(buffer, |_, _| {})
+    }
+
+    /// The same; shows every name and value to `look` in the same pass.
+    pub fn parse_showing(buffer: Vec<u8>, look: impl FnMut(&[u8], &[u8])) -> Option<Self> {
+        let mut head = Self { buffer, ..Self::default() };
+        scan(&head.buffer, &mut head.places, look)?;
+        Some(head)
     }
 
     /// A head of these pairs, as Envoy would serialize it. For tests and tools.
@@ -105,9 +113,7 @@ impl Head {
                 body.push(0);
             }
         }
-        let buffer = [&count.to_le_bytes()[..], &sizes, &body].concat();
-        let places = scan(&buffer).unwrap_or_default();
-        Self { buffer, places, end_of_stream: false }
+        Self::parse([&count.to_le_bytes()[..], &sizes, &body].concat()).unwrap_or_default()
     }
 
     /// The same head, with the flag set.
@@ -186,25 +192,18 @@ impl Head {
 
     /// Reads `Authorization` (RFC 6750 section 2.1). The scheme in any case, then exactly one space, then the token.
     pub fn bearer(&self) -> Bearer<'_> {
-        let value = match self.known(Known::Authorization) {
-            Ok(None) => return Bearer::Absent,
-            Ok(Some(value)) => value,
-            Err(Doubled) => return Bearer::Malformed,
-        };
-        let Some((scheme, token)) = value.split_at_checked(SCHEME.len()) else {
-            return Bearer::Malformed;
-        };
         // Envoy joins two headers with a comma; no token contains one, nor a space.
-        if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && token.iter().all(|byte| is_token_byte(*byte)) {
-            Bearer::Token(token)
-        } else {
-            Bearer::Malformed
+        match self.unread_bearer() {
+            Some(token) if !token.is_empty() && TOKEN_BYTES.holds_all(token) => Bearer::Token(token),
+            None if !self.has(Known::Authorization) => Bearer::Absent,
+            _ => Bearer::Malformed,
         }
     }
 
-    /// The token of a head whose [`bearer`](Self::bearer) was one.
-    pub fn bearer_again(&self) -> Option<&[u8]> {
-        self.known(Known::Authorization).ok()??.split_at_checked(SCHEME.len()).map(|(_, token)| token)
+    /// What follows `Bearer ` in the one `Authorization`, whatever it is: enough to find a token that is known already.
+    pub fn unread_bearer(&self) -> Option<&[u8]> {
+        let (scheme, token) = self.known(Known::Authorization).ok()??.split_at_checked(SCHEME.len())?;
+        is_same_in_any_case(scheme, SCHEME).then_some(token)
     }
 
     fn place(&self, known: Known) -> Place {
@@ -241,43 +240,31 @@ impl<'a> Iterator for Pairs<'a> {
 
 impl Known {
     fn of(name: &[u8]) -> Option<Self> {
-        let candidates: &[(&str, Self)] = match name.len() {
-            5 => &[(":path", Self::Path)],
-            6 => &[("origin", Self::Origin)],
-            7 => &[(":method", Self::Method), ("upgrade", Self::Upgrade)],
-            9 => &[(":protocol", Self::Protocol)],
-            10 => &[(":authority", Self::Authority), ("connection", Self::Connection)],
-            12 => &[("content-type", Self::ContentType), ("x-request-id", Self::RequestId)],
-            13 => &[("authorization", Self::Authorization)],
-            14 => &[("content-length", Self::ContentLength)],
-            17 => &[("transfer-encoding", Self::TransferEncoding)],
-            29 => &[("access-control-request-method", Self::PreflightMethod)],
-            _ => &[],
+        // Length and first byte leave one candidate at most.
+        let (text, known) = match (name.len(), name.first()?.to_ascii_lowercase()) {
+            (5, b':') => (":path", Self::Path),
+            (6, b'o') => ("origin", Self::Origin),
+            (7, b':') => (":method", Self::Method),
+            (7, b'u') => ("upgrade", Self::Upgrade),
+            (9, b':') => (":protocol", Self::Protocol),
+            (10, b':') => (":authority", Self::Authority),
+            (10, b'c') => ("connection", Self::Connection),
+            (12, b'c') => ("content-type", Self::ContentType),
+            (12, b'x') => ("x-request-id", Self::RequestId),
+            (13, b'a') => ("authorization", Self::Authorization),
+            (14, b'c') => ("content-length", Self::ContentLength),
+            (17, b't') => ("transfer-encoding", Self::TransferEncoding),
+            (29, b'a') => ("access-control-request-method", Self::PreflightMethod),
+            _ => return None,
         };
-        candidates.iter().find(|(it, _)| name.eq_ignore_ascii_case(it.as_bytes())).map(|(_, known)| *known)
+        is_same_in_any_case(name, text.as_bytes()).then_some(known)
     }
 }
 
-const SCHEME: &[u8] = b"bearer ";
+const SCHEME: &[u8] = b"Bearer ";
 
-/// Every byte of every token is looked up here, so it is a table.
-static TOKEN_BYTES: [bool; 256] = token_bytes();
-
-#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "runs when compiled; stays below 256")]
-const fn token_bytes() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < u8::MAX {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-        byte += 1;
-    }
-    table
-}
-
-fn is_token_byte(byte: u8) -> bool {
-    TOKEN_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
-}
+/// The characters of `b64token`.
+static TOKEN_BYTES: ByteSet = ByteSet::alphanumeric_and(b"-._~+/=");
 
 /// The table of lengths, and what follows it.
 fn layout(buffer: &[u8]) -> Option<(&[[u8; 8]], &[u8])> {
@@ -291,12 +278,12 @@ fn layout(buffer: &[u8]) -> Option<(&[[u8; 8]], &[u8])> {
 }
 
 /// Checks the whole layout and notes where the known headers stand.
-fn scan(buffer: &[u8]) -> Option<[Place; KNOWN]> {
+fn scan(buffer: &[u8], places: &mut [Place; KNOWN], mut look: impl FnMut(&[u8], &[u8])) -> Option<()> {
     let (sizes, mut body) = layout(buffer)?;
-    let mut places = [Place::default(); KNOWN];
     for size in sizes {
         let [name, value, rest] = split_pair(*size, body)?;
         body = rest;
+        look(name, value);
         if let Some(place) = Known::of(name).and_then(|known| places.get_mut(known as usize)) {
             let end = buffer.len().saturating_sub(rest.len()).saturating_sub(1);
             place.at = end.saturating_sub(value.len());
@@ -304,15 +291,14 @@ fn scan(buffer: &[u8]) -> Option<[Place; KNOWN]> {
             place.seen = place.seen.saturating_add(1);
         }
     }
-    body.is_empty().then_some(places)
+    body.is_empty().then_some(())
 }
 
 /// The next name and value, and what follows them.
 fn split_pair(size: [u8; 8], body: &[u8]) -> Option<[&[u8]; 3]> {
-    let (name_len, value_len) = size.split_first_chunk::<4>()?;
-    let value_len = value_len.first_chunk::<4>()?;
-    let (name, rest) = split_text(*name_len, body)?;
-    let (value, rest) = split_text(*value_len, rest)?;
+    let [n0, n1, n2, n3, v0, v1, v2, v3] = size;
+    let (name, rest) = split_text([n0, n1, n2, n3], body)?;
+    let (value, rest) = split_text([v0, v1, v2, v3], rest)?;
     Some([name, value, rest])
 }
 

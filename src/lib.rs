@@ -19,6 +19,7 @@
 //!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
 //!     limits (bucket, calendar, slot, ledger, owner)             what is used up
 //!     head  basic  path  query  request_id  time  retirement     strict reading, and what follows from dates alone
+//!     bytes  percent                                             what every text is looked at with
 //! ```
 //!
 //! Modules know only what stands on their own line or below. Invariants:
@@ -29,6 +30,7 @@
 pub mod api_key;
 pub mod basic;
 pub mod body;
+mod bytes;
 pub mod caller;
 pub mod config;
 pub mod cost;

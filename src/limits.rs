@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::limits::advert::Advert;
 use crate::limits::slot::Record;
 use crate::time::{Now, micros};
 
+pub(crate) mod advert;
 mod bucket;
 mod calendar;
 pub mod charge;
@@ -87,6 +89,33 @@ pub enum Window {
     },
 }
 
+impl Window {
+    const fn capacity(self) -> u64 {
+        match self {
+            Self::Bucket { burst, .. } => burst.get() as u64,
+            Self::Calendar { quota, .. } => quota.get() as u64,
+        }
+    }
+
+    /// Whether it takes the same time from empty to full whenever it is.
+    const fn has_one_length(self) -> bool {
+        !matches!(self, Self::Calendar { period: Period::Month, .. })
+    }
+
+    /// How long it takes from empty to full: the time to refill the burst, or the length of the period of `now`.
+    fn refill_time(self, now: Now) -> Duration {
+        match self {
+            Self::Bucket { amount, per, .. } => {
+                Duration::from_micros(bucket::Rate::new(amount, per).time_to_drain(level_of(self.capacity())))
+            }
+            Self::Calendar { period, .. } => {
+                let span = calendar::span(period, now.micros());
+                Duration::from_micros(span.end.saturating_sub(span.start))
+            }
+        }
+    }
+}
+
 /// One named limit of a tier or of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -98,6 +127,7 @@ pub struct Limit {
     pub window: Window,
     /// See [`Limit::id`]; computed once, as every charge needs it.
     id: u32,
+    advert: Advert,
 }
 
 impl Limit {
@@ -105,7 +135,9 @@ impl Limit {
     pub fn new(name: impl Into<String>, unit: Unit, window: Window) -> Self {
         let name = name.into();
         let id = budget_id(&name, unit, window);
-        Self { name, unit, window, id }
+        let refill_time = window.has_one_length().then(|| window.refill_time(Now::default()));
+        let advert = Advert::new(&name, window.capacity(), refill_time);
+        Self { name, unit, window, id, advert }
     }
 
     /// Which usage of an owner it judges: a hash of name, unit and kind of window. Parameters are not part
@@ -115,11 +147,8 @@ impl Limit {
     }
 
     /// Most units that it admits at once: the burst, or the quota.
-    pub fn capacity(&self) -> u64 {
-        match self.window {
-            Window::Bucket { burst, .. } => u64::from(burst.get()),
-            Window::Calendar { quota, .. } => u64::from(quota.get()),
-        }
+    pub const fn capacity(&self) -> u64 {
+        self.window.capacity()
     }
 
     /// What a request counts under this limit.
@@ -130,24 +159,9 @@ impl Limit {
         }
     }
 
-    /// How long the limit takes from empty to full: the time to refill the burst, or the length of the period
-    /// that `now` is in.
-    pub fn refill_time(&self, now: Now) -> Duration {
-        match self.window {
-            Window::Bucket { amount, per, .. } => {
-                let rate = bucket::Rate::new(amount, per);
-                Duration::from_micros(rate.time_to_drain(self.level_max()))
-            }
-            Window::Calendar { period, .. } => {
-                let span = calendar::span(period, now.micros());
-                Duration::from_micros(span.end.saturating_sub(span.start))
-            }
-        }
-    }
-
     /// The capacity as a level, in micro-units.
-    fn level_max(&self) -> u64 {
-        self.capacity().saturating_mul(UNIT)
+    const fn level_max(&self) -> u64 {
+        level_of(self.capacity())
     }
 
     /// Judges stored usage at `now`.
@@ -224,6 +238,14 @@ fn budget_id(name: &str, unit: Unit, window: Window) -> u32 {
     };
     let digest = Sha256::new().chain_update(b"hallpass limit").chain_update([unit, kind]).chain_update(name);
     digest.finalize().first_chunk().map_or(0, |head| u32::from_le_bytes(*head))
+}
+
+/// Units as a level, in micro-units; far below the end of `u64` for what limits hold and requests ask for.
+const fn level_of(units: u64) -> u64 {
+    match bucket::small_product(units, UNIT) {
+        Some(level) => level,
+        None => u64::MAX,
+    }
 }
 
 /// A duration in microseconds that is safe to divide by.

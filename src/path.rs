@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::bytes::ByteSet;
 use crate::percent;
 
 pub use self::pattern::{Fit, Pattern, PatternError, Segment};
@@ -19,9 +20,17 @@ pub struct RawPath<'a> {
     pub path: &'a str,
     /// What follows the first `?`, as it was sent.
     pub query: Option<&'a str>,
-    /// Whether the path holds neither `%` nor `;`, so that every server reads the same segments.
+    /// Whether the path is known to hold neither `%` nor `;`, so that every server reads the same segments.
     plain: bool,
+    /// Whether it is known that there is nothing else to look for in its segments than whether they are empty.
+    tame: bool,
 }
+
+/// What a path and a query consist of: what is graphic, but for `#`.
+static GRAPHIC: ByteSet = ByteSet::alphanumeric_and(b"!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
+
+/// The same without `%`, `;`, `\`, and what dot segments and sessions are made of.
+static TAME: ByteSet = ByteSet::alphanumeric_and(b"!$&'*+,-/:=@_~");
 
 /// Why a path is refused: 400, whatever the route. Holds no part of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +68,13 @@ impl<'a> RawPath<'a> {
         if raw.first() != Some(&b'/') {
             return Err(PathError::NotAbsolute);
         }
-        if raw.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
+        let mut path = Self::again(raw).ok_or(PathError::Byte)?;
+        path.tame = TAME.holds_all(path.path.as_bytes());
+        let is_graphic = path.tame || GRAPHIC.holds_all(path.path.as_bytes());
+        if !is_graphic || !GRAPHIC.holds_all(path.query.unwrap_or_default().as_bytes()) {
             return Err(PathError::Byte);
         }
-        let raw = str::from_utf8(raw).map_err(|_| PathError::Byte)?;
-        let path = Self::split(raw, split_at(raw, b'?'));
+        path.plain = path.tame || !path.path.bytes().any(|byte| matches!(byte, b'%' | b';'));
         path.check()?;
         Ok(path)
     }
@@ -71,13 +82,8 @@ impl<'a> RawPath<'a> {
     /// The same path again, which [`parse`](Self::parse) has found harmless before: costs no second look at it.
     pub fn again(raw: &'a [u8]) -> Option<Self> {
         let raw = str::from_utf8(raw).ok()?;
-        Some(Self::split(raw, split_at(raw, b'?')))
-    }
-
-    fn split(raw: &'a str, parts: Option<(&'a str, &'a str)>) -> Self {
-        let path = parts.map_or(raw, |(path, _)| path);
-        let plain = !path.bytes().any(|byte| matches!(byte, b'%' | b';'));
-        Self { path, query: parts.map(|(_, query)| query), plain }
+        let (path, query) = split_at(raw, b'?').map_or((raw, None), |(path, query)| (path, Some(query)));
+        Some(Self { path, query, plain: false, tame: false })
     }
 
     /// The segments; the last one is empty when the path ends in `/`.
@@ -86,6 +92,11 @@ impl<'a> RawPath<'a> {
     }
 
     fn check(&self) -> Result<(), PathError> {
+        if self.tame {
+            let bytes = self.path.bytes();
+            let is_empty = bytes.clone().zip(bytes.skip(1)).any(|pair| pair == (b'/', b'/'));
+            return if is_empty { Err(PathError::EmptySegment) } else { Ok(()) };
+        }
         if self.path.bytes().any(|byte| byte == b'\\') {
             return Err(PathError::Backslash);
         }

@@ -3,10 +3,12 @@
 //! Bodies are RFC 9457 problem details by default; a dialect only changes the body. Challenges follow RFC 6750
 //! section 3, `Retry-After` RFC 9110 section 10.2.3. Every text is fixed: nothing of the request is repeated but its id.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde_json::Value;
 
+use crate::bytes::ByteSet;
 use crate::config::{Config, Dialect};
 use crate::denial::Denial;
 use crate::rate_fields;
@@ -16,11 +18,11 @@ mod text;
 
 /// A complete local reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'a> {
     /// Status code.
     pub status: u16,
     /// Headers, in order; names lower case.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'a, str>)>,
     /// Body.
     pub body: String,
 }
@@ -28,54 +30,47 @@ pub struct Answer {
 /// The problem type of draft-ietf-httpapi-ratelimit-headers-11, section 6.1.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/// What an ordinary problem takes.
-const BODY_BYTES: usize = 320;
+/// What stands for itself in a JSON string; so does more, but not in the texts of answers.
+static PLAIN: ByteSet = ByteSet::alphanumeric_and(b" !#$%&'()*+,-./:;<=>?@[]^_`{|}~");
+
+/// Room for the headers of nearly every answer.
+const HEADERS: usize = 8;
+/// Room for the body of nearly every answer.
+const BODY_BYTES: usize = 512;
 
 /// The answer to `denial`; `request_id` must be safe in a header.
-pub fn answer(denial: &Denial, config: &Config, request_id: &str) -> Answer {
+pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -> Answer<'a> {
     let text = text::of(denial);
-    let mut headers = vec![("x-request-id", request_id.to_owned()), ("cache-control", "no-store".to_owned())];
+    let mut headers = Vec::with_capacity(HEADERS);
+    headers.extend([("x-request-id", Cow::Borrowed(request_id)), ("cache-control", Cow::Borrowed("no-store"))]);
     if let Some(challenge) = challenge(denial, &config.realm) {
-        headers.push(("www-authenticate", challenge));
+        headers.push(("www-authenticate", challenge.into()));
     }
     if let Some(wait) = retry_after(denial) {
         let secs = whole_seconds(wait, config.bounds.retry_after_max);
-        headers.push(("retry-after", secs.to_string()));
+        headers.push(("retry-after", secs.to_string().into()));
     }
     if let Denial::MethodNotAllowed(allow) = denial {
-        headers.push(("allow", allow.clone()));
+        headers.push(("allow", allow.into()));
     }
     if let Denial::LimitReached(limit) = denial {
-        headers.extend(rate_fields::fields(config.rate_limit_headers, &limit.standings));
+        let fields = rate_fields::fields(config.rate_limit_headers, &limit.standings);
+        headers.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
     }
-    let body = match config.errors {
+    let (media, body) = match config.errors {
         Dialect::ProblemJson => {
-            headers.push(("content-type", "application/problem+json".to_owned()));
-            problem_json(denial, &text, &config.problem_base, request_id)
+            ("application/problem+json", problem_json(denial, &text, &config.problem_base, request_id))
         }
-        Dialect::Plain => {
-            headers.push(("content-type", "text/plain; charset=utf-8".to_owned()));
-            format!("{}: {}\n", denial.code(), &text.detail)
-        }
-        Dialect::StudentDataApi => {
-            headers.push(json_type());
-            dialect::student_data_api(denial, &text.detail)
-        }
-        Dialect::OneRoster => {
-            headers.push(json_type());
-            dialect::oneroster(denial, &text.detail)
-        }
-        Dialect::OAuth => {
-            headers.push(json_type());
-            dialect::oauth(denial, &text.detail)
-        }
+        Dialect::Plain => ("text/plain; charset=utf-8", [denial.code(), ": ", &text.detail, "\n"].concat()),
+        Dialect::StudentDataApi => (JSON, dialect::student_data_api(denial, &text.detail)),
+        Dialect::OneRoster => (JSON, dialect::oneroster(denial, &text.detail)),
+        Dialect::OAuth => (JSON, dialect::oauth(denial, &text.detail)),
     };
+    headers.push(("content-type", media.into()));
     Answer { status: text.status, headers, body }
 }
 
-fn json_type() -> (&'static str, String) {
-    ("content-type", "application/json".to_owned())
-}
+const JSON: &str = "application/json";
 
 /// `wait` in whole seconds, rounded up, from 1 to `max`.
 fn whole_seconds(wait: Duration, max: Duration) -> u64 {
@@ -111,44 +106,48 @@ fn challenge(denial: &Denial, realm: &str) -> Option<String> {
         | Denial::VendorMismatch => r#", error="insufficient_scope""#,
         _ => return None,
     };
-    Some(format!(r#"Bearer realm="{realm}"{error}"#))
+    Some([r#"Bearer realm=""#, realm, "\"", error].concat())
 }
 
+/// The members in the order of their names, as `serde_json` writes them.
 fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str) -> String {
-    let kind = match denial {
-        Denial::LimitReached(_) => QUOTA_EXCEEDED.to_owned(),
-        other => format!("{base}{}", other.code()),
-    };
-    let mut body = Body(Vec::with_capacity(BODY_BYTES));
-    body.member("detail", &*text.detail);
+    let mut json = String::with_capacity(BODY_BYTES);
+    json.push_str(r#"{"detail":"#);
+    push_text(&mut json, &[&text.detail]);
     if is_uuid(request_id) {
-        body.member("instance", &format!("urn:uuid:{request_id}"));
+        json.push_str(r#","instance":"#);
+        push_text(&mut json, &["urn:uuid:", request_id]);
     }
-    body.member("status", &text.status);
-    body.member("title", text.title);
-    body.member("type", &kind);
-    if let Denial::LimitReached(limit) = denial {
-        body.member("violated-policies", &limit.violated);
+    json.push_str(r#","status":"#);
+    json.push_str(itoa::Buffer::new().format(text.status));
+    json.push_str(r#","title":"#);
+    push_text(&mut json, &[text.title]);
+    json.push_str(r#","type":"#);
+    match denial {
+        Denial::LimitReached(limit) => {
+            push_text(&mut json, &[QUOTA_EXCEEDED]);
+            json.push_str(r#","violated-policies":"#);
+            json.push_str(&Value::from(limit.violated.as_slice()).to_string());
+        }
+        other => push_text(&mut json, &[base, other.code()]),
     }
-    body.close()
+    json.push('}');
+    json
 }
 
-/// A JSON object, written member by member: refusals are what an attacker asks for most.
-struct Body(Vec<u8>);
-
-impl Body {
-    fn member(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        // Neither texts and numbers nor memory can fail.
-        let _ = serde_json::to_writer(&mut self.0, name);
-        self.0.push(b':');
-        let _ = serde_json::to_writer(&mut self.0, value);
+/// Appends a JSON string of these parts; where nothing must be escaped, which is nearly always, without `serde_json`,
+/// whose way there is longer than all else that a refusal takes.
+fn push_text(json: &mut String, parts: &[&str]) {
+    json.push('"');
+    for part in parts {
+        if PLAIN.holds_all(part.as_bytes()) {
+            json.push_str(part);
+        } else {
+            let quoted = Value::from(*part).to_string();
+            json.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
+        }
     }
-
-    fn close(mut self) -> String {
-        self.0.push(b'}');
-        String::from_utf8(self.0).unwrap_or_default()
-    }
+    json.push('"');
 }
 
 /// Whether `id` has the form of a UUID (RFC 9562 section 4); Envoy's have, a proxy in front may set others.

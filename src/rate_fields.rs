@@ -4,10 +4,9 @@
 //! admits at once (`q` its burst, `w` the time to refill it). A limit of costs is left out, so that it never
 //! appears as if it counted requests.
 
-use std::time::Duration;
-
 use crate::config::RateLimitHeaders;
 use crate::limits::Unit;
+use crate::limits::advert::{SEPARATOR, seconds_up};
 use crate::limits::ledger::Standing;
 
 /// The fields for `standings`, in order; none if no limit counts requests.
@@ -18,10 +17,15 @@ pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static s
         RateLimitHeaders::Draft11 => {
             let mut policy = String::with_capacity(FIELD_BYTES);
             let mut state = String::with_capacity(FIELD_BYTES);
-            for standing in requests() {
-                let name = standing.name();
-                item(&mut policy, name, [";q=", ";w="], [standing.capacity, seconds_up(standing.window)]);
-                item(&mut state, name, [";r=", ";t="], [standing.remaining, seconds_up(standing.reset_after)]);
+            for (standing, advert) in requests().filter_map(|standing| Some((standing, standing.advert()?))) {
+                push_part(&mut policy, &advert.policy);
+                if let Some(window) = standing.window {
+                    push_number(&mut policy, seconds_up(window));
+                }
+                push_part(&mut state, &advert.state);
+                push_number(&mut state, standing.remaining);
+                state.push_str(";t=");
+                push_number(&mut state, seconds_up(standing.reset_after));
             }
             if policy.is_empty() {
                 return Vec::new();
@@ -44,20 +48,14 @@ pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static s
 /// Room for the fields of three limits or so.
 const FIELD_BYTES: usize = 96;
 
-/// Appends `"name";a=1;b=2`. By hand: the machinery of `format!` is slower than all else that a response takes.
-fn item(field: &mut String, name: &str, keys: [&str; 2], numbers: [u64; 2]) {
-    field.push_str(if field.is_empty() { "\"" } else { ", \"" });
-    field.push_str(name);
-    field.push('"');
-    for (key, number) in keys.into_iter().zip(numbers) {
-        field.push_str(key);
-        field.push_str(itoa::Buffer::new().format(number));
-    }
+/// Appends what is known of a limit beforehand.
+fn push_part(field: &mut String, part: &str) {
+    let is_first = field.is_empty();
+    field.push_str(if is_first { part.strip_prefix(SEPARATOR).unwrap_or(part) } else { part });
 }
 
-/// Whole seconds, rounded up.
-fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+fn push_number(field: &mut String, number: u64) {
+    field.push_str(itoa::Buffer::new().format(number));
 }
 
 #[cfg(test)]

@@ -2,16 +2,20 @@
 
 use std::fmt::Write;
 
+use crate::bytes::ByteSet;
 use crate::head::{Head, Known};
 
 /// Longest id that is taken over; a UUID has 36.
 const LEN_MAX: usize = 128;
 
+/// What is safe to repeat.
+static SAFE: ByteSet = ByteSet::alphanumeric_and(b"-_.");
+
 /// The id that Envoy or a proxy before it set, if it is safe to repeat in a header and a body.
-pub fn accepted(head: &Head) -> Option<String> {
-    let id = std::str::from_utf8(head.known(Known::RequestId).ok()??).ok()?;
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (!id.is_empty() && id.len() <= LEN_MAX && id.bytes().all(safe)).then(|| id.to_owned())
+pub fn accepted(head: &Head) -> Option<&str> {
+    let id = head.known(Known::RequestId).ok()??;
+    let is_safe = (1..=LEN_MAX).contains(&id.len()) && SAFE.holds_all(id);
+    std::str::from_utf8(id).ok().filter(|_| is_safe)
 }
 
 /// A version 4 UUID (RFC 9562 section 5.4) of these random bytes.

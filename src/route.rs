@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::body;
+use crate::bytes::ByteSet;
 use crate::cost;
 use crate::head::{Head, Known};
 use crate::limits::Limit;
@@ -262,10 +263,13 @@ fn host_name(authority: &[u8]) -> Option<&[u8]> {
 
 /// Names and IPv4 addresses. A dot at either end or twice in a row is refused: `a.example.` is `a.example` for some.
 fn is_name(host: &[u8]) -> bool {
-    let is_label = |label: &[u8]| {
-        !label.is_empty() && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    host.split(|byte| *byte == b'.').all(is_label)
+    let mut before = b'.';
+    let mut has_empty_label = false;
+    for byte in host {
+        has_empty_label |= (before, *byte) == (b'.', b'.');
+        before = *byte;
+    }
+    !has_empty_label && before != b'.' && NAME.holds_all(host)
 }
 
 /// Whether the method is one of these. `GET` brings `HEAD`; none listed means every method but CONNECT.
@@ -277,6 +281,9 @@ fn allows(methods: &[String], method: &[u8]) -> bool {
     }
     methods.iter().any(|it| it.as_bytes() == method || (it == "GET" && method == b"HEAD"))
 }
+
+/// What the names of hosts consist of.
+static NAME: ByteSet = ByteSet::alphanumeric_and(b"-_.");
 
 /// What an `Allow` names for a route that serves every method.
 const USUAL_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

@@ -4,6 +4,7 @@
 //! names are compared in any case with every character that is not alphanumeric counted as the same one.
 
 use crate::basic;
+use crate::bytes::is_same_in_any_case;
 use crate::head::{Doubled, Head, Known};
 
 /// Names that are removed whatever the configuration says.
@@ -89,16 +90,22 @@ impl StripSet {
     /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
     pub fn contains(&self, name: &[u8]) -> bool {
         let last = name.last().map_or(0, |last| usize::from(fold(*last)));
-        self.endings.get(last).copied().unwrap_or(0) & length_bit(name) != 0
-            && self.names.iter().any(|it| is_folded_from(it, name))
-            && !name.eq_ignore_ascii_case(REQUEST_ID.as_bytes())
+        self.endings.get(last).copied().unwrap_or(0) & length_bit(name) != 0 && self.is_listed(name)
+    }
+
+    #[inline(never)]
+    fn is_listed(&self, name: &[u8]) -> bool {
+        !is_same_in_any_case(name, REQUEST_ID.as_bytes()) && self.names.iter().any(|it| is_folded_from(it, name))
+    }
+
+    /// Whether a header of this name and value is removed.
+    pub fn removes(&self, name: &[u8], value: &[u8]) -> bool {
+        self.contains(name) || (self.basic && is_basic(name, value))
     }
 
     /// The names to remove, as they are spelled; a name that stands twice comes twice. For trailers too.
     pub fn names_to_remove<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a [u8]> {
-        let is_basic =
-            |name: &[u8], value| self.basic && name.eq_ignore_ascii_case(b"authorization") && basic::is_basic(value);
-        head.pairs().filter(move |(name, value)| self.contains(name) || is_basic(name, value)).map(|(name, _)| name)
+        head.pairs().filter(move |(name, value)| self.removes(name, value)).map(|(name, _)| name)
     }
 }
 
@@ -120,6 +127,11 @@ pub fn connection(head: &Head) -> Connection {
         return Connection::Hostile;
     }
     Connection::Plain
+}
+
+#[inline(never)]
+fn is_basic(name: &[u8], value: &[u8]) -> bool {
+    is_same_in_any_case(name, b"authorization") && basic::is_basic(value)
 }
 
 /// Whether `name` folds to `folded`.

@@ -9,11 +9,13 @@ import argparse
 import datetime
 import signal
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
 from . import cases
 from .bench import Bench, say
+from .cases import soak
 from .envoy import BenchError, Envoy
 from .machine import busy, description
 from .tokens import Minter
@@ -31,9 +33,10 @@ def main() -> int:
     minter = Minter(args.signer, args.files)
     load_before = busy()
     status = 0
-    with Bench(args.hallpass, args.noop, args.files, minter, rounds, seconds, args.quick, args.against) as bench:
+    parts = (args.hallpass, args.noop, args.files, minter)
+    with Bench(*parts, rounds, seconds, args.quick, args.against, args.requests, args.kinds) as bench:
         try:
-            for name in args.only or cases.ALL:
+            for name in args.only or (name for name in cases.ALL if name not in cases.NOT_BY_DEFAULT):
                 say(f"{name}")
                 cases.ALL[name](bench)
                 bench.stop_all()
@@ -43,14 +46,18 @@ def main() -> int:
             status = 1
         print(_head(args, rounds, seconds, load_before))
         print(bench.report.text())
-    return status
+    missed = [target.text for target in bench.report.targets if target.binding and not target.met]
+    for text in missed:
+        say(f"missed: {text}")
+    return 1 if missed else status
 
 
 def _head(args: argparse.Namespace, rounds: int, seconds: int, load_before: str) -> str:
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    medians = "" if args.only == ["soak"] else f"medians of {rounds} rounds of {seconds} s; "
     return (
-        f"{description()}; {today}; Envoy {args.envoy_version}; `{args.command}`; medians of {rounds} rounds of "
-        f"{seconds} s; load average before it {load_before}.\n"
+        f"{description()}; {today}; Envoy {args.envoy_version}; `{args.command}`; {medians}load average before it "
+        f"{load_before}.\n"
     )
 
 
@@ -61,19 +68,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--envoy-version", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--command", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", type=_names)
+    parser.add_argument("--only", type=_names(cases.ALL), default=[])
+    parser.add_argument("--kinds", type=_names(soak.KINDS), default=[])
+    parser.add_argument("--requests", type=_positive, default=1_000_000)
     parser.add_argument("--rounds", type=_positive)
     parser.add_argument("--seconds", type=_positive)
     parser.add_argument("--against", type=Path, action="append", default=[])
     return parser.parse_args()
 
 
-def _names(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in cases.ALL:
-            raise argparse.ArgumentTypeError(f"there is no case {name!r}. There are: {', '.join(cases.ALL)}")
-    return names
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"there is no {name!r}. There are: {', '.join(known)}")
+        return names
+
+    return parse
 
 
 def _positive(text: str) -> int:

@@ -29,6 +29,9 @@ class Bench:
     quick: bool
     # Other builds of hallpass, to be measured beside it.
     against: list[Path]
+    # Of each kind of the soak, and which kinds; all if there are none.
+    requests: int
+    kinds: list[str]
     report: Report = field(default_factory=Report)
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 

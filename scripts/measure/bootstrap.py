@@ -3,7 +3,9 @@
 The connection manager is set as in envoy/*.yaml, without an access log. The router answers by itself
 (`direct_response`): behind the filters, so that all of them see request and response, and without an upstream, whose
 connection would cost more than the filters do and vary more. Requests to the host `echo.test` are answered with the
-headers that an upstream would see.
+headers that an upstream would see. One proxy before Envoy is trusted, so that the load may have source addresses.
+
+A second listener, `plain`, has no filters and answers everything with 404: what it costs to take a request and refuse it.
 """
 
 from __future__ import annotations
@@ -21,16 +23,9 @@ Filter = dict[str, Any]
 
 
 def bootstrap(filters: list[Filter], address: tuple[str, int] | None = None) -> dict[str, Any]:
-    """A whole configuration; `address` is the server of key lists, the cluster `auth`."""
-    listener = {
-        "name": "gateway",
-        "address": _address("127.0.0.1", 0),
-        "per_connection_buffer_limit_bytes": 1 << 20,
-        "filter_chains": [
-            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(filters)}]}
-        ],
-    }
-    resources: dict[str, Any] = {"listeners": [listener]}
+    """A whole configuration; `address` is the server of keys and lists, the cluster `auth`."""
+    listeners = [_listener("gateway", filters, [_echo(), _answers()]), _listener("plain", [], [_refuses()])]
+    resources: dict[str, Any] = {"listeners": listeners}
     if address:
         resources["clusters"] = [_cluster("auth", address)]
     return {
@@ -45,12 +40,23 @@ def filter_of(name: str, kind: str, config: dict[str, Any]) -> Filter:
     return {"name": name, "typed_config": {"@type": f"{HTTP}.{kind}", **config}}
 
 
-def _manager(filters: list[Filter]) -> dict[str, Any]:
+def _listener(name: str, filters: list[Filter], hosts: list[dict[str, Any]]) -> dict[str, Any]:
+    manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(name, filters, hosts)}
+    return {
+        "name": name,
+        "address": _address("127.0.0.1", 0),
+        "per_connection_buffer_limit_bytes": 1 << 20,
+        "filter_chains": [{"filters": [manager]}],
+    }
+
+
+def _manager(name: str, filters: list[Filter], hosts: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "@type": MANAGER,
-        "stat_prefix": "gateway",
+        "stat_prefix": name,
         "codec_type": "AUTO",
         "use_remote_address": True,
+        "xff_num_trusted_hops": 1,
         "generate_request_id": True,
         "always_set_request_id_in_response": True,
         "normalize_path": True,
@@ -68,7 +74,7 @@ def _manager(filters: list[Filter]) -> dict[str, Any]:
         # A token with 1,000 schools takes 15 kB, and Envoy's own filters forward it again.
         "max_request_headers_kb": 96,
         "http_filters": [*filters, filter_of("envoy.filters.http.router", "router.v3.Router", {})],
-        "route_config": {"virtual_hosts": [_echo(), _answers()]},
+        "route_config": {"virtual_hosts": hosts},
     }
 
 
@@ -76,6 +82,11 @@ def _answers() -> dict[str, Any]:
     body = '{"school_id":"15030001","present":412,"absent":18,"rate":0.958}'
     reply = {"status": 200, "body": {"inline_string": body}}
     return {"name": "api", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": reply}]}
+
+
+def _refuses() -> dict[str, Any]:
+    reply = {"status": 404, "body": {"inline_string": '{"error":"there is no such thing"}'}}
+    return {"name": "none", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": reply}]}
 
 
 def _echo() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from dataclasses import dataclass, replace
@@ -24,15 +25,10 @@ class Wanted:
 
 
 def check(envoy: Envoy, load: Load, wanted: Wanted) -> None:
-    """Sends the first request of the load and a few that must be refused. Waits for keys on their way."""
+    """Sends the first request of the load and a few that must be refused."""
     with load.file.open() as file:
         credentials = _credentials(file.readline().split())
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while (answer := envoy.ask(load.method, load.path, credentials, load.body)).status == 503:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    _equal(envoy, "status", answer.status, 200)
+    answer = ready(envoy, load.method, load.path, credentials, load.body)
     for name, value in wanted.echoed.items():
         _equal(envoy, f"x-claim-{name} at the upstream", answer.headers.get(f"x-echo-{name}"), value)
     for name in wanted.answered:
@@ -43,6 +39,19 @@ def check(envoy: Envoy, load: Load, wanted: Wanted) -> None:
         _refused(envoy, load, {**credentials, "x-api-key": "0" * 64}, 401, 403)
     if wanted.judges_scope:
         _refused(envoy, _out_of_scope(load), credentials, 403)
+
+
+def ready(
+    envoy: Envoy, method: str, path: str, headers: dict[str, str], body: str | None = None
+) -> http.client.HTTPResponse:
+    """Waits for keys on their way; the first answer that needs them must be 200."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while (answer := envoy.ask(method, path, headers, body)).status == 503:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    _equal(envoy, "status", answer.status, 200)
+    return answer
 
 
 def _out_of_scope(load: Load) -> Load:

@@ -17,6 +17,8 @@ START_TIMEOUT_S = 60.0
 # Long, for machines that are busy: a bench that gives up has measured nothing.
 ANSWER_TIMEOUT_S = 60.0
 POLL_S = 0.01
+# At least as much as V8 reserves for the linear memory of one module beyond what it uses.
+RESERVATION_BYTES = 1 << 31
 
 
 class BenchError(Exception):
@@ -47,7 +49,7 @@ class Envoy:
         try:
             self.admin_port = self._await_admin(admin_path)
             self.ready_ms = (time.monotonic() - started) * 1000
-            self.port = self._listener_port()
+            self.ports = self._ports()
         except BaseException:
             self.stop()
             raise
@@ -76,16 +78,37 @@ class Envoy:
         kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(kib) * 1024 / 1e6
 
+    def wasm_mb(self) -> float:
+        """Linear memory of all modules, in 10^6 bytes.
+
+        V8 reserves gigabytes of addresses for a linear memory and makes the part that is in use readable and writable: it
+        is what stands right before a reservation of that size.
+        """
+        total, previous = 0, (0, 0)
+        for line in Path(f"/proc/{self._process.pid}/maps").read_text().splitlines():
+            addresses, permissions, *rest = line.split()
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            if permissions == "---p" and end - start > RESERVATION_BYTES and previous[1] == start:
+                total += previous[1] - previous[0]
+            previous = (start, end) if permissions == "rw-p" and len(rest) < 4 else (0, 0)
+        return total / 1e6
+
     def stats(self, pattern: str) -> dict[str, int]:
         """Counters and gauges by name."""
         lines = self._admin(f"/stats?filter={pattern}").splitlines()
         pairs = (line.rsplit(": ", 1) for line in lines)
         return {name: int(value) for name, value in pairs if value.isdigit()}
 
-    def answered(self) -> tuple[int, int]:
-        """Requests that were answered, and those of them with 200 to 299."""
-        stats = self.stats("^http.gateway.downstream_rq_(completed|2xx)$")
-        return stats.get("http.gateway.downstream_rq_completed", 0), stats.get("http.gateway.downstream_rq_2xx", 0)
+    @property
+    def port(self) -> int:
+        """Where the filters are."""
+        return self.ports["gateway"]
+
+    def answered(self, which: str = "2xx", listener: str = "gateway") -> tuple[int, int]:
+        """Requests that were answered, and those of them with 200 to 299, or which."""
+        prefix = f"http.{listener}.downstream_rq"
+        stats = self.stats(f"^{prefix}_(completed|{which})$")
+        return stats.get(f"{prefix}_completed", 0), stats.get(f"{prefix}_{which}", 0)
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> http.client.HTTPResponse:
         """One request, answered with the headers that an upstream would see."""
@@ -115,9 +138,10 @@ class Envoy:
             time.sleep(POLL_S)
         raise BenchError(f"Envoy `{self.name}` is not ready after {START_TIMEOUT_S:.0f} s:\n{self.log_tail()}")
 
-    def _listener_port(self) -> int:
+    def _ports(self) -> dict[str, int]:
+        """By the listeners' names."""
         listeners = json.loads(self._admin("/listeners?format=json"))["listener_statuses"]
-        return int(listeners[0]["local_address"]["socket_address"]["port_value"])
+        return {it["name"]: int(it["local_address"]["socket_address"]["port_value"]) for it in listeners}
 
     def _admin(self, path: str) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=ANSWER_TIMEOUT_S)

@@ -38,13 +38,24 @@ def noop(module: Path, pairs: int = 0) -> list[Filter]:
     return [wasm(module, "noop", text)]
 
 
+def only_calls(module: Path) -> list[Filter]:
+    """The filter that makes the host calls of hallpass, and does nothing else."""
+    text = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "calls"}
+    return [wasm(module, "calls", text)]
+
+
 def hallpass(module: Path, configuration: dict[str, Any]) -> list[Filter]:
-    """hallpass and the guard behind it."""
+    """hallpass alone, as Envoy's own filters stand alone."""
     value = {"@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration}
+    return [wasm(module, "hallpass", value)]
+
+
+def guarded(module: Path, configuration: dict[str, Any]) -> list[Filter]:
+    """hallpass and the guard behind it."""
     decided = {"filter_state": {"key": "wasm.hallpass.decision", "string_match": {"exact": "allow"}}}
     policy = {"permissions": [{"any": True}], "principals": [decided]}
     rules = {"action": "ALLOW", "policies": {"decided-by-hallpass": policy}}
-    return [wasm(module, "hallpass", value), filter_of("guard", "rbac.v3.RBAC", {"rules": rules})]
+    return [*hallpass(module, configuration), filter_of("guard", "rbac.v3.RBAC", {"rules": rules})]
 
 
 def first_system(keys: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from .filters import key_list
 
+JWKS_PATH = "/jwks.json"
 NO_REVOCATIONS = b'{"version": 1, "tokens": [], "vendors": []}'
 
 
 class Lists(ThreadingHTTPServer):
-    """Serves `/keys-N.json` with N keys, and an empty revocation list."""
+    """Serves `/keys-N.json` with N keys, an empty revocation list and, if it is given one, a key set; counts fetches."""
 
     daemon_threads = True
 
-    def __init__(self, counts: list[int]) -> None:
+    def __init__(self, counts: list[int], jwks: dict[str, Any] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.lists = {f"/keys-{count}.json": key_list(count) for count in counts}
         self.lists["/revocations.json"] = NO_REVOCATIONS
+        if jwks:
+            self.lists[JWKS_PATH] = json.dumps(jwks).encode()
+        self.fetches: Counter[str] = Counter()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -33,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """One list."""
         assert isinstance(self.server, Lists)
+        self.server.fetches[self.path] += 1
         body = self.server.lists.get(self.path)
         self.send_response(200 if body else 404)
         self.send_header("Content-Type", "application/json")

@@ -1,32 +1,64 @@
--- The load of scripts/bench, for wrk: rotates through ready requests, each with its own credentials.
--- Arguments: FILE OFFSET STRIDE METHOD PATH [BODY]. A line of FILE is a token, or an API key, a space and a token.
--- Requests are made before the clock starts; a request costs a table look-up. wrk adds the Host header by itself.
+-- The load of scripts/bench and scripts/soak, for wrk. Arguments are NAME=VALUE:
+--   file      a line is a token, or an API key, a space and a token. Requests are made before the clock starts and rotate;
+--             one costs a table look-up. `-` reads the standard input meanwhile: a line is a source address, a space and a
+--             token, of one request each; no line is kept.
+--   offset    where in the file to begin
+--   stride    how many lines further each request is
+--   method, path, body
+--   address   the source address, as a trusted proxy tells it
+--   pause     milliseconds that a connection waits before each request
+-- wrk adds the Host header by itself.
 
+local option = {}
 local requests, position, stride = {}, 0, 1
+local head, tail
 
-function init(args)
-  local file, method, path, body = args[1], args[4], args[5], args[6]
-  position, stride = tonumber(args[2]), tonumber(args[3])
-  for line in io.lines(file) do
-    local key, token = line:match("^(%S+) (%S+)$")
-    local headers = {
-      ["User-Agent"] = "district-dashboard/4.2",
-      ["Accept"] = "application/json",
-      ["Accept-Encoding"] = "gzip, deflate, br",
-      ["Authorization"] = "Bearer " .. (token or line),
-      ["x-api-key"] = key,
-    }
-    if body then
-      headers["Content-Type"] = "application/json"
-    end
-    requests[#requests + 1] = wrk.format(method, path, headers, body)
+local function ready(key, address, token)
+  local headers = {
+    ["User-Agent"] = "district-dashboard/4.2",
+    ["Accept"] = "application/json",
+    ["Accept-Encoding"] = "gzip, deflate, br",
+    ["Authorization"] = token and "Bearer " .. token,
+    ["x-api-key"] = key,
+    ["x-forwarded-for"] = address,
+  }
+  if option.body then
+    headers["Content-Type"] = "application/json"
   end
-  position = position % #requests
+  return wrk.format(option.method, option.path, headers, option.body)
 end
 
-function request()
+local function rotate()
   position = (position + stride) % #requests
   return requests[position + 1]
+end
+
+local function stream()
+  local address, token = io.read("*l"):match("^(%S+) (%S+)$")
+  return table.concat({ head, "x-forwarded-for: ", address, "\r\nAuthorization: Bearer ", token, tail })
+end
+
+function init(args)
+  for _, arg in ipairs(args) do
+    local name, value = arg:match("^(%w+)=(.*)$")
+    option[name] = value
+  end
+  if option.pause then
+    function delay()
+      return tonumber(option.pause)
+    end
+  end
+  if option.file == "-" then
+    head, tail = ready(nil, nil, nil):gsub("\r\n\r\n$", "\r\n"), "\r\n\r\n"
+    request = stream
+    return
+  end
+  for line in io.lines(option.file) do
+    local key, token = line:match("^(%S+) (%S+)$")
+    requests[#requests + 1] = ready(key, option.address, token or line)
+  end
+  position, stride = tonumber(option.offset) % #requests, tonumber(option.stride)
+  request = rotate
 end
 
 function done(summary, latency, _)

@@ -34,12 +34,19 @@ class Target:
     bound: float
     unit: str = ""
     at_least: bool = False
+    # Whether the command fails where it is not met.
+    binding: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether it is."""
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def cells(self) -> list[str]:
         """The row of the table of targets."""
-        met = self.value >= self.bound if self.at_least else self.value <= self.bound
         sign = "at least" if self.at_least else "at most"
-        return [self.text, f"{sign} {self.bound:g}{self.unit}", f"{self.value:.2f}{self.unit}", "yes" if met else "no"]
+        bound, value = f"{sign} {self.bound:g}{self.unit}", f"{self.value:.2f}{self.unit}"
+        return [self.text, bound, value, "yes" if self.met else "no"]
 
 
 @dataclass

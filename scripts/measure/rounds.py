@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from .envoy import BenchError, Envoy
-from .machine import load_cores, pinned
+from .wrk import Wrk
 
-SCRIPT = Path(__file__).with_name("load.lua")
 # Prime, so that tokens do not come in the order in which the caches took them in.
 STRIDE = 7919
 CONNECTIONS_PER_THREAD = 16
@@ -32,6 +29,18 @@ class Load:
     method: str = "GET"
     body: str | None = None
     in_order: bool = False
+    # What its answers are; the others end the bench.
+    answers: str = "2xx"
+    # The listener that it goes to.
+    listener: str = "gateway"
+    # Another source address than that of the load tool.
+    address: str | None = None
+
+    def arguments(self, offset: int, stride: int) -> dict[str, object]:
+        """Those of load.lua."""
+        given = {"body": self.body, "address": self.address}
+        fixed = {"file": self.file, "offset": offset, "stride": stride, "method": self.method, "path": self.path}
+        return {**fixed, **{name: value for name, value in given.items() if value is not None}}
 
 
 @dataclass
@@ -93,33 +102,26 @@ class Row:
 
     def measure(self, seconds: int) -> None:
         """One round."""
-        before, cpu = self.envoy.answered(), self.envoy.cpu_us()
+        before, cpu = self._answered(), self.envoy.cpu_us()
         _, said = self._run(seconds, 1 if self.load.in_order else STRIDE)
-        cpu, after = self.envoy.cpu_us() - cpu, self.envoy.answered()
-        answered, good = after[0] - before[0], after[1] - before[1]
-        if answered != good:
-            raise BenchError(f"`{self.name}`: {answered - good} of {answered} answers were no 200")
+        cpu, after = self.envoy.cpu_us() - cpu, self._answered()
+        answered, wanted = after[0] - before[0], after[1] - before[1]
+        if answered != wanted:
+            raise BenchError(f"`{self.name}`: {answered - wanted} of {answered} answers were no {self.load.answers}")
         per_s = said["requests"] / said["us"] * 1e6
         self.samples.append(Sample(cpu / answered, per_s, said["p50"], said["p99"]))
 
+    def _answered(self) -> tuple[int, int]:
+        return self.envoy.answered(self.load.answers, self.load.listener)
+
     def _run(self, seconds: int, stride: int) -> tuple[int, dict[str, float]]:
         threads = self.threads or self.envoy.workers
-        load = self.load
-        command = [
-            *pinned(load_cores(threads)), "wrk", "--threads", str(threads), "--duration", f"{seconds}s",
-            "--connections", str(threads * CONNECTIONS_PER_THREAD), "--script", str(SCRIPT),
-            f"http://127.0.0.1:{self.envoy.port}", "--",
-            str(load.file), str(self._offset), str(stride), load.method, load.path,
-        ]  # fmt: skip
-        if load.body is not None:
-            command.append(load.body)
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        lines = done.stdout.strip().splitlines()
-        if done.returncode != 0 or not lines or not lines[-1].startswith("{"):
-            raise BenchError(f"`{self.name}`: wrk failed: {done.stderr or done.stdout}")
-        said: dict[str, float] = json.loads(lines[-1])
-        if said["refused"] or said["lost"] or not said["requests"]:
-            raise BenchError(f"`{self.name}`: refused or lost answers: {said}\n{self.envoy.log_tail()}")
+        arguments = self.load.arguments(self._offset, stride)
+        connections = threads * CONNECTIONS_PER_THREAD
+        with Wrk(self.envoy.ports[self.load.listener], arguments, connections, threads, seconds) as wrk:
+            said = wrk.result()
+        if said["refused"] and self.load.answers == "2xx":
+            raise BenchError(f"`{self.name}`: refused answers: {said}\n{self.envoy.log_tail()}")
         self._offset += int(said["requests"]) * stride
         return int(said["requests"]), said
 

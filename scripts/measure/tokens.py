@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .machine import load_cores, pinned
+
 ISSUER = "https://auth.example.com/"
+SECRET_ISSUER = "https://secret.example.com/"
 STUDENT_ISSUER = "https://students.example.com/"
 KID = "bench"
 # For the tokens that any process can sign in no time. The tests' keys sign the others.
@@ -45,6 +48,13 @@ class Minter:
             part.rename(path)
         return path
 
+    def mismatched(self, alg: str, signed: int, count: int) -> Path:
+        """The first of so many signed tokens, each with the signature of the next."""
+        lines = self.signed(alg, signed).read_text().split()
+        pairs = zip(lines, [*lines[1:], lines[0]])
+        bad = (f"{own.rsplit('.', 1)[0]}.{others.rsplit('.', 1)[1]}" for own, others in pairs)
+        return self._write(f"{alg}-{count}-bad.tokens", list(bad)[:count])
+
     def shared(self, count: int, schools: int) -> Path:
         """Tokens under a shared secret, each another client's, with so many schools."""
         lines = (hmac_token("HS256", claims(i, schools)) for i in range(count))
@@ -56,13 +66,26 @@ class Minter:
         lines = (f"{api_key(i)} {hmac_token('HS512', student_claims(i, now))}" for i in range(count))
         return self._write(f"students-{count}.tokens", lines)
 
+    def stream(self, kind: str, alg: str, first: int) -> subprocess.Popen[bytes]:
+        """Distinct tokens without end, see tests/bench/tokens; the one numbered `first` comes first."""
+        if alg == "HS256":
+            key, payload = self._write("secret", [SECRET], end=""), claims(0) | {"iss": SECRET_ISSUER}
+        else:
+            key, payload = Path(KEYS[alg]), claims(0)
+        command = [*pinned(load_cores(1)), str(self._signer), "stream", alg, str(key), f"{KID}-{alg}", kind, str(first)]
+        signer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert signer.stdin
+        signer.stdin.write(json.dumps(payload).encode())
+        signer.stdin.close()
+        return signer
+
     def _tool(self, command: str, alg: str, payloads: str = "") -> str:
         args = [str(self._signer), command, alg, KEYS[alg], f"{KID}-{alg}"]
         return subprocess.run(args, input=payloads, text=True, stdout=subprocess.PIPE, check=True).stdout
 
-    def _write(self, name: str, lines: Iterable[str]) -> Path:
+    def _write(self, name: str, lines: Iterable[str], end: str = "\n") -> Path:
         path = self._files / name
-        path.write_text("".join(f"{line}\n" for line in lines))
+        path.write_text("".join(f"{line}{end}" for line in lines))
         return path
 
 

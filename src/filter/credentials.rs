@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use smallvec::smallvec;
+
 use super::stage::{AddressFor, After, Guard, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::api_key::ApiKey;
@@ -52,12 +54,12 @@ impl Request {
             }
             AddressFor::RefusedKey => {
                 self.stage = Stage::RefusedKey;
-                return Step::Charge(vec![guard_charge(worker, address)]);
+                return Step::Charge(smallvec![guard_charge(worker, address)]);
             }
             AddressFor::Guard(judged) => return self.guard(worker, head, now, *judged),
         };
         self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
-        Step::Charge(vec![Charge { owner, limits, requests: 1, cost: 0 }])
+        Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
     }
 
     pub(super) fn on_address_limits<'h>(
@@ -96,20 +98,22 @@ impl Request {
         if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
             return self.scope(worker, head);
         }
+        // A token that is known was read when it came first.
+        let shown = head.unread_bearer().map(|token| worker.shown(token));
+        if let Some((shown, caller)) = shown.and_then(|shown| Some((shown, worker.cached(shown, now)?))) {
+            worker.metrics.count(Count::Cache(CacheResult::Hit));
+            if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
+                return self.judge_shown(worker, head, now, shown);
+            }
+            return self.bind(worker, head, caller);
+        }
         match head.bearer() {
             Bearer::Absent => self.deny(worker, Denial::TokenMissing),
             Bearer::Malformed => self.guard(worker, head, now, Judged::Invalid),
             Bearer::Token(token) => {
-                let shown = worker.shown(token);
-                let Some(caller) = worker.cached(shown, now) else {
-                    worker.metrics.count(Count::Cache(CacheResult::Miss));
-                    return self.judge_shown(worker, head, now, shown);
-                };
-                worker.metrics.count(Count::Cache(CacheResult::Hit));
-                if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
-                    return self.judge_shown(worker, head, now, shown);
-                }
-                self.bind(worker, head, caller)
+                worker.metrics.count(Count::Cache(CacheResult::Miss));
+                let shown = shown.unwrap_or_else(|| worker.shown(token));
+                self.judge_shown(worker, head, now, shown)
             }
         }
     }
@@ -152,7 +156,7 @@ impl Request {
             return Step::Foresee(charge);
         }
         self.stage = Stage::Guard(Box::new(judged));
-        Step::Charge(vec![charge])
+        Step::Charge(smallvec![charge])
     }
 
     pub(super) fn on_guard<'h>(
@@ -192,7 +196,7 @@ impl Request {
         match std::mem::take(&mut self.guard) {
             Guard::Due(charge) => {
                 self.stage = Stage::Failed(denial);
-                Step::Charge(vec![charge])
+                Step::Charge(smallvec![charge])
             }
             Guard::Off | Guard::Charged(_) => self.deny(worker, denial),
         }
@@ -217,7 +221,7 @@ impl Request {
         lookup: &Lookup,
         found: Result<Found, StoreError>,
     ) -> Step<'h> {
-        let (Some(token), Ok(found)) = (head.bearer_again(), found) else {
+        let (Some(token), Ok(found)) = (head.unread_bearer(), found) else {
             return self.deny(worker, Denial::Unavailable);
         };
         let judged = worker.on_found(token, lookup, &found, self.arrival, now);
@@ -236,14 +240,14 @@ impl Request {
             Judged::Expired => return self.fail(worker, Denial::TokenExpired),
             Judged::Revoked => return self.fail(worker, Denial::TokenRevoked),
             Judged::Verify(check, untrusted) => {
-                let Some(token) = head.bearer_again() else {
+                let Some(token) = head.unread_bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
                 self.stage = Stage::Verifying(untrusted);
                 return Step::Verify(Box::new(check.of(token)));
             }
             Judged::Listed(listed) => {
-                let Some(token) = head.bearer_again() else {
+                let Some(token) = head.unread_bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
                 let judged = worker.on_listed(token, &listed, now);

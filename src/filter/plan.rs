@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::stage::Stage;
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::caller::Caller;
@@ -104,7 +106,13 @@ impl Request {
 
     /// What the request costs as far as its head tells.
     pub(super) fn cost_of_head(&self, worker: &Worker, head: &Head) -> Result<u32, Denial> {
-        let (Some(route), Some(path)) = (self.route_of(worker), raw_path(head)) else {
+        let Some(route) = self.route_of(worker) else {
+            return Err(Denial::Unavailable);
+        };
+        if let cost::Factor::One | cost::Factor::Body { .. } = route.cost.factor {
+            return Ok(route.cost.weight.get());
+        }
+        let Some(path) = raw_path(head) else {
             return Err(Denial::Unavailable);
         };
         let schools = match (&route.cost.factor, &route.scope) {
@@ -120,6 +128,7 @@ impl Request {
         self.route_of(worker).map_or(1, |route| route.cost.weight.get())
     }
 
+    #[inline(never)]
     pub(super) fn on_plan<'h>(
         &mut self,
         worker: &mut Worker,
@@ -164,7 +173,7 @@ impl Request {
 }
 
 /// What a request asks of a tier's budgets.
-pub(super) fn charges(tier: &Tier, owners: &Owners, requests: u32, cost: u32) -> Vec<Charge> {
+pub(super) fn charges(tier: &Tier, owners: &Owners, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
     let charge = |Budget { by, limits }: &Budget| {
         let (owner, limits) = (owners.of(*by), Rc::clone(limits));
         Charge { owner, limits, requests, cost }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::Denial;
@@ -54,7 +56,7 @@ pub enum Step<'h> {
     /// Tell the source address.
     NeedAddress,
     /// Charge these budgets, all or nothing.
-    Charge(Vec<Charge>),
+    Charge(SmallVec<[Charge; 1]>),
     /// Tell what charging this would come to, and charge nothing.
     Foresee(Charge),
     /// Give back one request of this charge.

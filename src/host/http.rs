@@ -10,6 +10,8 @@ use crate::filter::{Event, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::host::abi::{self, MapType, StreamType};
 use crate::host::body::{Seen, Verdict};
+#[cfg(feature = "test-faults")]
+use crate::host::faults::{self, Callback};
 use crate::host::index::SharedIndex;
 use crate::host::output;
 use crate::host::root::Shared;
@@ -27,7 +29,10 @@ use crate::worker::Worker;
 pub struct Stream {
     request: Request,
     head: Head,
-    id: String,
+    /// Whether there was a head.
+    begun: bool,
+    /// The id of the request, where its head has none.
+    fresh_id: String,
     body: Seen,
     /// Whether it was let go on, or answered: nothing is decided a second time, whatever the host calls.
     ended: bool,
@@ -60,7 +65,7 @@ impl Http {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let mut worker = shared.worker.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         let mut stream = self.stream.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
-        if !stream.id.is_empty() {
+        if stream.begun {
             // A second head, from a host that must not give one: it took the place of what was judged, so nothing may go on.
             let Stream { request, head, .. } = &mut *stream;
             request.step(&mut worker, head, Now::default(), Event::Gone);
@@ -68,8 +73,12 @@ impl Http {
         }
         let now = abi::now()?;
         let pairs = abi::header_pairs(MapType::RequestHeaders)?;
-        stream.head = Head::parse(pairs).unwrap_or_default().ending(end_of_stream);
-        stream.strip(&worker)?;
+        let mut is_clean = true;
+        let head = Head::parse_showing(pairs, |name, value| is_clean &= !worker.strip.removes(name, value));
+        stream.head = head.unwrap_or_default().ending(end_of_stream);
+        if !is_clean {
+            stream.strip(&worker)?;
+        }
         stream.identify()?;
         stream.run(&mut worker, Event::Head, now)
     }
@@ -112,6 +121,17 @@ impl Http {
         stream.reply(&mut worker)
     }
 
+    /// Removes the settlement header from the response's trailers. It settles nothing there: by then the head has told the
+    /// client what is left.
+    fn hide_settlement(&self) -> Result<(), Status> {
+        let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
+        let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
+        let Some(name) = &worker.config.settlement_header else {
+            return Ok(());
+        };
+        abi::remove_header(MapType::ResponseTrailers, name.as_bytes())
+    }
+
     fn strip_trailers(&self, count: usize) -> Result<(), Status> {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
         let worker = shared.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
@@ -133,7 +153,7 @@ impl Context for Http {}
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         #[cfg(feature = "test-faults")]
-        if crate::host::faults::on_request() {
+        if faults::on_request(self.context, self.shared.as_ref()) {
             return Action::Pause;
         }
         match self.begin(end_of_stream) {
@@ -152,10 +172,14 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_body(&mut self, len: usize, end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::RequestBody, self.context);
         if self.is_passed() { Action::Continue } else { self.on_body(Some(len), end_of_stream) }
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::RequestTrailers, self.context);
         if self.strip_trailers(count).is_err() {
             // Nothing may pass unstripped, and an answer can no longer be sent for sure.
             let _ = abi::close_stream(StreamType::Request);
@@ -166,14 +190,25 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ResponseHeaders, self.context);
         // What cannot be added to a response is no reason to hold it back.
         let _ = self.reply();
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ResponseTrailers, self.context);
+        let _ = self.hide_settlement();
         Action::Continue
     }
 }
 
 impl Drop for Http {
     fn drop(&mut self) {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::Delete, self.context);
         let Some(shared) = &self.shared else {
             return;
         };
@@ -217,12 +252,17 @@ impl Stream {
 
     /// Takes Envoy's request id, or makes one where there is none that is safe to repeat.
     fn identify(&mut self) -> Result<(), Status> {
-        if let Some(id) = request_id::accepted(&self.head) {
-            self.id = id;
+        self.begun = true;
+        if request_id::accepted(&self.head).is_some() {
             return Ok(());
         }
-        self.id = request_id::fresh(output::random_bytes());
-        abi::set_header(MapType::RequestHeaders, b"x-request-id", self.id.as_bytes())
+        self.fresh_id = request_id::fresh(output::random_bytes());
+        abi::set_header(MapType::RequestHeaders, b"x-request-id", self.fresh_id.as_bytes())
+    }
+
+    /// The id of the request; empty while it has none.
+    fn id(&self) -> &str {
+        if self.begun { id_of(&self.head, &self.fresh_id) } else { "" }
     }
 
     /// Tells the request machine about the body if it asked for one and it is known by now.
@@ -236,7 +276,7 @@ impl Stream {
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
-        let Self { request, head, id, body, ended } = self;
+        let Self { request, head, fresh_id, body, ended, .. } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
             let bytes;
@@ -274,8 +314,8 @@ impl Stream {
                 }
                 Step::Deny(denial) => {
                     output::publish(request, worker);
+                    output::answer(&denial, request, worker, id_of(head, fresh_id))?;
                     *head = Head::default();
-                    output::answer(&denial, request, worker, id)?;
                     *ended = true;
                     return Ok(Flow::Held);
                 }
@@ -322,6 +362,11 @@ impl Stream {
     }
 }
 
+/// The id that the head brings, or else the one that was made.
+fn id_of<'a>(head: &'a Head, fresh: &'a str) -> &'a str {
+    request_id::accepted(head).unwrap_or(fresh)
+}
+
 /// The status of the response; 0: not readable.
 fn response_status() -> u16 {
     let value = abi::header(MapType::ResponseHeaders, b":status").unwrap_or_default();
@@ -337,7 +382,7 @@ fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
             if std::mem::replace(&mut stream.ended, true) {
                 return;
             }
-            (stream.id.clone(), stream.request.retirement().cloned())
+            (stream.id().to_owned(), stream.request.retirement().cloned())
         }
         Err(_) => (String::new(), None),
     };

@@ -77,8 +77,10 @@ pub fn publish(request: &Request, worker: &Worker) {
 /// Whatever the host answers.
 pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> Result<(), Status> {
     let answer = problem::answer(denial, &worker.config, id);
-    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let headers: Vec<(&[u8], &[u8])> = headers.chain(announcement(request.retirement())).collect();
+    let own = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(answer.headers.capacity());
+    headers.extend(own);
+    headers.extend(announcement(request.retirement()));
     abi::send_local_response(&LocalResponse {
         status: u32::from(answer.status),
         details: denial.code(),

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Environment};
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
+#[cfg(feature = "test-faults")]
+use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
 use crate::metrics::Kind;
@@ -24,6 +26,12 @@ const TICK_WAITING_MS: u32 = 20;
 
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
+
+/// Tick while there are more streams to wake than one callback may.
+const TICK_WAKING_MS: u32 = 1;
+/// Streams that one callback wakes. Envoy carries out their answers when it is over, each inside the one before it: some
+/// three hundred at once overflow the stack and trap, and other filters and access logs make each of them deeper.
+const WAKES_MAX: usize = 32;
 
 /// What the root context and its requests share.
 #[derive(Debug)]
@@ -48,7 +56,15 @@ impl Shared {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
             waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
         }
-        self.set_tick(TICK_WAITING_MS);
+        if !(1..=TICK_WAITING_MS).contains(&self.tick_ms.get()) {
+            self.set_tick(TICK_WAITING_MS);
+        }
+    }
+
+    /// How many streams are to be woken.
+    #[cfg(feature = "test-faults")]
+    pub fn waiters(&self) -> usize {
+        self.waiters.try_borrow().map_or(0, |waiters| waiters.len())
     }
 
     /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
@@ -129,13 +145,13 @@ impl Root {
         }
     }
 
-    /// Lets every stream go on that is ready.
-    fn wake(&self, shared: &Rc<Shared>, now: Now) {
+    /// Lets streams go on that are ready, those first that nobody looked at the last time; whether there may be more of them.
+    fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
-            return;
+            return false;
         };
-        let mut waiting = Vec::with_capacity(waiters.len());
-        for waiter in waiters {
+        let (mut waiters, mut waiting, mut woken) = (waiters.into_iter(), Vec::new(), 0_usize);
+        for waiter in waiters.by_ref() {
             let Some(stream) = waiter.stream.upgrade() else {
                 continue;
             };
@@ -147,20 +163,29 @@ impl Root {
                 waiting.push(waiter);
             } else if abi::set_effective_context(waiter.context).is_ok() {
                 Stream::wake(&stream, waiter.context, shared, now);
+                woken = woken.saturating_add(1);
+                if woken >= WAKES_MAX {
+                    break;
+                }
             }
         }
         let _ = abi::set_effective_context(self.context);
+        let is_cut_short = waiters.len() > 0;
         if let Ok(mut list) = shared.waiters.try_borrow_mut() {
-            list.append(&mut waiting);
+            let woken_in_vain = std::mem::take(&mut *list);
+            *list = waiters.chain(waiting).chain(woken_in_vain).collect();
         }
+        is_cut_short
     }
 
-    fn adjust_tick(&self, shared: &Shared) {
+    fn adjust_tick(&self, shared: &Shared, is_cut_short: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
         let missing = worker.remotes().any(|(id, _)| worker.document_started(id).is_none());
-        let period = if self.sources.iter().any(Source::is_making) {
+        let period = if is_cut_short {
+            TICK_WAKING_MS
+        } else if self.sources.iter().any(Source::is_making) {
             TICK_MAKING_MS
         } else if missing || worker.waiting > 0 {
             TICK_WAITING_MS
@@ -187,6 +212,8 @@ impl Drop for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::CallResponse, self.context);
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -195,15 +222,21 @@ impl Context for Root {
                 source.on_answer(&mut worker, token, headers, body, now);
             }
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_cut_short = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_cut_short);
     }
 }
 
 impl RootContext for Root {
+    #[cfg(feature = "test-faults")]
+    fn on_vm_start(&mut self, _len: usize) -> bool {
+        faults::at(Callback::VmStart, self.context);
+        true
+    }
+
     fn on_configure(&mut self, len: usize) -> bool {
         #[cfg(feature = "test-faults")]
-        if !crate::host::faults::on_configure() {
+        if !faults::on_configure() {
             return false;
         }
         match abi::buffer(BufferType::PluginConfiguration, 0, usize::MAX) {
@@ -219,6 +252,8 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        #[cfg(feature = "test-faults")]
+        faults::on_tick(self.shared.as_ref().is_some_and(|shared| shared.serves.get()));
         let (Some(shared), Ok(now)) = (self.shared.clone(), abi::now()) else {
             return;
         };
@@ -228,11 +263,13 @@ impl RootContext for Root {
             }
             self.report(&mut worker, now);
         }
-        self.wake(&shared, now);
-        self.adjust_tick(&shared);
+        let is_cut_short = self.wake(&shared, now);
+        self.adjust_tick(&shared, is_cut_short);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        #[cfg(feature = "test-faults")]
+        faults::at(Callback::ContextCreate, context);
         if let Some(shared) = &self.shared {
             shared.serves.set(true);
         }

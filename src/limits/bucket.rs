@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::slot::Record;
-use super::{Judged, UNIT, divisor};
+use super::{Judged, divisor, level_of};
 use crate::time::Now;
 
 /// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
@@ -28,32 +28,44 @@ impl Rate {
 
     /// Micro-units per `per`: below 2^52.
     const fn level_per(self) -> u64 {
-        self.amount.saturating_mul(UNIT)
+        level_of(self.amount)
     }
 
     /// How many micro-units drain in `elapsed` microseconds, rounded down.
     pub(super) fn drained_in(self, elapsed: u64) -> u64 {
         // 128-bit division is slow in wasm; a busy client's numbers are small.
-        if let Some(product) = small_product(elapsed, self.level_per()) {
-            return product.checked_div(self.per_micros).unwrap_or(u64::MAX);
+        match small_product(elapsed, self.level_per()) {
+            Some(product) => product.checked_div(self.per_micros).unwrap_or(u64::MAX),
+            None => self.drained_in_long(elapsed),
         }
+    }
+
+    /// The least number of microseconds in which `level` micro-units drain.
+    pub(super) fn time_to_drain(self, level: u64) -> u64 {
+        match small_product(level, self.per_micros) {
+            Some(product) => product.div_ceil(self.level_per()),
+            None => self.long_time_to_drain(level),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drained_in_long(self, elapsed: u64) -> u64 {
         let product = u128::from(elapsed).saturating_mul(u128::from(self.level_per()));
         let drained = product.checked_div(u128::from(self.per_micros)).unwrap_or(u128::MAX);
         u64::try_from(drained).unwrap_or(u64::MAX)
     }
 
-    /// The least number of microseconds in which `level` micro-units drain.
-    pub(super) fn time_to_drain(self, level: u64) -> u64 {
-        if let Some(product) = small_product(level, self.per_micros) {
-            return product.div_ceil(self.level_per());
-        }
+    #[cold]
+    #[inline(never)]
+    fn long_time_to_drain(self, level: u64) -> u64 {
         let product = u128::from(level).saturating_mul(u128::from(self.per_micros));
         u64::try_from(product.div_ceil(u128::from(self.level_per()))).unwrap_or(u64::MAX)
     }
 }
 
 /// The product, if the sizes of the factors tell that it fits: `checked_mul` takes a 128-bit multiplication in wasm.
-const fn small_product(a: u64, b: u64) -> Option<u64> {
+pub(super) const fn small_product(a: u64, b: u64) -> Option<u64> {
     if a.leading_zeros().saturating_add(b.leading_zeros()) >= u64::BITS { Some(a.wrapping_mul(b)) } else { None }
 }
 

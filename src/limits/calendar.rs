@@ -45,9 +45,12 @@ pub(super) fn judge(period: Period, stored: Record, now: Now) -> Judged {
 }
 
 /// Periods of one length, counted from the epoch.
-#[expect(clippy::arithmetic_side_effects, reason = "the length is a constant of the callers, never zero")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the length is a constant of the callers, never zero; a remainder is never above"
+)]
 const fn fixed(length: u64, at: u64) -> Span {
-    let start = (at / length).saturating_mul(length);
+    let start = at - at % length;
     Span { start, end: start.saturating_add(length) }
 }
 

@@ -6,12 +6,14 @@
 
 use std::rc::Rc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::outcome::{Mark, Posted, Posting, Wait};
 use super::owner::{Owner, SlotId};
 use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
 use super::store::edit;
-use super::{Limit, UNIT};
+use super::{Limit, level_of};
 use crate::time::Now;
 
 pub use super::charge::{Amounts, Charge};
@@ -27,7 +29,13 @@ pub use super::store::{Slots, StoreError, Swap, Version};
 pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<Outcome, StoreError> {
     let posting =
         |charge: &Charge| Posting { charge: charge.clone(), marks: vec![Mark::default(); charge.limits.len()] };
-    let mut postings: Vec<Posting> = charges.iter().map(posting).collect();
+    let mut postings: SmallVec<[Posting; 1]> = charges.iter().map(posting).collect();
+    if let [posting] = postings.as_mut_slice()
+        && !posting.marks.is_empty()
+    {
+        let admitted = visit_group(slots, &mut [posting], true, now)?;
+        return Ok(Outcome::new(postings, admitted, now));
+    }
     // Few enough to be put in their places one by one; the sorting of the standard library is 30 KB of code.
     let mut order: Vec<&mut Posting> = Vec::with_capacity(postings.len());
     for posting in postings.iter_mut().filter(|posting| !posting.marks.is_empty()) {
@@ -65,7 +73,7 @@ pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outco
     }
     slot.clone_from(&before);
     view_group(&mut slot, group, now, false);
-    Ok(Outcome::new(vec![posting], false, now))
+    Ok(Outcome::new(smallvec![posting], false, now))
 }
 
 /// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.
@@ -140,13 +148,16 @@ fn charge_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) -> bool {
 
 /// What this limit of the charge and all after it ask of the same budget, in units.
 fn asked_from(group: &[&mut Posting], nth: usize, place: usize, id: u32) -> u64 {
-    let owner = group.get(nth).map(|posting| posting.charge.owner);
+    let mut postings = group.iter().skip(nth).peekable();
     let mut asked = 0_u64;
     let mut skip = place;
-    for posting in group.iter().skip(nth).take_while(|posting| Some(posting.charge.owner) == owner) {
+    while let Some(posting) = postings.next() {
         let same = posting.charge.limits.iter().skip(skip).filter(|limit| limit.id() == id);
         asked = same.fold(asked, |sum, limit| sum.saturating_add(posting.charge.amount(limit).into()));
         skip = 0;
+        if postings.peek().is_none_or(|next| next.charge.owner != posting.charge.owner) {
+            break;
+        }
     }
     asked
 }
@@ -167,14 +178,13 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
     };
     let current = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now).current;
     let wait = wait(limit, current, amount, asked, now);
-    let mut mark = mark(limit, current, now);
     if let (Wait::None, Some(at), 1..) = (wait, at, amount) {
-        let after = limit.add(current, u64::from(amount).saturating_mul(UNIT));
+        let after = limit.add(current, level_of(amount.into()));
         slot.put(at, after);
-        mark = self::mark(limit, after, now);
-        mark.posted = Some(Posted { level: after.level, stamp: after.stamp, outflow: after.outflow });
+        let posted = Some(Posted { level: after.level, stamp: after.stamp, outflow: after.outflow });
+        return Mark { wait, overflow, posted, ..mark(limit, after, now) };
     }
-    Mark { wait, overflow, ..mark }
+    Mark { wait, overflow, ..mark(limit, current, now) }
 }
 
 /// How long `asked` units must wait; a request that asks for none never waits.
@@ -185,7 +195,7 @@ fn wait(limit: &Limit, current: Record, amount: u32, asked: u64, now: Now) -> Wa
     if asked > limit.capacity() {
         return Wait::Never;
     }
-    let level = current.level.saturating_add(asked.saturating_mul(UNIT));
+    let level = current.level.saturating_add(level_of(asked));
     match level.saturating_sub(limit.level_max()) {
         0 => Wait::None,
         excess => Wait::Micros(limit.time_to_drain(current, excess, now).max(1)),

@@ -3,6 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
+use super::advert::Advert;
 use super::charge::Charge;
 use super::{Limit, UNIT, Unit};
 use crate::time::Now;
@@ -69,7 +72,8 @@ pub struct Outcome {
 /// Proof of a charge that was taken. It is used up by what settles it, so nothing is given back twice.
 #[derive(Debug)]
 pub struct Receipt {
-    pub(super) postings: Vec<Posting>,
+    /// Nearly always one.
+    pub(super) postings: SmallVec<[Posting; 1]>,
 }
 
 /// One limit as the caller may be told about it.
@@ -83,8 +87,8 @@ pub struct Standing {
     pub remaining: u64,
     /// Until everything is left again.
     pub reset_after: Duration,
-    /// The advertised window: the time from empty to full.
-    pub window: Duration,
+    /// The advertised window, the time from empty to full, where it is not the same at all times: a month.
+    pub window: Option<Duration>,
     wait: Wait,
     limit: usize,
     limits: Rc<[Limit]>,
@@ -94,6 +98,11 @@ impl Standing {
     /// The limit's name.
     pub fn name(&self) -> &str {
         self.limits.get(self.limit).map_or("", |limit| &limit.name)
+    }
+
+    /// How the limit is told to clients.
+    pub(crate) fn advert(&self) -> Option<&Advert> {
+        self.limits.get(self.limit).map(|limit| &limit.advert)
     }
 
     /// What the limit counts.
@@ -108,7 +117,7 @@ impl Standing {
 }
 
 impl Outcome {
-    pub(super) fn new(postings: Vec<Posting>, admitted: bool, now: Now) -> Self {
+    pub(super) fn new(postings: SmallVec<[Posting; 1]>, admitted: bool, now: Now) -> Self {
         let marks = || postings.iter().flat_map(|posting| &posting.marks);
         let wait = marks().map(|mark| mark.wait).max().unwrap_or_default();
         let retry_after = match wait {
@@ -160,7 +169,7 @@ impl Posting {
             capacity: limit.capacity(),
             remaining: limit.level_max().saturating_sub(mark.level) / UNIT,
             reset_after: Duration::from_micros(mark.reset),
-            window: limit.refill_time(now),
+            window: (!limit.window.has_one_length()).then(|| limit.window.refill_time(now)),
             wait: mark.wait,
             limit: nth,
             limits: Rc::clone(&self.charge.limits),

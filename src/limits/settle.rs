@@ -8,7 +8,7 @@ use super::outcome::{Mark, Posted, Posting, Receipt};
 use super::owner::Owner;
 use super::slot::{Record, Seat, Slot};
 use super::store::{Slots, StoreError, edit};
-use super::{Limit, UNIT, Window};
+use super::{Limit, Window, level_of};
 use crate::time::Now;
 
 /// Gives back the whole charge, as far as it can still be in use; see [`refund`].
@@ -75,11 +75,11 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
     if actual > charged {
         let current = limit.judge(stored, now).current;
         let room = limit.level_max().saturating_sub(current.level);
-        let more = u64::from(actual.saturating_sub(charged)).saturating_mul(UNIT).min(room);
+        let more = level_of(actual.saturating_sub(charged).into()).min(room);
         slot.put(at, limit.add(current, more));
         return;
     }
-    let back = u64::from(charged.saturating_sub(actual)).saturating_mul(UNIT);
+    let back = level_of(charged.saturating_sub(actual).into());
     let back = back.min(refundable(limit, stored, posted, now)).min(stored.level);
     // Nothing was charged since: an undoing, which concerns no older receipt.
     let is_last = stored.level.saturating_add(stored.outflow_since(posted.outflow)) == posted.level;

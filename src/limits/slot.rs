@@ -148,9 +148,15 @@ impl Slot {
 
     /// Where usage stands or shall stand from now on; makes room for it. Never [`Seat::Vacant`].
     pub(super) fn claim(&mut self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
-        if let Some(at) = self.record_at(tag, id) {
-            return Seat::Own(at);
+        match self.record_at(tag, id) {
+            Some(at) => Seat::Own(at),
+            None => self.claim_new(tag, id, now),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_new(&mut self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
         if !self.has_own_room(tag) {
             self.evict(tag, now);
         }
@@ -181,7 +187,7 @@ impl Slot {
         Record {
             level: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
             stamp: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
-            clear_at: u64::from(u32::from_le_bytes([c0, c1, c2, c3])).saturating_mul(1_000_000),
+            clear_at: u64::from(u32::from_le_bytes([c0, c1, c2, c3])).wrapping_mul(1_000_000), // below 2^52
             outflow: u64::from_le_bytes([o0, o1, o2, o3, o4, o5, 0, 0]),
         }
     }
@@ -257,7 +263,7 @@ impl Slot {
     }
 
     fn entry(&self, tag: &[u8; 16]) -> Option<Entry> {
-        self.entries().find(|entry| entry.tag == *tag)
+        self.entries().find(|entry| is_same(&entry.tag, tag))
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -280,6 +286,11 @@ impl Slot {
     fn field<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.bytes.get(at..)?.first_chunk().copied()
     }
+}
+
+/// As numbers: `memcmp` goes byte by byte in wasm.
+const fn is_same(a: &[u8; 16], b: &[u8; 16]) -> bool {
+    u128::from_le_bytes(*a) == u128::from_le_bytes(*b)
 }
 
 impl Entry {

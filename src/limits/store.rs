@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::owner::SlotId;
 use super::slot::Slot;
+use crate::bytes::is_same;
 
 /// How often a swap is tried. Every lost race is another worker's success, so this is never reached in practice.
 const TRIES_MAX: u32 = 1_000;
@@ -75,7 +76,7 @@ pub(super) fn edit(
         let mut slot = Slot::parse(bytes);
         let before = slot.clone();
         edit(&mut slot, &before);
-        if slot == before || slots.swap(id, slot.as_bytes(), version)? == Swap::Done {
+        if is_same(slot.as_bytes(), before.as_bytes()) || slots.swap(id, slot.as_bytes(), version)? == Swap::Done {
             return Ok(());
         }
         bytes = slot.into_bytes();

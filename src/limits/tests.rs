@@ -88,6 +88,6 @@ fn the_window_is_the_time_from_empty_to_full() {
         (quota("day", 7, Period::Day), 86_400),
         (quota("month", 7, Period::Month), 29 * 86_400),
     ] {
-        assert_eq!(limit.refill_time(now), Duration::from_secs(secs), "{}", limit.name);
+        assert_eq!(limit.window.refill_time(now), Duration::from_secs(secs), "{}", limit.name);
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{PathError, RawPath, cut};
+use crate::bytes::is_same;
 use crate::percent;
 
 /// One segment of a pattern.
@@ -89,6 +90,9 @@ impl Pattern {
 
     /// How the path fits, also as servers read it that are more lenient than Envoy.
     pub fn fit(&self, path: &RawPath<'_>) -> Fit {
+        if is_same(path.path.as_bytes(), self.template.as_bytes()) {
+            return Fit::Exact;
+        }
         let mut fit = Fit::Exact;
         let mut parts = path.segments();
         for (at, segment) in self.segments.iter().enumerate() {

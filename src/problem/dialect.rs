@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::{BODY_BYTES, push_text};
 use crate::denial::Denial;
 
 /// The codes of one denial.
@@ -55,7 +56,13 @@ pub(super) const fn codes(denial: &Denial) -> Codes {
 
 /// A body of the Student Data API.
 pub(super) fn student_data_api(denial: &Denial, message: &str) -> String {
-    json!({"actionOk": false, "error": [codes(denial).student], "message": message}).to_string()
+    let mut json = String::with_capacity(BODY_BYTES);
+    json.push_str(r#"{"actionOk":false,"error":["#);
+    push_text(&mut json, &[codes(denial).student]);
+    json.push_str(r#"],"message":"#);
+    push_text(&mut json, &[message]);
+    json.push('}');
+    json
 }
 
 /// `imsx_StatusInfo` (1EdTech `OneRoster` 1.2, REST binding).

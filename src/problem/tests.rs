@@ -91,8 +91,8 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn headers(answer: &Answer) -> Vec<(&str, &str)> {
-    answer.headers.iter().map(|(name, value)| (*name, value.as_str())).collect()
+fn headers<'a>(answer: &'a Answer<'_>) -> Vec<(&'a str, &'a str)> {
+    answer.headers.iter().map(|(name, value)| (*name, value.as_ref())).collect()
 }
 
 /// Status and headers of every denial in this dialect.
@@ -143,6 +143,24 @@ fn problem_details_have_their_members() {
 }
 
 #[test]
+fn bodies_are_written_as_serde_json_writes_them() {
+    let odd = Retired { replacement: "a \"b\" \\ \n\u{1}\u{7f} ü".into(), is_token: true };
+    for dialect in ["problem-json", "student-data-api"] {
+        // A quote in what the operator says, too.
+        let config = Config { problem_base: r#"https://x.example/"'#"#.to_owned(), ..config(dialect) };
+        let denials = rows().into_iter().map(|Row(denial, ..)| denial).chain([Denial::CredentialRetired(odd.clone())]);
+        for denial in denials {
+            let body = answer(&denial, &config, ID).body;
+            let value: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body, value.to_string());
+        }
+    }
+    let body = answer(&Denial::CredentialRetired(odd), &config("student-data-api"), ID).body;
+    let value: Value = serde_json::from_str(&body).unwrap();
+    assert!(value["message"].as_str().unwrap().contains("a \"b\" \\ \n\u{1}\u{7f} ü"), "{body}");
+}
+
+#[test]
 fn plain_bodies_are_one_line_with_the_code() {
     let config = config("plain");
     for Row(denial, _, code, _) in rows() {
@@ -176,7 +194,7 @@ fn id_that_is_no_uuid_stands_in_the_header_only() {
         [(ID, true), (&ID.to_ascii_uppercase(), true), ("req-7", false), (&ID.replace('-', "0"), false)]
     {
         let answer = answer(&Denial::NoRoute, &config, id);
-        assert_eq!(answer.headers[0], ("x-request-id", id.to_owned()));
+        assert_eq!(answer.headers[0], ("x-request-id", id.into()));
         let body: Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(body.get("instance").is_some(), is_uuid, "{id}");
     }
@@ -198,7 +216,7 @@ fn retry_after_is_whole_seconds_from_one_to_the_cap() {
         for denial in [limit_reached(Duration::from_millis(millis)), keys_unavailable(millis)] {
             let answer = answer(&denial, &config, ID);
             let found = answer.headers.iter().find(|(name, _)| *name == "retry-after");
-            assert_eq!(found.map(|(_, value)| value.as_str()), Some(expected), "{millis}");
+            assert_eq!(found.map(|(_, value)| value.as_ref()), Some(expected), "{millis}");
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::*;
 use crate::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};

@@ -13,6 +13,7 @@ use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use lru::LruCache;
 
+use crate::bytes::is_same;
 use crate::time::Now;
 
 #[cfg(test)]
@@ -159,15 +160,8 @@ impl BadSignatures {
     }
 }
 
-/// Compares whole tokens in words of eight bytes. The `memcmp` of wasm goes byte by byte, which for a token of 600 bytes would
-/// take longer than its hash.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks(), b.as_chunks());
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    a.len() == b.len() && a_rest == b_rest && a.iter().zip(b).all(|(a, b)| word(a) == word(b))
-}
-
-/// A table by fingerprint, bounded in count and bytes. Of two tokens with one fingerprint it holds the later one.
+/// A table by fingerprint, bounded in count and bytes. Of two tokens with one fingerprint it holds the later one. Tokens are
+/// compared whole, by [`is_same`]: the `memcmp` of wasm would take longer than the hash.
 struct Bounded<V> {
     map: LruCache<u64, Kept<V>, BuildHasherDefault<AsIs>>,
     count_max: usize,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::process;
 
 /// Without one of these Envoy would pass requests unjudged, or never free them.
-const CALLBACKS: [&str; 11] = [
+const CALLBACKS: [&str; 12] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
@@ -16,6 +16,7 @@ const CALLBACKS: [&str; 11] = [
     "proxy_on_request_headers",
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
+    "proxy_on_response_trailers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];

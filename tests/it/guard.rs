@@ -78,7 +78,7 @@ fn trap_ends_its_request_and_the_worker_comes_back_with_budgets_and_keys() {
     send().expect_status(200);
     send().expect_status(200);
 
-    gateway.get("/a").bearer(&token).header("x-test-trap", "1").send().expect_status(503);
+    gateway.get("/a").bearer(&token).header("x-test-trap", "request_headers").send().expect_status(503);
 
     let mut refused = 0;
     wait_until("the worker to come back", || {

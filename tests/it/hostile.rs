@@ -142,6 +142,7 @@
 //! - bodies: over the cap, in one-byte pieces, none, ended by an empty frame or trailers, slow
 //!   - `tests/it/student_body.rs`: `body_over_the_cap_is_refused_as_soon_as_it_is_known`,
 //!     `ten_thousand_pieces_are_one_body`
+//!   - `tests/it/pieces.rs`: `countless_pieces_of_bodies_and_heads_are_judged_as_one_or_end_their_connection`
 //!   - `tests/it/student_body_flow.rs`: `body_is_judged_however_it_ends`,
 //!     `slow_body_is_waited_for_and_nothing_passes_meanwhile`
 //!
@@ -159,6 +160,10 @@
 //!   - `src/strip/tests.rs`: `tunnels_and_tricks_are_hostile`
 //!   - `tests/it/headers.rs`: `nominated_headers_do_not_take_claims_along`,
 //!     `upgrades_pass_only_where_allowed_and_nominate_nothing`, `connect_is_refused`
+//!   - `tests/it/tunnels.rs`: `websocket_over_http2_opens_only_where_the_route_allows_it_and_after_the_verdict`
+//! - the upstream's own: the actual cost, in a head or in trailers
+//!   - `tests/it/headers.rs`: `settlement_header_never_reaches_the_client`
+//!   - `tests/it/settlement.rs`: `cost_in_trailers_never_reaches_the_client_and_settles_nothing`
 //!
 //! # Limits
 //!
@@ -204,8 +209,15 @@
 //! - floods of unknown `kid`s; a real rotation in between
 //!   - `src/fetch/tests.rs`: `unknown_kid_refetches_once_per_cooldown`
 //!   - `tests/it/keys.rs`: `flood_of_unknown_kids_fetches_once_per_cooldown_and_stops_nobody`,
+//!     `hundred_thousand_unknown_kids_fetch_once_per_cooldown_and_stop_nobody`,
+//!     `hundreds_that_wait_for_one_fetch_all_go_on_and_trap_nothing`,
 //!     `rotated_keys_are_taken_over_without_a_failed_request`
+//! - what is withdrawn while a body is on its way
+//!   - `tests/it/withdrawn.rs`: `listed_token_that_is_withdrawn_during_its_body_is_refused`,
+//!     `key_alone_that_is_narrowed_during_its_body_is_refused`
 //! - clients that leave while they wait; two workers that fetch; answers out of order
+//!   - `tests/it/leaving.rs`: `clients_that_leave_at_any_stage_are_charged_once_and_leave_nothing_behind`,
+//!     `tokens_that_nobody_waits_for_stay_charged_as_guesses`
 //!   - `tests/it/keys.rs`: `requests_that_wait_for_keys_are_bounded_and_leave_no_trace`,
 //!     `key_set_is_fetched_once_whatever_the_number_of_workers`
 //!   - `src/fetch/tests.rs`: `first_tick_claims_and_a_second_worker_does_not`, `answer_of_a_lost_claim_is_dropped`,
@@ -222,10 +234,19 @@
 //! - a trap; a worker without the filter; a list of capabilities that forgets something
 //!   - `tests/it/guard.rs`: `trap_ends_its_request_and_the_worker_comes_back_with_budgets_and_keys`,
 //!     `guard_stops_what_a_worker_without_the_filter_lets_pass`
+//!   - `tests/it/traps.rs`: `trap_in_any_callback_lets_nothing_pass_and_the_workers_come_back`,
+//!     `trap_where_keys_are_fetched_lets_nothing_pass_and_keys_are_fetched_again`,
+//!     `trap_while_the_module_is_loaded_anew_lets_nothing_pass`,
+//!     `requests_that_wait_on_a_worker_that_traps_are_cut_and_none_passes`
 //!   - `tests/it/capabilities.rs`: `list_that_forgets_the_request_opens_the_gateway_and_the_guard_closes_it`
 //! - reloads and SIGTERM under load; clients that leave at every stage
-//!   - `tests/it/reload.rs`: `reload_under_load_fails_no_request`, `termination_under_load_is_clean`,
+//!   - `tests/it/reload.rs`: `reload_under_load_fails_no_request`,
 //!     `bad_configuration_is_rejected_and_the_old_one_serves_on`
+//!   - `tests/it/drain.rs`: `listener_and_module_replaced_under_load_lose_no_request_and_no_budget`,
+//!     `requests_in_flight_are_judged_to_the_end_while_listeners_drain`,
+//!     `termination_under_load_lets_nothing_pass_and_nothing_hang`
+//!   - `tests/it/leaving.rs`: `clients_that_leave_at_any_stage_are_charged_once_and_leave_nothing_behind`,
+//!     `login_that_nobody_waits_for_counts_as_a_failure_and_is_given_back_once_it_is_answered`
 //!   - `tests/it/student_body_flow.rs`: `client_that_leaves_midway_leaves_nothing_behind`
 //! - a host that answers anything and calls anything, in any order
 //!   - `tests/wasm-host/tests/wasm.rs`: `hostile_hosts_neither_trap_it_nor_get_past_it`,

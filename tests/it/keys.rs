@@ -3,9 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::client::race;
+use crate::support::policy::{expect_no_trap, vms};
 use crate::support::sample::{key_server, key_set, remote_config, token};
 use crate::support::tokens::jwks;
 use crate::support::{Answer, Gateway, Key, KeyServer, Upstream, wait_until};
@@ -57,26 +60,48 @@ fn rotated_keys_are_taken_over_without_a_failed_request() {
 
 #[test]
 fn flood_of_unknown_kids_fetches_once_per_cooldown_and_stops_nobody() {
+    check_flood(2_000);
+}
+
+#[test]
+#[ignore = "a hundred thousand requests; scripts/test --long"]
+fn hundred_thousand_unknown_kids_fetch_once_per_cooldown_and_stop_nobody() {
+    check_flood(100_000);
+}
+
+/// Sends so many tokens, each with another `kid` that no key has, through two workers, and good ones beside them.
+#[track_caller]
+fn check_flood(kids: usize) {
     const COOLDOWN: Duration = Duration::from_millis(400);
-    let (keys, _upstream, gateway) = gateway(&json!({"cooldown": "400ms"}), 2);
+    /// At once: more would find no place to wait.
+    const AT_ONCE: usize = 800;
+    let (keys, upstream, gateway) = gateway(&json!({"cooldown": "400ms"}), 2);
     let good = token("good").sign();
     gateway.get("/a").bearer(&good).send().expect_status(200);
 
-    let (ends, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let sent = AtomicUsize::new(0);
     let start = Instant::now();
     let before = keys.count();
+    let mut fresh = 0;
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ends.load(Ordering::Relaxed) {
-                let kid = || token("bad").header("kid", sent.fetch_add(1, Ordering::Relaxed).to_string()).sign();
-                let requests = (0..25).map(|_| gateway.client().http2().get("/a").bearer(kid())).collect();
-                for response in race(5, requests) {
+        let flood = scope.spawn(|| {
+            let bad = token("bad").sign();
+            let (_, rest) = bad.split_once('.').unwrap();
+            // What is signed does not matter: nobody has the key.
+            let request = |nth: usize| {
+                let header = json!({"alg": "ES256", "typ": "JWT", "kid": format!("x{nth}")}).to_string();
+                gateway.client().http2().get("/a").bearer(format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header)))
+            };
+            for first in (0..kids).step_by(AT_ONCE) {
+                let requests: Vec<_> = (first..kids.min(first + AT_ONCE)).map(request).collect();
+                let count = requests.len();
+                for response in race(8, requests) {
                     response.expect_status(401);
                 }
+                sent.fetch_add(count, Ordering::Relaxed);
             }
         });
-        let mut fresh = 0;
-        while start.elapsed() < 6 * COOLDOWN {
+        while !flood.is_finished() {
             // one from the cache, one to be verified
             let asked = Instant::now();
             gateway.get("/a").bearer(&good).send().expect_status(200);
@@ -84,14 +109,50 @@ fn flood_of_unknown_kids_fetches_once_per_cooldown_and_stops_nobody() {
             assert!(asked.elapsed() < Duration::from_secs(2), "good requests took {:?}", asked.elapsed());
             fresh += 1;
         }
-        ends.store(true, Ordering::Relaxed);
     });
 
     let fetches = keys.count() - before;
     let cooldowns = start.elapsed().as_millis() / COOLDOWN.as_millis();
+    println!("{kids} kids, {fresh} good rounds, {fetches} fetches in {cooldowns} cooldowns");
     assert!(fetches as u128 <= cooldowns + 1, "{fetches} fetches in {cooldowns} cooldowns");
     assert!(fetches >= 2, "an unknown kid is worth a fetch: {fetches}");
-    assert!(sent.load(Ordering::Relaxed) > 2 * fetches, "{sent:?} kids, {fetches} fetches");
+    assert_eq!(sent.into_inner(), kids);
+    assert_eq!(upstream.heads(), 1 + 2 * fresh, "good ones alone");
+}
+
+#[test]
+fn hundreds_that_wait_for_one_fetch_all_go_on_and_trap_nothing() {
+    // Envoy carries out what a worker says in one callback inside of each other: so many exhausted its stack once.
+    const EACH: usize = 300;
+    let (keys, upstream) = (key_server(), Upstream::start());
+    let mut config = remote_config(&json!({"timeout": "15s"}));
+    config["failed_credentials"] = json!("off");
+    config["routes"] = json!([{"match": {"path": "/open/alive"}, "require": []}, {"match": {"path": "/"}}]);
+    let gateway = Gateway::builder().config(config).upstream(upstream.port()).auth(keys.port());
+    let gateway = gateway.edit_connection_manager(|manager| {
+        let routes = manager["route_config"]["virtual_hosts"][0]["routes"].as_array_mut().unwrap();
+        // answered by Envoy itself, at once
+        routes.insert(0, json!({"match": {"prefix": "/direct"}, "direct_response": {"status": 201}}));
+    });
+    let gateway = gateway.start();
+    let before = vms(&gateway);
+    gateway.get("/a").bearer(token("a").sign()).send().expect_status(200);
+    keys.answer(Answer::json(&jwks(&[Key::P256No2.named("new")])).after(Duration::from_secs(2)));
+
+    let of_kid = |kid: &str| token("a").forged_with(Key::P256No2).header("kid", kid).sign();
+    let (known, unknown) = (of_kid("new"), of_kid("unknown"));
+    let client = gateway.client().http2();
+    let requests = (0..EACH).flat_map(|_| {
+        let body = client.request("POST", "/a").bearer(&known).body("a body that Envoy holds meanwhile");
+        [client.get("/a").bearer(&unknown), client.get("/direct").bearer(&known), body]
+    });
+    let responses = race(9, requests.collect());
+    for status in [401, 201, 200] {
+        let count = responses.iter().filter(|response| response.status == status).count();
+        assert_eq!(count, EACH, "{status}");
+    }
+    assert_eq!(upstream.heads(), 1 + EACH);
+    expect_no_trap(&gateway, before);
 }
 
 #[test]

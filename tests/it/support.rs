@@ -10,6 +10,8 @@ pub mod bootstrap;
 pub mod client;
 pub mod district_tokens;
 pub mod gateway;
+pub mod line;
+pub mod load;
 pub mod policy;
 pub mod process;
 pub mod raw;

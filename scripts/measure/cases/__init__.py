@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..bench import Bench
-from . import flat, lock, module, tokens, students, workers
+from . import flat, flood, lock, module, soak, students, tokens, workers
 
 ALL: dict[str, Callable[[Bench], None]] = {
     "warm": tokens.warm,
@@ -18,4 +18,8 @@ ALL: dict[str, Callable[[Bench], None]] = {
     "workers": workers.run,
     "lock": lock.run,
     "module": module.run,
+    "flood": flood.run,
+    "soak": soak.run,
 }
+# What scripts/soak runs.
+NOT_BY_DEFAULT = ("flood", "soak")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from .. import filters, tokens
 from ..bench import Bench
@@ -34,12 +35,15 @@ def warm(bench: Bench) -> None:
     noop = _row(bench, "a filter that does nothing", filters.noop(bench.noop), load, NO_FILTER, none)
     cached = _row(bench, CACHED, filters.envoys_own(jwks, cached=True), load, ENVOYS_OWN, none)
     uncached = _row(bench, UNCACHED, filters.envoys_own(jwks, cached=False), load, ENVOYS_OWN, none)
+    calls = _row(bench, "the host calls of hallpass alone", filters.only_calls(bench.noop), load, NO_FILTER, none)
     builds = _hallpass(bench, load, none)
-    bench.run([none, noop, cached, uncached, *builds])
+    guarded = filters.guarded(bench.hallpass, _first_system(bench))
+    builds.append(_row(bench, "hallpass and the guard", guarded, load, HALLPASS, none))
+    rows = [none, noop, calls, cached, uncached, *builds]
+    bench.run(rows)
     for build in builds:
         _cached_share(build.envoy, at_least=0.95)
-    title = f"Warm: {WARM_TOKENS} tokens (RS256)"
-    bench.report.tables.append(comparison(title, [none, noop, cached, uncached, *builds], cached))
+    bench.report.tables.append(comparison(f"Warm: {WARM_TOKENS} tokens (RS256)", rows, cached))
     own = builds[0]
     bench.report.targets += [
         Target("warm: added, of Envoy's own with cache", own.added_us / cached.added_us, 1),
@@ -73,10 +77,14 @@ def _cold(bench: Bench, alg: str) -> None:
 
 
 def _hallpass(bench: Bench, load: Load, none: Row) -> list[Row]:
-    config = filters.first_system({"jwks": {"inline": bench.minter.jwks()}})
+    config = _first_system(bench)
     return [
         _row(bench, name, filters.hallpass(path, config), load, HALLPASS, none) for name, path in bench.builds()
     ]
+
+
+def _first_system(bench: Bench) -> dict[str, Any]:
+    return filters.first_system({"jwks": {"inline": bench.minter.jwks()}})
 
 
 def _row(

@@ -225,7 +225,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
         let step = request.step(&mut stack.worker, &head, stack.now, event);
         tally.after(scene, &step, &sequence[..=nth]);
         if let Step::Charge(charges) = step {
-            pending = charges;
+            pending = charges.into_vec();
         }
         assert_eq!(stack.worker.waiting, usize::from(request.is_waiting()), "{}: {sequence:?}", scene.name);
     }

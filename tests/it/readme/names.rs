@@ -85,7 +85,7 @@ fn every_denial_has_its_heading_status_headers_and_body() {
         for (name, header) in
             [("www-authenticate", "WWW-Authenticate"), ("retry-after", "Retry-After"), ("allow", "Allow")]
         {
-            let value = answer.headers.iter().find(|(it, _)| *it == name).map(|(_, value)| value);
+            let value = answer.headers.iter().find(|(it, _)| *it == name).map(|(_, value)| value.as_ref());
             let stated = text.contains(&format!("Header: `{header}")) || text.contains(&format!("Headers: `{header}"));
             assert_eq!(stated, value.is_some(), "`{header}` under `{code}`");
             if let (Some((_, error)), "www-authenticate") = (value.and_then(|value| value.split_once(", ")), name) {
@@ -101,8 +101,8 @@ fn every_denial_has_its_heading_status_headers_and_body() {
 #[test]
 fn malformed_requests_are_told_apart_by_four_texts() {
     let details = [Malformed::Head, Malformed::Path, Malformed::Parameter, Malformed::CostParameter].map(|what| {
-        let answer = problem::answer(&Denial::Malformed(what), &config(), "x");
-        serde_json::from_str::<Value>(&answer.body).expect("JSON")["detail"].to_string()
+        let body = problem::answer(&Denial::Malformed(what), &config(), "x").body;
+        serde_json::from_str::<Value>(&body).expect("JSON")["detail"].to_string()
     });
     assert_eq!(BTreeSet::from(details).len(), 4);
 }

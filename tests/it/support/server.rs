@@ -49,6 +49,8 @@ pub enum Manner {
     Hangs,
     /// Reads the request and closes the connection.
     Closes,
+    /// Sends head and body, and never an end.
+    Stalls,
 }
 
 type Handler = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
@@ -168,7 +170,7 @@ async fn serve(
     state.seen.lock().unwrap().push(seen);
     tokio::time::sleep(answer.delay).await;
     match answer.manner {
-        Manner::Answers => Ok(answer.into_response()),
+        Manner::Answers | Manner::Stalls => Ok(answer.into_response()),
         Manner::Hangs => std::future::pending().await,
         Manner::Closes => Err("closed by the test".into()),
     }
@@ -222,16 +224,26 @@ impl Answer {
         self
     }
 
+    /// Does not end after its body.
+    #[must_use]
+    pub fn stalls(self) -> Self {
+        Self { manner: Manner::Stalls, ..self }
+    }
+
     fn into_response(self) -> http::Response<Frames> {
         let (sender, body) = channel(2);
         sender.try_send(Frame::data(self.body.clone())).expect("the channel has room");
         if !self.trailers.is_empty() {
             sender.try_send(Frame::trailers(map_of(&self.trailers))).expect("the channel has room");
         }
+        if self.manner == Manner::Stalls {
+            let sender = sender.clone();
+            RUNTIME.spawn(async move { sender.closed().await });
+        }
         let mut response = http::Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).expect("a status code");
         *response.headers_mut() = map_of(&self.headers);
-        if self.trailers.is_empty() {
+        if self.trailers.is_empty() && self.manner == Manner::Answers {
             response.headers_mut().insert(http::header::CONTENT_LENGTH, self.body.len().into());
         }
         response

@@ -164,6 +164,15 @@ impl<'c> Drive<'c> {
         self.callback("proxy_on_response_headers", &[context, 2, 0])
     }
 
+    /// The trailers of the response.
+    ///
+    /// # Errors
+    /// It traps.
+    pub fn end_response(&mut self, context: u32) -> Result<(), String> {
+        self.stream_mut(context).response_trailers = pairs(&[("grpc-status", "0"), ("x-actual-cost", "2")]);
+        self.callback("proxy_on_response_trailers", &[context, 2])
+    }
+
     /// Answers the call-out at this place of those under way.
     ///
     /// # Errors

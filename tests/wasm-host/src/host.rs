@@ -108,6 +108,8 @@ pub struct Stream {
     pub trailers: Pairs,
     /// The head of the response.
     pub response: Pairs,
+    /// Trailers of the response.
+    pub response_trailers: Pairs,
     /// The head as it was handed to the module, and whether that is the whole truth.
     pub handed: Option<(Pairs, bool)>,
     /// Every value of the property `hallpass.decision`.

@@ -184,6 +184,7 @@ impl Host {
             0 if !stream.passed => Some(&mut stream.request),
             1 if callback == "proxy_on_request_trailers" => Some(&mut stream.trailers),
             2 if callback == "proxy_on_response_headers" => Some(&mut stream.response),
+            3 if callback == "proxy_on_response_trailers" => Some(&mut stream.response_trailers),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::UNIT;
 use crate::limits::Window;
 use crate::limits::outcome::Receipt;
 

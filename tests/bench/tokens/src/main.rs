@@ -1,13 +1,17 @@
-//! Signs the tokens that scripts/bench sends: one payload per line of the standard input, one token per line of the
-//! standard output, in the same order.
+//! Signs the tokens that scripts/bench and scripts/soak send, one per line of the standard output.
 //!
 //! ```text
-//! tokens sign RS256|ES256 KEY.pem KID <payloads >tokens
-//! tokens jwk RS256|ES256 KEY.pem KID      the public key
+//! tokens sign RS256|ES256 KEY.pem KID <payloads               as many as there are payloads, in their order
+//! tokens jwk RS256|ES256 KEY.pem KID                          the public key
+//! tokens stream RS256|ES256|HS256 KEY KID KIND FIRST <payload  distinct ones without end, see `stream.rs`
 //! ```
+//!
+//! The key of HS256 is a file that holds the secret.
+
+mod stream;
 
 use std::error::Error;
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, ErrorKind, Read as _, Write as _};
 use std::str::FromStr as _;
 use std::thread;
 
@@ -20,20 +24,41 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [command, alg, path, kid] = args.as_slice() else {
-        return Err("usage: tokens sign|jwk RS256|ES256 KEY.pem KID".into());
+    let [command, alg, path, kid, rest @ ..] = args.as_slice() else {
+        return Err("usage: tokens sign|jwk|stream RS256|ES256|HS256 KEY KID [KIND FIRST]".into());
     };
     let signer = Signer::new(alg, &std::fs::read(path)?, kid)?;
-    let text = match command.as_str() {
-        "jwk" => signer.jwk()?,
-        "sign" => {
-            let mut payloads = String::new();
-            std::io::stdin().read_to_string(&mut payloads)?;
-            signer.sign_all(&payloads.lines().collect::<Vec<_>>())?
+    let mut out = BufWriter::new(std::io::stdout());
+    match (command.as_str(), rest) {
+        ("jwk", []) => out.write_all(signer.jwk()?.as_bytes())?,
+        ("sign", []) => {
+            let payloads = stdin()?;
+            out.write_all(signer.sign_all(&payloads.lines().collect::<Vec<_>>())?.as_bytes())?;
         }
-        _ => return Err(format!("there is no command {command}").into()),
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+        ("stream", [what, first]) => {
+            let lines = stream::Lines::new(&signer, what, first.parse()?, &stdin()?)?;
+            return write_until_closed(lines, out);
+        }
+        _ => return Err(format!("there is no such command: {command}").into()),
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Whoever reads has had enough when it closes the pipe.
+fn write_until_closed(lines: stream::Lines<'_>, mut out: impl std::io::Write) -> Result<(), Failure> {
+    for line in lines {
+        match out.write_all(line?.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            written => written?,
+        }
+    }
     Ok(())
 }
 
@@ -41,19 +66,19 @@ struct Signer {
     algorithm: Algorithm,
     key: EncodingKey,
     kid: String,
-    header: String,
+    alg: String,
 }
 
 impl Signer {
-    fn new(alg: &str, pem: &[u8], kid: &str) -> Result<Self, Failure> {
+    fn new(alg: &str, key: &[u8], kid: &str) -> Result<Self, Failure> {
         let algorithm = Algorithm::from_str(alg)?;
         let key = match algorithm {
-            Algorithm::RS256 => EncodingKey::from_rsa_pem(pem)?,
-            Algorithm::ES256 => EncodingKey::from_ec_pem(pem)?,
-            _ => return Err(format!("{alg} is not RS256 or ES256").into()),
+            Algorithm::RS256 => EncodingKey::from_rsa_pem(key)?,
+            Algorithm::ES256 => EncodingKey::from_ec_pem(key)?,
+            Algorithm::HS256 => EncodingKey::from_secret(key),
+            _ => return Err(format!("{alg} is not RS256, ES256 or HS256").into()),
         };
-        let header = BASE64_URL_SAFE_NO_PAD.encode(json!({"alg": alg, "kid": kid, "typ": "at+jwt"}).to_string());
-        Ok(Self { algorithm, key, kid: kid.to_owned(), header })
+        Ok(Self { algorithm, key, kid: kid.to_owned(), alg: alg.to_owned() })
     }
 
     fn jwk(&self) -> Result<String, Failure> {
@@ -75,10 +100,19 @@ impl Signer {
     fn sign_part(&self, payloads: &[&str]) -> Result<String, Failure> {
         let mut tokens = String::new();
         for payload in payloads {
-            let input = format!("{}.{}", self.header, BASE64_URL_SAFE_NO_PAD.encode(payload));
-            let signature = crypto::sign(input.as_bytes(), &self.key, self.algorithm)?;
-            tokens.extend([input.as_str(), ".", &signature, "\n"]);
+            let input = self.input(&self.kid, payload);
+            tokens.extend([input.as_str(), ".", &self.signature(&input)?, "\n"]);
         }
         Ok(tokens)
+    }
+
+    /// What is signed.
+    fn input(&self, kid: &str, payload: &str) -> String {
+        let header = json!({"alg": self.alg, "kid": kid, "typ": "at+jwt"}).to_string();
+        format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    fn signature(&self, input: &str) -> Result<String, Failure> {
+        Ok(crypto::sign(input.as_bytes(), &self.key, self.algorithm)?)
     }
 }

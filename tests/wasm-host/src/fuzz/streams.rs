@@ -88,9 +88,10 @@ impl<'c> Case<'c> {
             }
             _ => {
                 let names = ["proxy_on_done", "proxy_on_log", "proxy_on_response_trailers"];
-                let name = *self.drive.rng.pick(&names);
-                let args = if name.ends_with("trailers") { vec![context, 1] } else { vec![context] };
-                self.drive.callback(name, &args)
+                match *self.drive.rng.pick(&names) {
+                    "proxy_on_response_trailers" => self.drive.end_response(context),
+                    name => self.drive.callback(name, &[context]),
+                }
             }
         }
     }
@@ -131,7 +132,8 @@ impl<'c> Case<'c> {
         let status = *self.drive.rng.pick(&["200", "200", "401", "500", "", "abc", "99999999999"]);
         self.drive.respond(context, status)?;
         if self.drive.rng.chance(300) {
-            self.drive.callback("proxy_on_response_body", &[context, 5, 1])?;
+            self.drive.callback("proxy_on_response_body", &[context, 5, 0])?;
+            self.drive.end_response(context)?;
         }
         Ok(())
     }
