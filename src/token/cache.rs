@@ -160,7 +160,8 @@ impl BadSignatures {
     }
 }
 
-/// A table by fingerprint, bounded in count and bytes. Of two tokens with one fingerprint it holds the later one.
+/// A table by fingerprint, bounded in count and bytes. Of two tokens with one fingerprint it holds the later one. Tokens are
+/// compared whole, by [`is_same`]: the `memcmp` of wasm would take longer than the hash.
 struct Bounded<V> {
     map: LruCache<u64, Kept<V>, BuildHasherDefault<AsIs>>,
     count_max: usize,
