@@ -87,6 +87,7 @@ impl Pattern {
     }
 
     /// Whether a path with these stems may [`fit`](Self::fit); `false` is for sure, and takes no comparison of texts.
+    #[inline]
     pub fn may_fit(&self, path: &Stems) -> bool {
         self.stems.may_fit(path)
     }

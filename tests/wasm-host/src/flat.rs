@@ -52,12 +52,12 @@ pub fn measure(code: &Code, full: bool) -> Vec<Growth> {
         growth("clients", 1.01, &clients, of_clients),
         growth("clients in one slot", 1.2, &[1, 2, 4, 8], of_neighbours),
         // A longer token is hashed and compared, whole.
-        growth("schools in a token", 5.0, &[1, 10, 100, 1_000], of_schools),
-        growth("districts in a token", 3.5, &[1, 10, 100, 1_000], of_districts),
+        growth("schools in a token", 2.5, &[1, 10, 100, 1_000], of_schools),
+        growth("districts in a token", 1.8, &[1, 10, 100, 1_000], of_districts),
         // Each is read and looked up.
-        growth("schools in a body", 6.0, &[1, 10, 100], of_body),
+        growth("schools in a body", 7.0, &[1, 10, 100], of_body),
         growth("API keys", 1.01, &keys, of_keys),
-        growth("routes", 1.2, &[1, 20, 200], of_routes),
+        growth("routes", 1.5, &[1, 20, 200], of_routes),
         growth("tiers", 1.01, &[1, 10, 50], of_tiers),
         growth("issuers", 1.05, &[1, 4, 16], of_issuers),
     ]
