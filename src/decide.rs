@@ -5,7 +5,6 @@
 //! [`run`] carries out the steps of [`crate::filter`] one by one, as the shell does. Shared data is [`Memory`]. Nothing here is
 //! part of the filter in Envoy.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -16,6 +15,7 @@ use crate::fetch::{self, Record};
 use crate::filter::{Event, Forward, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
+use crate::limits::memory;
 use crate::limits::owner::SlotId;
 use crate::opaque::bucket::BucketId;
 use crate::opaque::build::{Buckets, Builder, Built, Progress};
@@ -272,55 +272,23 @@ pub fn run<S: Slots>(
     }
 }
 
-/// Shared data in memory, of one process and one thread.
-#[derive(Debug, Default)]
-pub struct Memory(HashMap<SlotId, (Vec<u8>, u32)>);
-
-impl Slots for Memory {
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        let Some((bytes, cas)) = self.0.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        let current = self.0.get(&id).map_or(Version::Absent, |(_, cas)| Version::Cas(*cas));
-        if current != version {
-            return Ok(Swap::Lost);
-        }
-        let next = match current {
-            Version::Absent => 1,
-            Version::Cas(cas) => cas.wrapping_add(1),
-        };
-        self.0.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
-    }
-}
+/// Slots of limits in memory, of one process and one thread.
+pub type Memory = memory::Memory<SlotId>;
 
 /// An index of opaque tokens in memory, of one process and one thread.
 #[derive(Debug, Default)]
 pub struct Index {
     record: Record,
-    buckets: HashMap<BucketId, (Vec<u8>, u32)>,
+    buckets: memory::Memory<BucketId>,
 }
 
 impl Buckets for Index {
     fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        let Some((bytes, cas)) = self.buckets.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
+        Ok(self.buckets.read(&id, into))
     }
 
-    fn swap(&mut self, id: BucketId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
-        let next = self.buckets.get(&id).map_or(1, |(_, cas)| cas.wrapping_add(1));
-        self.buckets.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
+    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        Ok(self.buckets.swap(id, bytes, version))
     }
 
     fn record(&mut self) -> Result<Record, StoreError> {

@@ -21,6 +21,7 @@ mod bucket;
 mod calendar;
 pub mod charge;
 pub mod ledger;
+pub mod memory;
 pub mod outcome;
 pub mod owner;
 mod settle;
@@ -253,5 +254,7 @@ fn divisor(duration: Duration) -> u64 {
     micros(duration).max(1)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,12 @@ BODY_CHARS_SHOWN = 300
 # A log line may take as long as the flush of Envoy's access log and, in containers, of the engine's log.
 LOG_WAIT_S = 5.0
 POLL_S = 0.02
+# The gateway fetches its lists of keys, tokens and revocations every second; the rest is for a loaded machine.
+REFRESH_S = 1.0
+REFRESH_MAX_S = 10.0
+# A worker looks for a new list every half second, each at its own time; every request meets any of them.
+SETTLED_S = 0.7
+REFRESH_POLL_S = 0.05
 
 
 class Walk:
@@ -122,6 +128,20 @@ class Walk:
         for name, wanted in headers.items():
             name = name.replace("_", "-")
             self.check("-".join(part.capitalize() for part in name.split("-")), answer.headers.get(name), wanted)
+
+    def check_refreshed(self, asked: Request, status: int) -> None:
+        """Asks until every worker of the gateway gives this status, which they must within a refresh and a tick."""
+        self.say(f"the gateway fetches its lists every {REFRESH_S:.0f} s: over and over, until the answer stays {status}:")
+        self.show_command(asked)
+        started = time.monotonic()
+        got, since = 0, None
+        while time.monotonic() - started < REFRESH_MAX_S:
+            got = self.send_silently(asked)
+            since = (since or time.monotonic()) if got == status else None
+            if since and time.monotonic() - since > SETTLED_S:
+                break
+            time.sleep(REFRESH_POLL_S)
+        self.check(f"status (the first after {(since or time.monotonic()) - started:.1f} s)", got, status)
 
     def log_line(self, log: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first line of a log that fits, printed; an empty one if none comes in time."""

@@ -89,7 +89,11 @@ fn set(document: &mut Value, pointer: &str, value: Value) {
 /// The sample with changes.
 #[track_caller]
 fn changed(changes: &[(&str, Value)]) -> Value {
-    let mut document = sample();
+    changed_from(sample(), changes)
+}
+
+#[track_caller]
+fn changed_from(mut document: Value, changes: &[(&str, Value)]) -> Value {
     for (pointer, value) in changes {
         set(&mut document, pointer, value.clone());
     }
@@ -103,13 +107,23 @@ fn load(document: &Value) -> Result<Config, ConfigErrors> {
 /// The changed sample loads.
 #[track_caller]
 fn accepted(changes: &[(&str, Value)]) -> Config {
-    load(&changed(changes)).unwrap_or_else(|errors| panic!("{changes:?}: {errors}"))
+    accepted_from(sample(), changes)
+}
+
+#[track_caller]
+fn accepted_from(document: Value, changes: &[(&str, Value)]) -> Config {
+    load(&changed_from(document, changes)).unwrap_or_else(|errors| panic!("{changes:?}: {errors}"))
 }
 
 /// The changed sample is refused for exactly this.
 #[track_caller]
 fn refused(changes: &[(&str, Value)], problem: &str) {
-    match load(&changed(changes)) {
+    refused_from(sample(), changes, problem);
+}
+
+#[track_caller]
+fn refused_from(document: Value, changes: &[(&str, Value)], problem: &str) {
+    match load(&changed_from(document, changes)) {
         Ok(_) => panic!("{changes:?} is accepted"),
         Err(errors) => assert_eq!(errors.to_string(), problem, "{changes:?}"),
     }

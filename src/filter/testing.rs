@@ -99,13 +99,18 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// `pass`, `waits`, `body`, or the denial's code.
     pub(crate) fn verdict(&self) -> &'static str {
-        match &self.end {
-            End::Pass(_) => "pass",
-            End::Deny(denial) => denial.code(),
-            End::Waits => "waits",
-            End::Body(_) => "body",
-            End::Nothing => "nothing",
-        }
+        verdict(&self.end)
+    }
+}
+
+/// `pass`, `waits`, `body`, `nothing`, or the denial's code.
+pub(crate) fn verdict(end: &End) -> &'static str {
+    match end {
+        End::Pass(_) => "pass",
+        End::Deny(denial) => denial.code(),
+        End::Waits => "waits",
+        End::Body(_) => "body",
+        End::Nothing => "nothing",
     }
 }
 

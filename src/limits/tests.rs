@@ -2,7 +2,6 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::ledger::{Charge, Slots, StoreError, Swap, Version};
@@ -30,7 +29,7 @@ pub(super) fn charge(owner: Owner, limits: &[Limit], amount: u32) -> Charge {
 /// Slots of one worker, without races; counts the calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    pub(super) values: HashMap<SlotId, (Vec<u8>, u32)>,
+    pub(super) slots: memory::Memory<SlotId>,
     pub(super) reads: usize,
     pub(super) swaps: usize,
 }
@@ -38,26 +37,13 @@ pub(super) struct Memory {
 impl Slots for Memory {
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.reads += 1;
-        into.clear();
-        let Some((bytes, cas)) = self.values.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
+        Ok(self.slots.read(&id, into))
     }
 
     fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
         self.swaps += 1;
         assert!(bytes.len() <= slot::SLOT_BYTES_MAX, "{} bytes", bytes.len());
-        let (found, next) = match self.values.get(&id) {
-            Some((_, cas)) => (Version::Cas(*cas), cas + 1),
-            None => (Version::Absent, 1),
-        };
-        if found != version {
-            return Ok(Swap::Lost);
-        }
-        self.values.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
+        Ok(self.slots.swap(id, bytes, version))
     }
 }
 

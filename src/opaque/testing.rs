@@ -1,7 +1,6 @@
 //! Lists, and the shared data of an index, in memory.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -11,58 +10,36 @@ use super::bucket::BucketId;
 use super::build::{Buckets, BuildError, Builder, Built, Progress};
 use crate::fetch::Record;
 use crate::limits::ledger::{StoreError, Swap, Version};
+use crate::limits::memory::Memory;
+use crate::limits::testing::Failing;
 
 /// Shared data in memory; may be told to fail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     pub(crate) record: Record,
-    pub(crate) buckets: HashMap<BucketId, (Vec<u8>, u32)>,
-    /// Calls that succeed before every other fails.
-    pub(crate) fails_after: Option<usize>,
+    pub(crate) buckets: Memory<BucketId>,
+    pub(crate) failing: Failing,
     /// Swaps that are lost although nobody else wrote.
     pub(crate) losses: usize,
 }
 
-impl Shelf {
-    fn call(&mut self) -> Result<(), StoreError> {
-        match &mut self.fails_after {
-            None => Ok(()),
-            Some(0) => Err(StoreError::Host),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-        }
-    }
-}
-
 impl Buckets for Shelf {
     fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.call()?;
-        into.clear();
-        let Some((bytes, cas)) = self.buckets.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
+        self.failing.call()?;
+        Ok(self.buckets.read(&id, into))
     }
 
     fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.call()?;
-        let (found, next) = match self.buckets.get(&id) {
-            Some((_, cas)) => (Version::Cas(*cas), cas + 1),
-            None => (Version::Absent, 1),
-        };
-        if found != version || self.losses > 0 {
-            self.losses = self.losses.saturating_sub(1);
+        self.failing.call()?;
+        if self.losses > 0 {
+            self.losses -= 1;
             return Ok(Swap::Lost);
         }
-        self.buckets.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
+        Ok(self.buckets.swap(id, bytes, version))
     }
 
     fn record(&mut self) -> Result<Record, StoreError> {
-        self.call()?;
+        self.failing.call()?;
         Ok(self.record)
     }
 }

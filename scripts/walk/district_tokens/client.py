@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import time
 from typing import Any
 
 from ..curl import Answer, Request
@@ -22,12 +21,6 @@ OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
 # The keys of old, whose hashes stand in envoy/district-tokens.yaml.
 OLD_KEY = "gradebook-old-key-for-development-only"
 EXTENDED_KEY = "lesson-planner-old-key-for-development-only"
-# The gateway fetches the list of tokens every second; the rest is for a loaded machine.
-REFRESH_S = 1.0
-REFRESH_MAX_S = 10.0
-POLL_S = 0.05
-# Two workers, each with its own view of the list; every request meets any of them.
-SETTLED_S = 0.7
 BEARER_CHALLENGE = matches(r'Bearer realm="[^"]+".*')
 
 
@@ -88,19 +81,8 @@ def fresh_name(name: str) -> str:
 
 
 def wait_for(walk: Walk, request: Request, status: int) -> None:
-    """Asks until every worker of the gateway gives this status, which they must within a refresh and a tick."""
-    walk.say(f"the gateway fetches its list every {REFRESH_S:.0f} s: over and over, until the answer stays {status}:")
-    asked = statuses(request, 1)
-    walk.show_command(asked)
-    started = time.monotonic()
-    got, since = 0, None
-    while time.monotonic() - started < REFRESH_MAX_S:
-        got = walk.send_silently(asked)
-        since = (since or time.monotonic()) if got == status else None
-        if since and time.monotonic() - since > SETTLED_S:
-            break
-        time.sleep(POLL_S)
-    walk.check(f"status (the first after {(since or time.monotonic()) - started:.1f} s)", got, status)
+    """Asks until every worker of the gateway gives this status."""
+    walk.check_refreshed(statuses(request, 1), status)
 
 
 def metric(walk: Walk, name: str, *labels: str) -> int:

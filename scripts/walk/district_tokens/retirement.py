@@ -6,7 +6,7 @@ import time
 
 from ..curl import Answer, Request
 from ..expect import absent, between, matches
-from ..runner import Walk
+from ..runner import REFRESH_POLL_S, Walk
 from . import client
 from .client import (
     DISTRICT,
@@ -130,7 +130,7 @@ def who_still_uses_them(walk: Walk) -> None:
     for phase, at_least in (("before", 1), ("announced", 4), ("throttled", 6), ("refused", 2)):
         deadline = time.monotonic() + METRIC_WAIT_S
         while _counted(walk, phase) < at_least and time.monotonic() < deadline:
-            time.sleep(client.POLL_S)
+            time.sleep(REFRESH_POLL_S)
         walk.check(f'{METRIC}{{class="api_keys",phase="{phase}"}}', _counted(walk, phase), between(at_least, 1_000))
     line = walk.log_line("access", lambda it: it.get("retirement") == "refused" and it.get("client") == "gradebook")
     walk.check("client in the access log", line.get("client"), "gradebook")

@@ -6,7 +6,7 @@ import time
 
 from ..curl import Request
 from ..expect import absent, between
-from ..runner import Walk
+from ..runner import REFRESH_S, Walk
 from . import client
 from .cast import Cast, keep_tokens, share, withdraw
 from .client import (
@@ -139,7 +139,7 @@ def list_unavailable(walk: Walk, cast: Cast) -> None:
     walk.step("The list cannot be had", "500 from its server: what is known stays known, and nothing else is let in.")
     fault = {"status": 500, "body": "broken"}
     walk.check("status", walk.send(Request(f"{AUTH}/dev/district-tokens-fault", data=fault)).status, 204)
-    time.sleep(2 * client.REFRESH_S)
+    time.sleep(2 * REFRESH_S)
     check_schools(walk, walk.send(client.schools(bearer="TOKEN")), *DISTRICT_SCHOOLS)
     check_problem(walk, walk.send(client.schools(bearer="UNKNOWN")), 401, "token-invalid")
     healthy = Request(

@@ -23,12 +23,6 @@ DISTRICT = "1503000"
 DISTRICT_SCHOOLS = ["15030001", "15030002"]
 OTHER_DISTRICT = "1504000"
 OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
-# The gateway fetches the lists of keys and revocations every second; the rest is for a loaded machine.
-REFRESH_S = 1.0
-REFRESH_MAX_S = 8.0
-POLL_S = 0.05
-# A worker looks for a new list every half second, each at its own time; every request meets any of them.
-SETTLED_S = 0.6
 
 
 @dataclass(frozen=True)
@@ -138,19 +132,8 @@ def check_students(walk: Walk, answer: Answer, *schools: str) -> None:
 
 
 def wait_for(walk: Walk, request: Request, status: int) -> None:
-    """Asks until every worker of the gateway gives this status, which they must within a refresh and a tick."""
-    walk.say(f"the gateway fetches its lists every {REFRESH_S:.0f} s: over and over, until the answer stays {status}:")
-    asked = statuses(request, 1)
-    walk.show_command(asked)
-    started = time.monotonic()
-    got, since = 0, None
-    while time.monotonic() - started < REFRESH_MAX_S:
-        got = walk.send_silently(asked)
-        since = (since or time.monotonic()) if got == status else None
-        if since and time.monotonic() - since > SETTLED_S:
-            break
-        time.sleep(POLL_S)
-    walk.check(f"status (the first after {(since or time.monotonic()) - started:.1f} s)", got, status)
+    """Asks until every worker of the gateway gives this status."""
+    walk.check_refreshed(statuses(request, 1), status)
 
 
 def count(walk: Walk, name: str) -> int:

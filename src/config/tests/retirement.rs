@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::load;
+use super::{accepted_from, load, refused_from};
 use crate::config::Config;
 use crate::filter::testing::{document, key};
 use crate::retirement::{Class, Phase};
@@ -22,9 +22,8 @@ fn schedule() -> Value {
     })
 }
 
-/// The sample of the Student Data API with a harder tier, and API keys that retire, with changes.
-#[track_caller]
-fn changed(changes: &[(&str, Value)]) -> Value {
+/// The sample of the Student Data API with a harder tier, and API keys that retire.
+fn sample() -> Value {
     let mut document = document();
     document["issuers"][0]["secrets"] = json!([{"alg": "HS512", "text": SECRET}]);
     document["issuers"][0]["default_tier"] = json!("starter");
@@ -34,23 +33,17 @@ fn changed(changes: &[(&str, Value)]) -> Value {
         {"name": "day", "requests": 4, "per": "day"}
     ]});
     document["api_keys"]["retirement"] = schedule();
-    for (pointer, value) in changes {
-        super::set(&mut document, pointer, value.clone());
-    }
     document
 }
 
 #[track_caller]
 fn accepted(changes: &[(&str, Value)]) -> Config {
-    load(&changed(changes)).unwrap_or_else(|errors| panic!("{changes:?}: {errors}"))
+    accepted_from(sample(), changes)
 }
 
 #[track_caller]
 fn refused(changes: &[(&str, Value)], problem: &str) {
-    match load(&changed(changes)) {
-        Ok(_) => panic!("{changes:?} is accepted"),
-        Err(errors) => assert_eq!(errors.to_string(), problem, "{changes:?}"),
-    }
+    refused_from(sample(), changes, problem);
 }
 
 /// A field of the schedule with this value is refused for this.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::load;
+use super::{accepted_from, changed_from, refused_from};
 use crate::config::{Config, Dialect, Environment, Source};
 use crate::filter::testing::{document, key};
 use crate::route::Credential;
@@ -10,28 +10,21 @@ use crate::scope::{Missing, Place};
 
 const SECRET: &str = "a secret of 64 bytes or more 0123456789 0123456789 0123456789 abcdef";
 
-/// The sample with changes, its secret given as text.
-#[track_caller]
-fn changed(changes: &[(&str, Value)]) -> Value {
+/// The sample, its secret given as text.
+fn sample() -> Value {
     let mut document = document();
     document["issuers"][0]["secrets"] = json!([{"alg": "HS512", "text": SECRET}]);
-    for (pointer, value) in changes {
-        super::set(&mut document, pointer, value.clone());
-    }
     document
 }
 
 #[track_caller]
 fn accepted(changes: &[(&str, Value)]) -> Config {
-    load(&changed(changes)).unwrap_or_else(|errors| panic!("{changes:?}: {errors}"))
+    accepted_from(sample(), changes)
 }
 
 #[track_caller]
 fn refused(changes: &[(&str, Value)], problem: &str) {
-    match load(&changed(changes)) {
-        Ok(_) => panic!("{changes:?} is accepted"),
-        Err(errors) => assert_eq!(errors.to_string(), problem, "{changes:?}"),
-    }
+    refused_from(sample(), changes, problem);
 }
 
 #[test]
@@ -63,7 +56,8 @@ fn lists_may_come_over_the_network() {
 
 #[test]
 fn secret_may_come_from_the_environment() {
-    let document = changed(&[("/issuers/0/secrets", json!([{"alg": "HS512", "env": "PJWT_SECRET"}]))]).to_string();
+    let document =
+        changed_from(sample(), &[("/issuers/0/secrets", json!([{"alg": "HS512", "env": "PJWT_SECRET"}]))]).to_string();
     let read = |name: &str, value: &str| {
         let environment = Environment::new([(name.to_owned(), value.to_owned())]);
         Config::from_bytes_in(document.as_bytes(), &environment).map_err(|errors| errors.to_string())

@@ -257,16 +257,16 @@ fn shared_data_that_fails_lets_nothing_pass() {
         (3, "address, foresee failed-credentials, verify, charge minute+cost, pass"),
     ] {
         let mut stack = Stack::new(&[]);
-        stack.shelf.fails_after = Some(calls);
+        stack.shelf.failing.after = Some(calls);
         assert_eq!(stack.get("/plain", &good()).steps(), steps, "{calls}");
     }
     // Of a bad one: one to see whether there is room, two to take it.
     for (calls, verdict) in [(0, "unavailable"), (1, "unavailable"), (2, "unavailable"), (3, "token-invalid")] {
         let mut stack = Stack::new(&[]);
-        stack.shelf.fails_after = Some(calls);
+        stack.shelf.failing.after = Some(calls);
         assert_eq!(stack.get("/plain", &forged(&json!({}))).verdict(), verdict, "{calls}");
     }
     let mut stack = Stack::new(&[("/dry_run", json!(true))]);
-    stack.shelf.fails_after = Some(0);
+    stack.shelf.failing.after = Some(0);
     assert_eq!(stack.send("POST", "/login", &[]).verdict(), "unavailable");
 }

@@ -255,9 +255,9 @@ fn list_that_is_missing_or_stale_opens_nothing() {
 #[test]
 fn shared_data_that_fails_lets_nothing_pass() {
     let mut stack = stack();
-    stack.index.fails_after = Some(0);
+    stack.index.failing.after = Some(0);
     assert_eq!(stack.get("/plain", "a").verdict(), "unavailable");
-    stack.index.fails_after = None;
+    stack.index.failing.after = None;
     assert_eq!(stack.get("/plain", "a").verdict(), "pass");
 }
 

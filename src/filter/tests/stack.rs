@@ -1,13 +1,13 @@
 //! The shell of the tests: carries out the steps of a request as `host::http` does, with slots in memory.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::testing::verdict;
 use super::setup;
-use crate::decide::{self, Around, End};
+use crate::decide::{self, Around, End, Memory};
 use crate::denial::Denial;
 use crate::document::DocumentId;
 use crate::fetch::{Action, Fetched, Record};
@@ -15,6 +15,7 @@ use crate::filter::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::owner::SlotId;
+use crate::limits::testing::Failing;
 use crate::opaque::build::Builder;
 use crate::opaque::testing::{self as opaque, Shelf as Index};
 use crate::time::Now;
@@ -22,49 +23,22 @@ use crate::token::jose::Alg;
 use crate::token::signature::{HostCrypto, NoHost};
 use crate::worker::Worker;
 
-/// Shared data in memory; may be told to fail.
+/// Slots in memory; may be told to fail.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    values: HashMap<SlotId, (Vec<u8>, u32)>,
-    /// Calls that succeed before every other fails.
-    pub(super) fails_after: Option<usize>,
-}
-
-impl Shelf {
-    fn call(&mut self) -> Result<(), StoreError> {
-        match &mut self.fails_after {
-            None => Ok(()),
-            Some(0) => Err(StoreError::Host),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-        }
-    }
+    slots: Memory,
+    pub(super) failing: Failing,
 }
 
 impl Slots for Shelf {
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.call()?;
-        into.clear();
-        let Some((bytes, cas)) = self.values.get(&id) else {
-            return Ok(Version::Absent);
-        };
-        into.extend_from_slice(bytes);
-        Ok(Version::Cas(*cas))
+        self.failing.call()?;
+        Ok(self.slots.read(&id, into))
     }
 
     fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.call()?;
-        let (found, next) = match self.values.get(&id) {
-            Some((_, cas)) => (Version::Cas(*cas), cas + 1),
-            None => (Version::Absent, 1),
-        };
-        if found != version {
-            return Ok(Swap::Lost);
-        }
-        self.values.insert(id, (bytes.to_vec(), next));
-        Ok(Swap::Done)
+        self.failing.call()?;
+        Ok(self.slots.swap(id, bytes, version))
     }
 }
 
@@ -269,13 +243,7 @@ impl Exchange {
 
     /// What it came to: `pass`, `waits`, or the denial's code.
     pub(super) fn verdict(&self) -> &'static str {
-        match &self.end {
-            End::Pass(_) => "pass",
-            End::Deny(denial) => denial.code(),
-            End::Waits => "waits",
-            End::Body(_) => "body",
-            End::Nothing => "nothing",
-        }
+        verdict(&self.end)
     }
 
     #[track_caller]

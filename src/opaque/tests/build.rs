@@ -11,6 +11,7 @@ use super::super::testing::{Shelf, entry, finish, list};
 use crate::config::Remote;
 use crate::fetch::{Action, Fetched, Record};
 use crate::limits::ledger::StoreError;
+use crate::limits::testing::Failing;
 use crate::time::Now;
 
 fn remote() -> Remote {
@@ -149,12 +150,12 @@ fn shared_data_that_fails_fails_the_build_and_the_lookup() {
     fetch(&mut shelf, &list(1, &entries(&["a"])), at(100));
     let claim = claim(&mut shelf, at(200));
     for calls in 0..4 {
-        let mut broken = Shelf { fails_after: Some(calls), ..shelf.clone() };
+        let mut broken = Shelf { failing: Failing { after: Some(calls) }, ..shelf.clone() };
         let mut builder = Builder::new(list(2, &entries(&["b", "c"])).into_bytes(), &claim).unwrap();
         assert_eq!(finish(&mut builder, &mut broken), Err(BuildError::Store(StoreError::Host)), "{calls}");
     }
     for calls in 0..2 {
-        let mut broken = Shelf { fails_after: Some(calls), ..shelf.clone() };
+        let mut broken = Shelf { failing: Failing { after: Some(calls) }, ..shelf.clone() };
         let lookup = Lookup { hash: TokenHash::of(b"x"), issuer: 0, document: shelf.record.document.unwrap() };
         assert_eq!(find(&mut broken, &lookup), Err(StoreError::Host), "{calls}");
     }
@@ -185,7 +186,7 @@ fn each_piece_of_work_is_small() {
     let mut builder = Builder::new(list(1, &many).into_bytes(), &claim).unwrap();
     let (mut calls, mut before) = (0, 0);
     while builder.advance(&mut shelf).unwrap() == Progress::Working {
-        let swaps: u32 = shelf.buckets.values().map(|(_, cas)| cas).sum();
+        let swaps: u32 = shelf.buckets.0.values().map(|(_, cas)| cas).sum();
         assert!(swaps - before <= 16, "{}", swaps - before);
         before = swaps;
         calls += 1;

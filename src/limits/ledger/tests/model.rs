@@ -113,7 +113,7 @@ impl Run {
 
     /// All levels in the slot, drained up to now at the rate of a tier.
     fn level(&self, tier: usize) -> u64 {
-        let Some((bytes, _)) = self.slots.values.values().next() else {
+        let Some((bytes, _)) = self.slots.slots.0.values().next() else {
             return 0;
         };
         let slot = Slot::parse(bytes.clone());
@@ -239,7 +239,7 @@ proptest! {
         let charges = [charge(client(), &limits, 1)];
         let mut slots = Memory::default();
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
-        let (value, _) = slots.values.get_mut(&client().slot()).unwrap();
+        let (value, _) = slots.slots.0.get_mut(&client().slot()).unwrap();
         value[at] = byte;
         // Whatever the times and levels are.
         let records = value.iter_mut().skip(22);
@@ -249,7 +249,7 @@ proptest! {
                 settle(&mut slots, receipt, u32::from(byte), now).unwrap();
             }
         }
-        slots.values.insert(client().slot(), (bytes, 9));
+        slots.slots.0.insert(client().slot(), (bytes, 9));
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
     }
 }
