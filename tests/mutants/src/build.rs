@@ -74,9 +74,11 @@ pub fn build(dir: &Path, all: &[Mutant]) -> Result<Built> {
 fn lay_out(tree: &Path) -> Result<()> {
     fs::create_dir_all(tree)?;
     for name in ["Cargo.toml", "Cargo.lock", "tests", "README.md", "envoy", "scripts"] {
-        let link = tree.join(name);
-        if !link.exists() {
-            std::os::unix::fs::symlink(std::env::current_dir()?.join(name), link)?;
+        let (link, what) = (tree.join(name), std::env::current_dir()?.join(name));
+        // A target directory may have served another checkout.
+        if fs::read_link(&link).ok().as_ref() != Some(&what) {
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(what, link)?;
         }
     }
     Ok(())
