@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::UNIT;
 
 const DAY: Duration = Duration::from_hours(24);
+const DAY_MICROS: u64 = 86_400_000_000;
 
 fn rate(amount: u32, per: Duration) -> Rate {
     Rate::new(NonZeroU32::new(amount).unwrap(), per)
@@ -18,8 +19,8 @@ fn small_and_large_numbers_drain_alike() {
         // on both sides of 2^64
         (1_000, Duration::from_secs(1), 18_446_744_073),
         (1_000, Duration::from_secs(1), 18_446_744_074),
-        (1_000_000, DAY, DAY.as_micros() as u64),
-        (7, Duration::from_millis(1), 400 * DAY.as_micros() as u64),
+        (1_000_000, DAY, DAY_MICROS),
+        (7, Duration::from_millis(1), 400 * DAY_MICROS),
         (u32::MAX, Duration::from_secs(3), 10_000_000_001),
     ] {
         let expected = u128::from(elapsed) * u128::from(amount) * u128::from(UNIT) / per.as_micros();
@@ -35,7 +36,7 @@ fn the_time_to_drain_is_the_least_that_is_enough() {
     // amount, per, and micro-units
     for (amount, per, level) in [
         (1, DAY, 1),
-        (7, Duration::from_secs(60), 3 * UNIT),
+        (7, Duration::from_mins(1), 3 * UNIT),
         // on both sides of 2^64
         (1_000, DAY, 213_503_982),
         (1_000, DAY, 213_503_983),
@@ -52,7 +53,7 @@ fn the_time_to_drain_is_the_least_that_is_enough() {
 
 #[test]
 fn empty_bucket_is_as_good_as_none_whatever_a_slower_tier_noted() {
-    let stored = Record { level: 3 * UNIT, stamp: 0, clear_at: DAY.as_micros() as u64, outflow: 0 };
+    let stored = Record { level: 3 * UNIT, stamp: 0, clear_at: DAY_MICROS, outflow: 0 };
     // one unit per second: after two seconds one is left, after three none
     for (secs, level, clear_at) in [(2, UNIT, stored.clear_at), (3, 0, 3_000_000)] {
         let current = judge(rate(1, Duration::from_secs(1)), stored, Now::from_secs(secs)).current;
