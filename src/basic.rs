@@ -10,6 +10,9 @@ use crate::head::{Doubled, Head, Known};
 /// Longest user that is read, bytes: what is longer is no API key.
 pub const USER_BYTES_MAX: usize = 512;
 
+/// The longest user and a colon in base64.
+const ENCODED_BYTES_MAX: usize = (USER_BYTES_MAX + 1).div_ceil(3) * 4;
+
 const SCHEME: &[u8] = b"basic";
 
 /// What `Authorization` holds, as far as Basic is concerned.
@@ -44,8 +47,7 @@ pub fn is_basic(value: &[u8]) -> bool {
 fn parse(value: &[u8]) -> Option<Vec<u8>> {
     let (scheme, encoded) = value.split_at_checked(SCHEME.len())?;
     let encoded = encoded.strip_prefix(b" ").filter(|_| scheme.eq_ignore_ascii_case(SCHEME))?;
-    // Four characters carry three bytes; the colon is one more.
-    if encoded.len() > USER_BYTES_MAX.saturating_add(3).saturating_mul(4) / 3 {
+    if encoded.len() > ENCODED_BYTES_MAX {
         return None;
     }
     let mut user = STANDARD.decode(encoded).ok()?;

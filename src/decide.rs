@@ -140,7 +140,7 @@ impl Gate {
             place: fetch::Place::First,
             build: 0,
         };
-        let record = Record { started: now, document: Some(document), ..Record::default() };
+        let record = Record { document: Some(document), ..Record::default() };
         self.worker.on_record(id, record);
         self.worker.adopt(id, record, read);
         Ok(())
@@ -148,7 +148,7 @@ impl Gate {
 
     /// Makes an index, as the shell does on its ticks.
     fn load_tokens(&mut self, bytes: &[u8], now: Now, (refresh_at, stale_at): (Now, Now)) -> Result<(), DocumentError> {
-        let claim = Record { started: now, build: self.loads, ..self.index.record };
+        let claim = Record { build: self.loads, ..self.index.record };
         let mut builder = Builder::new(bytes.to_vec(), &claim).map_err(DocumentError::Tokens)?;
         let built = loop {
             if let Progress::Done(built) = builder.advance(&mut self.index).map_err(DocumentError::Tokens)? {
@@ -156,17 +156,15 @@ impl Gate {
             }
         };
         let Built { generation, version, .. } = built;
-        let document = match claim.document.filter(|it| it.generation == generation) {
-            Some(same) => fetch::Document { started: now, refresh_at, stale_at, ..same },
-            None => fetch::Document {
-                started: now,
-                refresh_at,
-                stale_at,
-                generation,
-                version,
-                place: claim.place_for(generation),
-                build: claim.build,
-            },
+        let same = claim.document.filter(|it| it.generation == generation);
+        let document = fetch::Document {
+            started: now,
+            refresh_at,
+            stale_at,
+            generation,
+            version,
+            place: claim.place_for(generation),
+            build: same.map_or(claim.build, |it| it.build),
         };
         self.index.record = Record { document: Some(document), ..claim };
         self.worker.on_record(DocumentId::Tokens, self.index.record);

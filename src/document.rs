@@ -349,3 +349,6 @@ impl Documents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

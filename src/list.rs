@@ -146,3 +146,6 @@ impl<'a> Entry<'a> {
         ListError::Expected { path: format!("{}{dot}{name}", self.path), what }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Body, BodyError, Name, Pointer, Rule, is_overridden, judge_head};
+use super::{Body, BodyError, IDS_MAX, Name, Pointer, Rule, is_overridden, judge_head};
 use crate::head::Head;
 use crate::query;
 
@@ -72,6 +72,7 @@ fn ids_are_one_or_many() {
     ids(r#"{"s":["a","b"]}"#, "/s", Ok(&["a", "b"]));
     ids(r#"{"a":{"b":"c"}}"#, "/a/b", Ok(&["c"]));
     ids(r#"{"a/b":{"~":"c"}}"#, "/a~1b/~0", Ok(&["c"]));
+    ids(r#"{"s":["école","学校"]}"#, "/s", Ok(&["école", "学校"]));
     // none
     ids("{}", "/s", Ok(&[]));
     ids(r#"{"s":[]}"#, "/s", Ok(&[]));
@@ -121,6 +122,8 @@ fn what_servers_read_differently_is_malformed() {
             .unwrap_err(),
         BodyError::Malformed
     );
+    // a name without letters, which an index folds to
+    ids(r#"{"-":"a","0":"b"}"#, "/-", Err(BodyError::Malformed));
     // through something that is no object
     ids(r#"{"a":["b"]}"#, "/a/b", Err(BodyError::Malformed));
 }
@@ -130,6 +133,15 @@ fn body_over_the_cap_is_too_large() {
     let body = |len: usize| format!("{{\"s\":\"a\"{}}}", " ".repeat(len - 9));
     assert!(Body::parse(RULE, body(1_000).as_bytes()).is_ok());
     assert_eq!(Body::parse(RULE, body(1_001).as_bytes()).unwrap_err(), BodyError::TooLarge);
+}
+
+#[test]
+fn ids_of_one_place_are_bounded() {
+    for (count, expected) in [(IDS_MAX, Ok(IDS_MAX)), (IDS_MAX + 1, Err(BodyError::Malformed))] {
+        let bytes = json!({"s": vec!["a"; count]}).to_string();
+        let body = Body::parse(Rule { bytes_max: 10_000 }, bytes.as_bytes()).unwrap();
+        assert_eq!(body.ids(&pointer("/s")).map(|ids| ids.len()), expected, "{count}");
+    }
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn claim_that_was_given_up_is_taken_over_after_the_cooldown() {
     let claim = claimed(&Record::default(), None, at(1000));
     let free = claim.on_abandoned(at(1000)).unwrap();
     assert_eq!(free.on_tick(&remote(), None, at(1001)), Action::Idle);
+    assert_eq!(free.outlook(at(1000), at(1005), at(1001)), Outlook::Wait, "nothing has failed");
     let second = claimed(&free, None, at(1002));
     assert_eq!(second.on_abandoned(at(1000)), None, "another one's claim");
     assert_eq!(good(at(1000)).on_abandoned(at(1000)), None, "an answered one");
@@ -105,8 +106,9 @@ fn unknown_kid_refetches_once_per_cooldown() {
     assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1001)), Action::Idle);
     let record = claimed(&record, Some(at(1001)), at(1002));
     let record = record.on_success(&remote(), at(1002), fetched(7, None), at(1002)).unwrap();
-    // The document of 1002 answers the request of 1001.
+    // The document of 1002 answers the request of 1001, and one of 1002.
     assert_eq!(record.on_tick(&remote(), Some(at(1001)), at(1010)), Action::Idle);
+    assert_eq!(record.on_tick(&remote(), Some(at(1002)), at(1010)), Action::Idle);
     assert_eq!(record.outlook(at(1001), at(1006), at(1002)), Outlook::Fresh);
 }
 
@@ -150,6 +152,14 @@ fn clock_set_back_blocks_no_fetch() {
     assert!(matches!(record.on_tick(&remote(), None, at(5000)), Action::Claim(_)));
     let claim = claimed(&Record::default(), None, at(100_000));
     assert!(matches!(claim.on_tick(&remote(), None, at(5000)), Action::Claim(_)));
+}
+
+#[test]
+fn clock_that_differs_by_two_seconds_is_not_set_back() {
+    let record = good(at(1002));
+    assert_eq!(record.on_tick(&remote(), None, at(1000)), Action::Idle);
+    let earlier = Now::from_micros(at(1000).micros() - 1);
+    assert!(matches!(record.on_tick(&remote(), None, earlier), Action::Claim(_)));
 }
 
 #[test]
@@ -285,4 +295,23 @@ fn long_list_is_left_to_who_serves_nobody_and_to_who_had_it_last() {
     }
     // the first list is nobody's
     assert!(!Record::default().is_left_to_others(&remote(), None, true, false, at(1000)));
+}
+
+#[test]
+fn remotes_that_differ_in_anything_have_records_of_their_own() {
+    let secs = Duration::from_secs;
+    let others = [
+        remote(),
+        Remote { cluster: "other".into(), ..remote() },
+        Remote { authority: "other.example.com".into(), ..remote() },
+        Remote { path: "/other".into(), ..remote() },
+        Remote { scheme: "http".into(), ..remote() },
+        Remote { timeout: secs(3), ..remote() },
+        Remote { refresh: secs(3), ..remote() },
+        Remote { max_stale: secs(3), ..remote() },
+        Remote { cooldown: secs(3), ..remote() },
+    ];
+    let texts: std::collections::BTreeSet<String> = others.iter().map(Remote::fingerprint_input).collect();
+    assert_eq!(texts.len(), others.len());
+    assert!(texts.contains("auth\nhttps\nauth.example.com\n/jwks\n2000000\n600000000\n86400000000\n2000000"));
 }

@@ -85,3 +85,6 @@ pub(super) fn judge(rate: Rate, stored: Record, now: Now) -> Judged {
     let current = Record { level, stamp: at, ..kept.with_outflow(drained) };
     Judged { kept, current }
 }
+
+#[cfg(test)]
+mod tests;

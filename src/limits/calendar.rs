@@ -57,11 +57,11 @@ const fn fixed(length: u64, at: u64) -> Span {
 /// The month that contains `at`.
 fn month(at: u64) -> Span {
     let (year, month) = year_and_month(at / DAY);
-    let next = if month == 12 { (year.saturating_add(1), 1) } else { (year, month.saturating_add(1)) };
+    let next = if month == 11 { (year.saturating_add(1), 0) } else { (year, month.saturating_add(1)) };
     Span { start: first_of(year, month).saturating_mul(DAY), end: first_of(next.0, next.1).saturating_mul(DAY) }
 }
 
-/// `civil_from_days` without the day of the month; months from 1.
+/// `civil_from_days` without the day of the month. Years begin in March, months count from 0.
 #[expect(clippy::arithmetic_side_effects, reason = "days is below 2^28, and no difference goes below zero")]
 const fn year_and_month(days: u64) -> (u64, u64) {
     let shifted = days + 719_468; // days since 0000-03-01
@@ -69,20 +69,15 @@ const fn year_and_month(days: u64) -> (u64, u64) {
     let day_of_era = shifted % 146_097;
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400;
-    (if month <= 2 { year + 1 } else { year }, month)
+    (year_of_era + era * 400, (5 * day_of_year + 2) / 153)
 }
 
-/// `days_from_civil` for the first day of a month.
-#[expect(clippy::arithmetic_side_effects, reason = "the year is from 1970 to below 2^20, the month from 1 to 12")]
+/// `days_from_civil` for the first day of a month, counted likewise.
+#[expect(clippy::arithmetic_side_effects, reason = "the year is from 1969 to below 2^20, the month from 0 to 11")]
 const fn first_of(year: u64, month: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;
     let year_of_era = year % 400;
-    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * month_from_march + 2) / 5;
+    let day_of_year = (153 * month + 2) / 5;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
 }

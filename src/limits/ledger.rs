@@ -73,7 +73,7 @@ pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outco
         return Ok(Outcome::room());
     }
     slot.clone_from(&before);
-    view_group(&mut slot, group, now, false);
+    view_group(&mut slot, group, now);
     Ok(Outcome::new(smallvec![posting], false, now))
 }
 
@@ -92,7 +92,7 @@ fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool,
         }
         // A lone charge already knows how it stands; of several, a later one may have raised an earlier one's level.
         if !admitted || group.len() > 1 {
-            view_group(slot, group, now, !admitted);
+            view_group(slot, group, now);
         }
     })?;
     Ok(admitted)
@@ -109,7 +109,7 @@ fn roll_back(slots: &mut impl Slots, group: &mut [&mut Posting], now: Now) -> Re
                 adjust(slot, &posting.charge.owner, limit, mark, posting.charge.amount(limit), 0, now);
             }
         }
-        view_group(slot, group, now, false);
+        view_group(slot, group, now);
     })
 }
 
@@ -185,7 +185,7 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
         let after = limit.add(current, level_of(amount.into()));
         slot.put(at, after);
         let posted = Some(Posted { level: after.level, stamp: after.stamp, outflow: after.outflow });
-        return Mark { wait, overflow, posted, ..mark(limit, after, now) };
+        return Mark { overflow, posted, ..mark(limit, after, now) };
     }
     Mark { wait, overflow, ..mark(limit, current, now) }
 }
@@ -210,9 +210,9 @@ fn mark(limit: &Limit, current: Record, now: Now) -> Mark {
     Mark { level: current.level, reset, ..Mark::default() }
 }
 
-/// Notes how every limit stands in the slot as it is; with `correct`, writes what even a denial must write.
+/// Notes how every limit stands in the slot as it is, and writes what even a denial must write.
 #[inline(never)]
-fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now, correct: bool) {
+fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
     for posting in group {
         let Posting { charge, marks } = &mut **posting;
         for (limit, noted) in charge.limits.iter().zip(marks) {
@@ -228,7 +228,7 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now, correct: bo
             };
             let stored = slot.get(at);
             let judged = limit.judge(stored, now);
-            if correct && judged.kept != stored {
+            if judged.kept != stored {
                 slot.put(at, judged.kept);
             }
             let Mark { level, reset, .. } = mark(limit, judged.current, now);

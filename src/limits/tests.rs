@@ -77,3 +77,22 @@ fn the_window_is_the_time_from_empty_to_full() {
         assert_eq!(limit.window.refill_time(now), Duration::from_secs(secs), "{}", limit.name);
     }
 }
+
+#[test]
+fn the_length_of_a_window_is_advertised_unless_it_varies() {
+    for (limit, policy) in [
+        (bucket("minute", 60, 60, 10), ", \"minute\";q=10;w=10"),
+        (quota("day", 7, Period::Day), ", \"day\";q=7;w=86400"),
+        // each answer tells how long the month is
+        (quota("month", 7, Period::Month), ", \"month\";q=7;w="),
+    ] {
+        assert_eq!(&*limit.advert.policy, policy);
+    }
+}
+
+#[test]
+fn errors_of_shared_data_have_texts_of_their_own() {
+    let (host, contended) = (StoreError::Host.to_string(), StoreError::Contended.to_string());
+    assert_eq!(host, "the host refused access to shared data");
+    assert_eq!(contended, "shared data stayed contended");
+}

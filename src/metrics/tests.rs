@@ -173,3 +173,34 @@ fn retirement_is_counted_by_class_and_phase() {
     metrics.count(Count::Retirement(Class::Issuer(1), Phase::Refused));
     assert_eq!(drained(&mut metrics), []);
 }
+
+#[test]
+fn lists_over_the_network_are_counted_by_their_names() {
+    let remote = |path: &str| json!({"remote": {"uri": format!("https://lists.example/{path}"), "cluster": "lists"}});
+    let claims = json!({"tier": "tier"});
+    let issuers = json!([
+        {"issuer": "https://one.example/", "claims": claims, "jwks": remote("keys")},
+        {"issuer": "https://two.example/", "claims": claims, "jwks": remote("keys2"), "revocations": remote("revoked")},
+        {"issuer": "district-tokens", "tokens": remote("tokens")}
+    ]);
+    let mut metrics = Metrics::new(&config(&[("issuers", issuers), ("api_keys", remote("api-keys"))]));
+    for (id, list) in [
+        (DocumentId::ApiKeys, "api-keys"),
+        (DocumentId::Revocations(1), "revocations_two.example"),
+        (DocumentId::Tokens, "tokens"),
+    ] {
+        for (result, told) in [(FetchResult::Ok, "ok"), (FetchResult::Failed, "failed")] {
+            metrics.count(Count::Fetch(id, result));
+            let name = format!("hallpass.list_fetches_total.list=.={list};.;result=.={told};.;");
+            assert_eq!(drained(&mut metrics), [(name, 1)]);
+        }
+        let age = &metrics.list()[metrics.document_age(id)];
+        assert_eq!((age.kind, &age.name), (Kind::Gauge, &format!("hallpass.list_age_seconds.list=.={list};.;")));
+    }
+    let lists = metrics.list().iter().filter(|it| it.name.starts_with("hallpass.list_")).count();
+    assert_eq!(lists, 3 * 3, "key sets are no lists");
+    // A list that is not fetched has none.
+    metrics.count(Count::Fetch(DocumentId::Revocations(0), FetchResult::Ok));
+    assert_eq!(drained(&mut metrics), []);
+    assert!(metrics.list().get(metrics.document_age(DocumentId::Revocations(0))).is_none());
+}

@@ -116,7 +116,9 @@ fn bad_list_is_refused() {
 #[test]
 fn nothing_of_a_list_is_shown() {
     let list = read(&json!({"tokens": [entry("a")]})).unwrap();
+    assert!(!list.is_empty());
     let shown = format!("{list:?} {:?}", TokenHash::of(b"a"));
+    assert_eq!(shown, "TokenList { len: 1, .. } TokenHash(..)");
     for secret in [hex("a").as_str(), "d-a", "s-a", "app"] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -178,6 +178,11 @@ fn of_two_credentials_the_announced_one_that_ends_first_is_told() {
     assert_eq!((notice.phase, notice.terms.dates.refused_from), (Phase::Announced, date("2015-03-01T00:00:00Z")));
     let notice = early.notice("b", later).or_sooner(early.notice("a", now));
     assert_eq!(notice.phase, Phase::Announced);
+    // Of two that end at once, the one that counts first.
+    let other = schedule_of(Some("2014-09-01T00:00:00-05:00"), &[]);
+    let (one, other) = (early.notice("c", later), other.notice("c", date("2014-10-01T00:00:00Z")));
+    assert_eq!(one.clone().or_sooner(other.clone()).phase, Phase::Announced);
+    assert_eq!(other.or_sooner(one).phase, Phase::Throttled);
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn hosts_are_compared_without_case_and_port() {
     for host in ["example.org", ".example.org", "xexample.org", "x.example.org.evil.com", "example.com"] {
         check_host(&routes, host, &Found::None);
     }
+    assert!(!suffix(".example.org").matches(b".example.org"), "no label before the dot");
 }
 
 #[test]
@@ -180,11 +181,11 @@ fn invalid_host_has_no_route_even_where_any_host_has() {
         "", "a,b", "a@b", "a/b", "a b", "a%2eb", "é", // Ports that are none.
         "a:", "a:b", "a:1:2", "a:123456", ":80", "[::1]:", // Dots at either end and in a row.
         "a.", ".a", "a..b", // Broken brackets.
-        "[::1", "[]", "[::1]x", "::1", "[a@b]",
+        "[::1", "[]", "[:]", "[::1]x", "::1", "[a@b]",
     ] {
         check_host(&routes, host, &Found::None);
     }
-    for host in ["a", "a-b_c.d", "127.0.0.1:8080", "localhost"] {
+    for host in ["a", "a-b_c.d", "127.0.0.1:8080", "localhost", "[::]"] {
         check_host(&routes, host, &Found::Route(0));
     }
 }

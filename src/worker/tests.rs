@@ -88,6 +88,21 @@ fn only_remote_issuers_are_fetched_for() {
 }
 
 #[test]
+fn index_of_tokens_stands_where_their_list_comes_from() {
+    assert!(worker().index().is_none(), "no list of tokens");
+    let remote = json!({"remote": {"uri": "https://remote.example/tokens", "cluster": "remote"}});
+    let document = json!({
+        "issuers": [{"issuer": "district-tokens", "tokens": remote}],
+        "tiers": {"free": {"limits": []}},
+        "routes": [{"match": {"path": "/plain"}}]
+    });
+    let config = Config::from_bytes(document.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+    let worker = Worker::new(config, 1);
+    let (_, remote) = worker.remotes().next().unwrap();
+    assert_eq!(worker.index().map(AsRef::as_ref), Some(&IndexKeys::new(remote)));
+}
+
+#[test]
 fn document_is_asked_for_once() {
     let mut worker = worker();
     assert!(!worker.on_record(DocumentId::Keys(0), Record::default()), "no document yet");

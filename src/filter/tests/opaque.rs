@@ -212,6 +212,26 @@ fn list_of_schools_that_no_header_holds_is_refused() {
     let mut many = entry("a");
     many["schools"] = (0..50).map(|n| format!("school-{n}")).collect();
     verdicts(&mut inline(&[many, entry("b")]), &[("/plain", "a", "schools-too-long"), ("/plain", "b", "pass")]);
+    // to the byte
+    let [mut fits, mut longer] = ["a", "b"].map(entry);
+    fits["schools"] = json!(["s".repeat(200)]);
+    longer["schools"] = json!(["s".repeat(201)]);
+    verdicts(&mut inline(&[fits, longer]), &[("/plain", "a", "pass"), ("/plain", "b", "schools-too-long")]);
+}
+
+#[test]
+fn token_longer_than_any_is_not_looked_up() {
+    let [fits, longer] = [16_384, 16_385].map(|len| "t".repeat(len));
+    let of = |token: &str| {
+        let mut entry = entry(token);
+        entry["district"] = json!("d");
+        entry["schools"] = json!(["s"]);
+        entry
+    };
+    verdicts(
+        &mut inline(&[of(&fits), of(&longer)]),
+        &[("/plain", &fits, "pass"), ("/plain", &longer, "token-invalid")],
+    );
 }
 
 #[test]

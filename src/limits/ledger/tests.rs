@@ -83,11 +83,40 @@ fn standings_tell_what_is_left() {
 }
 
 #[test]
+fn standings_tell_the_window_of_months_alone() {
+    let limits = [bucket("minute", 60, 60, 10), quota("day", 9, Period::Day), quota("month", 9, Period::Month)];
+    let outcome = ask(&mut Memory::default(), &limits, 1, at(0));
+    let windows: Vec<_> = outcome.standings.iter().map(|s| s.window).collect();
+    assert_eq!(windows, [None, None, Some(Duration::from_hours(30 * 24))], "November has 30 days");
+}
+
+#[test]
+fn limits_that_refuse_are_told_in_the_order_of_their_waits() {
+    let limits = [
+        bucket("second", 1, 1, 1),
+        bucket("never", 1, 1, 9),
+        bucket("hour", 1, 3_600, 1),
+        bucket("admits", 9, 1, 9),
+        bucket("minute", 1, 60, 1),
+        // as long as the hour: behind it, as in the charge
+        bucket("also", 1, 3_600, 1),
+    ];
+    let limits = limits.map(|limit| if limit.name == "never" { costly(limit) } else { limit });
+    let mut slots = Memory::default();
+    assert!(ask(&mut slots, &limits, 1, at(0)).admitted);
+    let charge = Charge { cost: 10, ..charge(client(), &limits, 1) };
+    let outcome = reserve(&mut slots, &[charge], at(0)).unwrap();
+    assert_eq!(outcome.violated().collect::<Vec<_>>(), ["never", "hour", "also", "minute", "second"]);
+}
+
+#[test]
 fn more_than_the_capacity_is_never_admitted() {
     let (mut slots, limits) = (Memory::default(), [bucket("b", 60, 60, 10), quota("day", 5, Period::Day)]);
     let outcome = ask(&mut slots, &limits, 6, at(0));
     assert!(outcome.never && !outcome.admitted && slots.swaps == 0);
     assert_eq!(outcome.violated().collect::<Vec<_>>(), ["day"]);
+    let left: Vec<_> = outcome.standings.iter().map(|s| (s.remaining, s.reset_after)).collect();
+    assert_eq!(left, [(10, Duration::ZERO), (5, Duration::ZERO)], "what admitted it was not charged either");
     assert!(ask(&mut slots, &limits, 5, at(0)).admitted);
 }
 
@@ -97,7 +126,8 @@ fn nothing_asked_is_always_admitted_and_writes_nothing() {
     assert!(ask(&mut slots, &limits, 0, at(0)).admitted && slots.swaps == 0);
     assert!(ask(&mut slots, &limits, 1, at(0)).admitted);
     assert!(ask(&mut slots, &limits, 0, at(0)).admitted && slots.swaps == 1);
-    assert!(reserve(&mut slots, &[charge(client(), &[], 1)], at(0)).unwrap().admitted);
+    let reads = slots.reads;
+    assert!(reserve(&mut slots, &[charge(client(), &[], 1)], at(0)).unwrap().admitted && slots.reads == reads);
     assert!(reserve(&mut slots, &[], at(0)).unwrap().receipt.is_some());
 }
 
@@ -126,6 +156,23 @@ fn several_budgets_are_charged_as_one() {
         let mut left: Vec<_> = outcomes[8].standings.iter().map(|s| (s.name(), s.charge, s.remaining)).collect();
         left.sort_unstable();
         assert_eq!(left, [("a", usize::from(swap), 2), ("b", usize::from(!swap), 0)], "a was rolled back");
+    }
+}
+
+#[test]
+fn client_over_its_limit_never_reaches_the_budgets_of_addresses() {
+    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    for swap in [false, true] {
+        let mut slots = Memory::default();
+        let mut charges =
+            vec![charge(client(), &[bucket("a", 1, 60, 1)], 1), charge(address, &[bucket("b", 1, 60, 3)], 1)];
+        if swap {
+            charges.reverse();
+        }
+        assert!(reserve(&mut slots, &charges, at(0)).unwrap().admitted);
+        let swaps = slots.swaps;
+        assert!(!reserve(&mut slots, &charges, at(0)).unwrap().admitted);
+        assert_eq!(slots.swaps, swaps, "not even to be rolled back");
     }
 }
 
@@ -181,6 +228,8 @@ fn newcomers_of_a_full_slot_share_the_overflow_budget() {
     assert_eq!(seated, 32, "entries of one limit");
     let shared = (100..200).filter(|nth| ask(*nth).admitted).count();
     assert_eq!(shared, 4, "one of five was taken by the first newcomer");
+    let denied = ask(200);
+    assert!(!denied.admitted && denied.overflow, "also a denial says by which budget");
     assert!((0..32).all(|nth| (0..9).filter(|_| ask(nth).admitted).count() == 4), "who had a seat keeps it");
     assert!(reserve(&mut slots, &[charge(Owner::in_first_slot(250), &limits, 5)], at(43_200)).unwrap().admitted);
 }
@@ -210,4 +259,38 @@ fn a_slot_that_stays_contended_is_an_error() {
     }
     let outcome = reserve(&mut Contended, &[charge(client(), &[bucket("b", 1, 1, 1)], 1)], NOON);
     assert_eq!(outcome.unwrap_err(), StoreError::Contended);
+}
+
+/// A slot whose owners have no room for another, and how many they are.
+fn full(limit: &Limit, now: Now) -> (Memory, u8) {
+    let mut slots = Memory::default();
+    let mut seated = 0;
+    while !reserve(&mut slots, &[charge(Owner::in_first_slot(seated), std::slice::from_ref(limit), 1)], now)
+        .unwrap()
+        .overflow
+    {
+        seated += 1;
+    }
+    (slots, seated)
+}
+
+#[test]
+fn who_finds_no_room_at_all_waits_for_it() {
+    let (mut slots, _) = full(&quota("day", 5, Period::Day), at(0));
+    let many: Vec<Limit> = (1..16).map(|nth| quota(&format!("day{nth}"), 5, Period::Day)).collect();
+    let mut ask = |nth, limits: &[Limit], amount, now| {
+        reserve(&mut slots, &[charge(Owner::in_first_slot(nth), limits, amount)], now).unwrap()
+    };
+    // The overflow entry already knows one limit, and has room for fifteen.
+    assert!(ask(100, &many, 1, at(0)).admitted);
+    let other = [quota("other", 5, Period::Day)];
+    for (amount, never) in [(1, false), (5, false), (6, true)] {
+        let outcome = ask(101, &other, amount, at(0));
+        assert_eq!((outcome.admitted, outcome.never, outcome.overflow), (false, never, true), "{amount}");
+        let wait = if never { Duration::ZERO } else { Duration::from_hours(12) };
+        assert_eq!(outcome.retry_after, wait, "{amount}");
+        assert_eq!(outcome.standings[0].remaining, if never { 5 } else { 0 }, "{amount}");
+    }
+    assert!(ask(101, &other, 0, at(0)).admitted, "nothing asked needs no room");
+    assert!(ask(101, &other, 5, at(43_200)).admitted, "at midnight there is room");
 }

@@ -1,4 +1,4 @@
-#![allow(clippy::arithmetic_side_effects)]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 
@@ -99,6 +99,93 @@ fn times_of_a_clock_set_back_do_not_hold_a_slot_for_good() {
     assert!(matches!(slot.claim(&[2; 16], 0, NOW), Seat::Overflow(_)));
     assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_009)), Seat::Overflow(_)));
     assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_011)), Seat::Own(_)));
+}
+
+#[test]
+fn owners_drop_what_is_cleared_of_their_own_and_of_the_overflow() {
+    let cleared = |slot: &mut Slot, seats: &[Seat]| {
+        for seat in seats {
+            let (Seat::Own(at) | Seat::Overflow(at)) = *seat else { panic!("{seat:?}") };
+            slot.put(at, Record { clear_at: 0, ..live(1) });
+        }
+    };
+    let mut slot = crowded();
+    let own = fill(&mut slot, [1; 16], 16);
+    assert!(matches!(slot.clone().claim(&[1; 16], 20, NOW), Seat::Overflow(_)), "all sixteen are live");
+    cleared(&mut slot, &own[..3]);
+    assert!(matches!(slot.claim(&[1; 16], 20, NOW), Seat::Own(_)));
+    let mut slot = crowded();
+    fill(&mut slot, [1; 16], 16);
+    let shared = fill(&mut slot, [2; 16], 16);
+    assert!(matches!(slot.clone().claim(&[3; 16], 20, NOW), Seat::Full(_)), "all sixteen are live");
+    cleared(&mut slot, &shared[..3]);
+    assert!(matches!(slot.claim(&[3; 16], 20, NOW), Seat::Overflow(_)));
+}
+
+#[test]
+fn overflow_is_found_while_it_is_live() {
+    let mut slot = crowded();
+    fill(&mut slot, [1; 16], 16);
+    fill(&mut slot, [2; 16], 1);
+    assert!(matches!(slot.find(&[3; 16], 0, Now::from_secs(1_999)), Seat::Overflow(_)));
+    assert_eq!(slot.find(&[3; 16], 0, Now::from_secs(2_000)), Seat::Vacant, "as good as none");
+    assert_eq!(slot.find(&[3; 16], 1, NOW), Seat::Vacant, "another limit");
+}
+
+/// The bytes of entries with so many records.
+fn entries(of: &[([u8; 16], usize)]) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    for (tag, count) in of {
+        bytes.extend_from_slice(tag);
+        bytes.push(u8::try_from(*count).unwrap());
+        bytes.extend(std::iter::repeat_n(7, count * RECORD_BYTES));
+    }
+    bytes
+}
+
+#[test]
+fn what_is_no_slot_is_an_empty_one() {
+    let many = |count: u8| (0..count).map(|nth| ([nth; 16], 1)).collect::<Vec<_>>();
+    let whole = entries(&[([1; 16], 2), ([2; 16], 1)]);
+    let with = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = whole.clone();
+        change(&mut bytes);
+        bytes
+    };
+    for (bytes, fits) in [
+        (Vec::new(), false),
+        (vec![VERSION], true),
+        (whole.clone(), true),
+        // another version, a byte more or less
+        (with(|bytes| bytes[0] = VERSION + 1), false),
+        (with(|bytes| bytes.push(0)), false),
+        (with(|bytes| bytes.truncate(bytes.len() - 1)), false),
+        // as many as owners may fill, and one more
+        (entries(&many(32)), true),
+        (entries(&many(33)), false),
+        // a full overflow entry beside them, and one with a record more, also alone
+        (entries(&[many(32), vec![(OVERFLOW, 16)]].concat()), true),
+        (entries(&[many(32), vec![(OVERFLOW, 17)]].concat()), false),
+        (entries(&[(OVERFLOW, 17)]), false),
+        (entries(&[many(33), vec![(OVERFLOW, 16)]].concat()), false),
+    ] {
+        let slot = Slot::parse(bytes.clone());
+        assert_eq!(slot.as_bytes(), if fits { &bytes[..] } else { &[VERSION] }, "{} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn times_ahead_by_more_than_they_last_are_moved_back() {
+    // Ahead of now, and what the record lasts, in microseconds.
+    for (ahead, life, moves) in
+        [(2_000_000, 1, false), (2_000_001, 1, true), (5_000_000, 5_000_000, false), (5_000_001, 5_000_000, true)]
+    {
+        let stamp = NOW.micros() + ahead;
+        let record = Record { level: 1, stamp, clear_at: stamp + life, outflow: 0 };
+        let expected = if moves { NOW.micros() } else { stamp };
+        let clamped = clamp(record, NOW);
+        assert_eq!((clamped.stamp, clamped.clear_at), (expected, expected + life), "{ahead} us ahead");
+    }
 }
 
 proptest! {

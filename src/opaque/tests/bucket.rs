@@ -68,6 +68,44 @@ fn bucket_is_bounded() {
 }
 
 #[test]
+fn bucket_may_be_as_long_as_its_limit_and_no_longer() {
+    // The same grant with schools that fill the bucket to so many bytes.
+    let filled = |len: usize| {
+        let mut bytes = Vec::new();
+        let mut grant = grant("d", 0);
+        let _ = add(&mut bytes, 1, &hash("a"), &grant);
+        let mut rest = len - bytes.len();
+        while rest > 0 {
+            let school = rest.min(60_000);
+            // two bytes are its length
+            grant.schools.push("s".repeat(school - 2));
+            rest -= school;
+        }
+        bytes.clear();
+        let added = add(&mut bytes, 1, &hash("a"), &grant);
+        assert_eq!(bytes.len(), len);
+        added
+    };
+    assert_eq!(filled(BUCKET_BYTES_MAX), Added::Done);
+    assert_eq!(filled(BUCKET_BYTES_MAX + 1), Added::Full);
+}
+
+#[test]
+fn grant_whose_values_are_no_ids_is_none() {
+    let decoded = |application: &str, district: &str, school: &str| {
+        let mut bytes = Vec::new();
+        let grant =
+            Grant { application: application.to_owned(), schools: vec![school.to_owned()], ..grant(district, 0) };
+        entry::encode(&grant, &mut bytes);
+        entry::decode(&bytes).is_some()
+    };
+    assert!(decoded("app", "d", "s"));
+    assert!(!decoded("a,b", "d", "s"));
+    assert!(!decoded("app", "*", "s"));
+    assert!(!decoded("app", "d", "*"));
+}
+
+#[test]
 fn keys_are_as_many_as_buckets() {
     let remote = Remote {
         cluster: "auth".into(),

@@ -12,6 +12,7 @@ use crate::config::Remote;
 use crate::fetch::{Action, Fetched, Record};
 use crate::limits::ledger::StoreError;
 use crate::limits::testing::Failing;
+use crate::list::ListError;
 use crate::time::Now;
 
 fn remote() -> Remote {
@@ -176,6 +177,63 @@ fn lost_record_does_not_revive_what_was_built_before() {
     shelf.record = Record::default();
     fetch(&mut shelf, &list(2, &entries(&["b"])), at(200));
     has(&mut shelf, &["b"], &["a"]);
+}
+
+/// Entries that are long: some twelve bytes for each school.
+fn long_entries(count: usize, schools: usize) -> Vec<Value> {
+    let long = |nth: usize| {
+        let mut entry = entry(&nth.to_string());
+        entry["schools"] = (0..schools).map(|n| format!("school-{n}")).collect();
+        entry
+    };
+    (0..count).map(long).collect()
+}
+
+#[test]
+fn list_that_differs_at_its_end_is_another_one() {
+    let mut shelf = Shelf::default();
+    let mut many = long_entries(20, 400);
+    let text = list(1, &many);
+    assert!(text.len() > 80_000);
+    assert_eq!(fetch(&mut shelf, &text, at(100)), 20);
+    assert_eq!(fetch(&mut shelf, &text, at(200)), 0);
+    many.pop();
+    many.push(entry("x"));
+    assert_eq!(fetch(&mut shelf, &list(1, &many), at(300)), 20);
+    has(&mut shelf, &["x"], &["19"]);
+}
+
+/// How many calls read a list of these entries, and the most entries that one of them reads.
+fn work(many: &[Value]) -> (usize, usize) {
+    let mut shelf = Shelf::default();
+    let claim = claim(&mut shelf, at(100));
+    let mut builder = Builder::new(list(1, many).into_bytes(), &claim).unwrap();
+    let (mut calls, mut most, mut before) = (0, 0, 0);
+    while builder.advance(&mut shelf).unwrap() == Progress::Working {
+        let swaps: usize = shelf.buckets.0.values().map(|(_, cas)| *cas as usize).sum();
+        most = most.max(swaps - before);
+        before = swaps;
+        calls += 1;
+    }
+    (calls, most)
+}
+
+#[test]
+fn many_short_entries_are_one_piece_of_work_and_few_long_ones() {
+    let (calls, most) = work(&long_entries(100, 1));
+    assert!((6..=8).contains(&most) && (100 / most..=100 / 6).contains(&calls), "{calls} calls, {most} at most");
+    // 50 kB as JSON, 30 kB in a bucket
+    let (calls, most) = work(&long_entries(10, 3_500));
+    assert!(most == 1 && calls >= 10, "{calls} calls, {most} at most");
+}
+
+#[test]
+fn builder_shows_no_list_and_its_errors_have_texts() {
+    let shown = format!("{:?}", Builder::new(list(1, &entries(&["a"])).into_bytes(), &Record::default()).unwrap());
+    assert!(shown.starts_with("Builder") && !shown.contains("d-a"), "{shown}");
+    assert_eq!(BuildError::Superseded.to_string(), "another worker has begun anew");
+    assert_eq!(BuildError::Store(StoreError::Host).to_string(), "the host refused access to shared data");
+    assert!(BuildError::List(ListError::TooLong).to_string().starts_with("list is too long"));
 }
 
 #[test]

@@ -140,6 +140,12 @@ fn long_entry_is_refused_before_it_is_read() {
     assert!(len > ENTRY_BYTES_MAX);
     let message = "`tokens[0]`: expected at most 65536 bytes";
     assert_eq!(pieces(text.as_bytes()).unwrap_err().to_string(), message);
+    // to the byte
+    for (len, fits) in [(ENTRY_BYTES_MAX, true), (ENTRY_BYTES_MAX + 1, false)] {
+        let text = format!("{{{}}}", " ".repeat(len - 2));
+        let error = pieces(format!("{{\"version\":1,\"tokens\":[{text}]}}").as_bytes()).unwrap_err().to_string();
+        assert_eq!(error != message, fits, "{error}");
+    }
     // also one that never ends, and a name that does not
     let endless = format!("{{\"version\":1,\"tokens\":[{}", "[".repeat(1 << 20));
     assert_eq!(pieces(endless.as_bytes()).unwrap_err().to_string(), message);
@@ -166,6 +172,30 @@ fn too_many_tokens_are_refused() {
         pieces(text(TOKENS_MAX + 1).as_bytes()).unwrap_err().to_string(),
         "`tokens`: expected at most 100000 tokens"
     );
+}
+
+#[test]
+fn first_thing_wrong_is_told() {
+    for (text, expected) in [
+        ("\u{feff}{\"version\":7,\"tokens\":[]}", "list begins with a byte order mark"),
+        ("[]", "list: expected an object"),
+        ("<html>", "list: expected an object"),
+        ("", "list is not JSON from byte 0 on"),
+        ("{\"tokens\":{}}", "`tokens`: expected an array"),
+        ("{\"tokens\":[]]", "list is not JSON from byte 12 on"),
+        ("{\"version\":7}", "`tokens`: expected an array"),
+        ("{\"tokens\":[]}", "`version`: expected a whole number from 0"),
+        ("{\"version\":\"7\"}", "`version`: expected a whole number from 0"),
+        ("{\"more\":7}", "list: expected no other members than the documented ones"),
+        ("{\"version\" 7}", "list is not JSON from byte 11 on"),
+        ("{7:7}", "list is not JSON from byte 2 on"),
+        ("{\"version\":7,\"tokens\":[]}x", "list has data after its end"),
+        // an entry that is broken, and one that is cut off
+        ("{\"tokens\":[{]}", "list is not JSON from byte 11 on"),
+        ("{\"tokens\":[{\"a\"", "list is not JSON from byte 11 on"),
+    ] {
+        assert_eq!(pieces(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ struct LeftOut {
 pub fn build(dir: &Path, all: &[Mutant]) -> Result<Built> {
     let tree = dir.join("tree");
     lay_out(&tree)?;
-    let mut left_out = LeftOut::load(dir);
+    let mut left_out = LeftOut::load(dir, all);
     for round in 0..ROUNDS {
         let files = write(&tree, all, &left_out)?;
         eprintln!("compiling, round {round}: {} do not compile", left_out.unviable.len());
@@ -74,9 +74,11 @@ pub fn build(dir: &Path, all: &[Mutant]) -> Result<Built> {
 fn lay_out(tree: &Path) -> Result<()> {
     fs::create_dir_all(tree)?;
     for name in ["Cargo.toml", "Cargo.lock", "tests", "README.md", "envoy", "scripts"] {
-        let link = tree.join(name);
-        if !link.exists() {
-            std::os::unix::fs::symlink(std::env::current_dir()?.join(name), link)?;
+        let (link, what) = (tree.join(name), std::env::current_dir()?.join(name));
+        // A target directory may have served another checkout.
+        if fs::read_link(&link).ok().as_ref() != Some(&what) {
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(what, link)?;
         }
     }
     Ok(())
@@ -160,16 +162,23 @@ fn compile(tree: &Path) -> Result<(Option<PathBuf>, Vec<Value>)> {
 }
 
 impl LeftOut {
-    /// What an earlier build of the same list left out.
-    fn load(dir: &Path) -> Self {
-        let same = fs::read(dir.join("list.json"))
-            .ok()
-            .filter(|it| fs::read(dir.join("left-out.list")).ok().as_ref() == Some(it));
-        let text = same.and_then(|_| fs::read_to_string(dir.join("left-out.json")).ok()).unwrap_or_default();
+    /// What an earlier build left out of the files whose mutants are the same.
+    fn load(dir: &Path, all: &[Mutant]) -> Self {
+        let before = Mutant::list(&dir.join("left-out.list")).unwrap_or_default();
+        let text = fs::read_to_string(dir.join("left-out.json")).unwrap_or_default();
         let it: Value = serde_json::from_str(&text).unwrap_or_default();
+        let names = |of: &[Mutant], file: &str| -> Vec<String> {
+            of.iter().filter(|it| it.file == file).map(|it| it.name.clone()).collect()
+        };
+        let files: BTreeSet<&str> = all.iter().map(|it| it.file.as_str()).collect();
+        let same: BTreeSet<&str> = files.into_iter().filter(|it| names(all, it) == names(&before, it)).collect();
+        let id_now = |id: usize| {
+            let it = before.get(id.checked_sub(1)?)?;
+            same.contains(it.file.as_str()).then(|| all.iter().find(|now| now.name == it.name))?.map(|it| it.id)
+        };
         let ids = |name: &str| {
             let list = it[name].as_array().into_iter().flatten();
-            list.filter_map(|it| usize::try_from(it.as_u64()?).ok()).collect()
+            list.filter_map(|it| id_now(usize::try_from(it.as_u64()?).ok()?)).collect()
         };
         let names = it["constant"].as_array().into_iter().flatten();
         let constant = names.filter_map(|it| Some(it.as_str()?.to_owned())).collect();

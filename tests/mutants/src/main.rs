@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use mutant::Mutant;
+use report::Verdict;
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,9 +41,17 @@ fn main() -> Result<ExitCode> {
     for file in files {
         chosen.extend(all.iter().filter(|it| it.file == *file));
     }
-    if arguments.iter().any(|it| it == "--again") {
-        let missed = report::missed(&dir)?;
-        chosen.retain(|it| missed.contains(&it.name));
+    let mut outcomes = report::earlier(&dir, &all);
+    let has = |flag: &str| arguments.iter().any(|it| it == flag);
+    if has("--learn") {
+        outcomes.extend(report::learned(&dir, &all)?);
+        return report::Report::new(&dir, &all, outcomes)?.finish();
+    }
+    if has("--again") {
+        chosen.retain(|it| outcomes.get(&it.id) == Some(&Verdict::Missed));
+    }
+    if has("--rest") {
+        chosen.retain(|it| !outcomes.contains_key(&it.id));
     }
     if let Some(part) = value("--match") {
         chosen.retain(|it| it.name.contains(&part));
@@ -52,7 +61,10 @@ fn main() -> Result<ExitCode> {
         Some(text) => Some(Instant::now() + Duration::from_secs(text.parse()?)),
         None => None,
     };
-    let mut report = report::Report::new(&dir, all.len())?;
+    for mutant in &chosen {
+        outcomes.remove(&mutant.id);
+    }
+    let mut report = report::Report::new(&dir, &all, outcomes)?;
     run::run(&built, &chosen, end, &mut report)?;
-    Ok(report.finish())
+    report.finish()
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -54,37 +55,58 @@ const SLOW: [&str; 24] = [
     "cache::tests::bounds_hold",
 ];
 
-/// Tries all with the quick tests until `end`, then the survivors with the others.
-pub fn run(built: &Built, chosen: &[&Mutant], end: Option<Instant>, report: &mut Report) -> Result<()> {
+/// Tries all with the quick tests until `end`, then the survivors with the others; two at a time.
+pub fn run(built: &Built, chosen: &[&Mutant], end: Option<Instant>, report: &mut Report<'_>) -> Result<()> {
     let skips: Vec<&str> = SLOW.iter().flat_map(|it| [SKIP, it]).collect();
     let begin = Instant::now();
     if try_one(built, 0, &skips, QUICK_SECONDS)? != Verdict::Missed {
         bail!("the tests fail without a mutant");
     }
     eprintln!("the quick tests take {:.1} s", begin.elapsed().as_secs_f32());
-    let mut left = Vec::new();
-    for mutant in chosen {
+    let left = Mutex::new(Vec::new());
+    let report = Mutex::new(report);
+    each(chosen, |mutant| {
         if end.is_some_and(|end| Instant::now() > end) {
-            break;
+            return Ok(());
         }
-        if built.unviable.contains(&mutant.id) {
-            report.add(mutant, Verdict::Unviable)?;
+        let verdict = if built.unviable.contains(&mutant.id) {
+            Verdict::Unviable
         } else if !built.woven.contains(&mutant.id) {
-            report.add(mutant, Verdict::NotBuilt)?;
+            Verdict::NotBuilt
         } else {
-            match quick(built, mutant, &skips)? {
-                Verdict::Missed => {
-                    eprintln!("lives so far: {}", mutant.name);
-                    left.push(*mutant);
-                }
-                verdict => report.add(mutant, verdict)?,
-            }
+            quick(built, mutant, &skips)?
+        };
+        if verdict == Verdict::Missed {
+            eprintln!("lives so far: {}", mutant.name);
+            locked(&left).push(mutant);
+            return Ok(());
         }
-    }
-    for mutant in left {
-        report.add(mutant, slow(built, mutant)?)?;
-    }
-    Ok(())
+        locked(&report).add(mutant, verdict)
+    })?;
+    let left = std::mem::take(&mut *locked(&left));
+    each(&left, |mutant| {
+        let verdict = slow(built, mutant)?;
+        locked(&report).add(mutant, verdict)
+    })
+}
+
+/// Does `work` for each, two at a time.
+fn each<'a>(mutants: &[&'a Mutant], work: impl Fn(&'a Mutant) -> Result<()> + Sync) -> Result<()> {
+    let queue = Mutex::new(mutants.iter());
+    let worker = || {
+        loop {
+            let Some(mutant) = locked(&queue).next() else { return Ok(()) };
+            work(mutant)?;
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers = [scope.spawn(worker), scope.spawn(worker)];
+        workers.into_iter().try_for_each(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn quick(built: &Built, mutant: &Mutant, skips: &[&str]) -> Result<Verdict> {
@@ -109,7 +131,7 @@ fn try_one(built: &Built, id: usize, arguments: &[&str], seconds: u64) -> Result
     let mut child = Command::new("sh")
         .args(["-c", &format!("ulimit -v {KILOBYTES_MAX} && ulimit -t {seconds} && exec \"$0\" \"$@\"")])
         .arg(&built.binary)
-        .args(["-Z", "unstable-options", "--fail-fast", "--test-threads", "2"])
+        .args(["-Z", "unstable-options", "--fail-fast", "--test-threads", "1"])
         .args(arguments)
         // proptest writes what fails beside the sources: those of the copy.
         .current_dir(&built.tree)

@@ -42,3 +42,110 @@ fn the_actual_cost_replaces_the_charge() {
         assert_eq!((outcome.standings[0].remaining, outcome.standings[1].remaining), (left, 8), "{actual}");
     }
 }
+
+#[test]
+fn what_nobody_has_drained_yet_is_not_given_back_either() {
+    // Seconds until the refund, units still in use that are given back of 4 on top of 4, at one per second.
+    for (secs, given) in [(0, 4), (4, 4), (6, 2), (8, 0), (100, 0)] {
+        let (mut slots, limits) = (Memory::default(), [bucket("b", 60, 60, 200)]);
+        assert!(ask(&mut slots, &limits, 4, at(0)).admitted);
+        let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
+        assert!(ask(&mut slots, &limits, 150, at(0)).admitted);
+        let before = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
+        cancel(&mut slots, receipt, at(secs)).unwrap();
+        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining, before + given, "after {secs} s");
+    }
+}
+
+#[test]
+fn what_a_faster_tier_has_drained_is_not_given_back() {
+    let (slow, fast) = ([bucket("b", 1, 1, 10)], [bucket("b", 10, 1, 10)]);
+    // After a second, the slow tier has drained one unit of the four, and the fast one all.
+    for (tier, drained) in [(&slow, 1), (&fast, 4)] {
+        let mut slots = Memory::default();
+        let receipt = ask(&mut slots, &slow, 4, at(0)).receipt.unwrap();
+        let outcome = ask(&mut slots, tier, 5, at(1));
+        assert_eq!(outcome.standings[0].remaining, 1 + drained);
+        cancel(&mut slots, receipt, at(1)).unwrap();
+        assert_eq!(ask(&mut slots, &slow, 0, at(1)).standings[0].remaining, 5, "five are in use, {drained} drained");
+    }
+}
+
+#[test]
+fn undoing_the_last_charge_leaves_older_receipts_whole() {
+    let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 60, 10)]);
+    let first = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
+    let second = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
+    cancel(&mut slots, second, at(0)).unwrap();
+    assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 6);
+    cancel(&mut slots, first, at(0)).unwrap();
+    assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 10);
+}
+
+#[test]
+fn charge_before_the_clock_was_set_back_is_not_given_back() {
+    // Seconds that the clock goes back, and what is left of 10 after charges of 4 and 1 and the refund of 4.
+    for (back, left) in [(0, 9), (7_200, 5)] {
+        let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 36_000, 10)]);
+        let receipt = ask(&mut slots, &limits, 4, at(7_200)).receipt.unwrap();
+        let now = at(7_200 - back);
+        assert!(ask(&mut slots, &limits, 1, now).admitted);
+        cancel(&mut slots, receipt, now).unwrap();
+        assert_eq!(ask(&mut slots, &limits, 0, now).standings[0].remaining, left, "{back} s back");
+    }
+}
+
+#[test]
+fn of_a_lost_slot_only_what_cannot_have_drained_is_given_back() {
+    let (mut slots, limits) = (Memory::default(), [bucket("b", 10, 1, 100)]);
+    let receipt = ask(&mut slots, &limits, 100, at(0)).receipt.unwrap();
+    slots.slots.0.clear();
+    assert!(ask(&mut slots, &limits, 30, at(9)).admitted);
+    cancel(&mut slots, receipt, at(9)).unwrap();
+    assert_eq!(ask(&mut slots, &limits, 0, at(9)).standings[0].remaining, 80, "10 of 100");
+}
+
+#[test]
+fn settling_on_what_was_charged_does_not_even_read() {
+    let limits = [costly(bucket("cost", 1, 60, 30)), bucket("minute", 1, 60, 9)];
+    for (cost, actual, reads) in [(10, 10, 0), (0, 10, 0), (10, 9, 1)] {
+        let mut slots = Memory::default();
+        let charge = Charge { requests: 1, cost, ..charge(client(), &limits, 0) };
+        let receipt = reserve(&mut slots, &[charge], at(0)).unwrap().receipt.unwrap();
+        let before = slots.reads;
+        settle(&mut slots, receipt, actual, at(0)).unwrap();
+        assert_eq!(slots.reads - before, reads, "{cost} and then {actual}");
+    }
+}
+
+/// How much is left of 5, for an owner of the first slot.
+fn left(slots: &mut Memory, nth: u8, limits: &[Limit], now: Now) -> u64 {
+    reserve(slots, &[charge(Owner::in_first_slot(nth), limits, 0)], now).unwrap().standings[0].remaining
+}
+
+#[test]
+fn refund_goes_to_the_budget_that_was_charged() {
+    let limits = [bucket("b", 1, 3_600, 5)];
+    let take = |slots: &mut Memory, nth, amount, now| {
+        reserve(slots, &[charge(Owner::in_first_slot(nth), &limits, amount)], now).unwrap().receipt.unwrap()
+    };
+    // Charged to the overflow, and given back there.
+    let (mut slots, newcomer) = full(&limits[0], at(0));
+    let receipt = take(&mut slots, newcomer, 2, at(0));
+    assert_eq!(left(&mut slots, newcomer, &limits, at(0)), 2);
+    cancel(&mut slots, receipt, at(0)).unwrap();
+    assert_eq!(left(&mut slots, newcomer, &limits, at(0)), 4);
+    // Charged to the overflow; meanwhile there is room, and the owner has an entry, which takes the overflow's usage along.
+    let receipt = take(&mut slots, newcomer, 1, at(3_599));
+    drop(take(&mut slots, newcomer, 1, at(3_601)));
+    let before = left(&mut slots, newcomer, &limits, at(3_601));
+    cancel(&mut slots, receipt, at(3_601)).unwrap();
+    assert_eq!(left(&mut slots, newcomer, &limits, at(3_601)), before);
+    // Charged to the owner's entry, which is lost; others have filled the slot since.
+    let mut slots = Memory::default();
+    let receipt = take(&mut slots, 200, 3, at(0));
+    let (mut slots, newcomer) = full(&limits[0], at(0));
+    drop(take(&mut slots, newcomer, 3, at(0)));
+    cancel(&mut slots, receipt, at(0)).unwrap();
+    assert_eq!(left(&mut slots, newcomer, &limits, at(0)), 1);
+}
