@@ -82,4 +82,16 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn two_differences_do_not_make_up_for_each_other() {
+        let text = [b'a'; 19];
+        // in two words, in the rest behind them, in both
+        for (one, other) in [(0, 8), (16, 17), (17, 18), (0, 16)] {
+            let mut changed = text;
+            changed[one] ^= 1;
+            changed[other] ^= 1;
+            assert!(!is_same(&text, &changed), "{one} {other}");
+        }
+    }
 }

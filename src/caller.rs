@@ -73,3 +73,45 @@ impl Caller {
         self.districts_open_schools && (is_mine(districts) || is_mine(&self.district_schools))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use super::*;
+    use crate::config::ListFormat;
+
+    fn caller(client: &str, schools: &[String]) -> Caller {
+        Caller {
+            issuer: 0,
+            client: client.to_owned(),
+            tier: None,
+            schools: Some(Ids::new(schools.to_vec(), ListFormat::Comma)),
+            districts: None,
+            permissions: None,
+            district_schools: DistrictSchools::default(),
+            districts_open_schools: true,
+            token_id: None,
+            issued_at: None,
+            not_after: Now::default(),
+            owners: Owners::new("i", client, None, None),
+            refused: None,
+        }
+    }
+
+    #[test]
+    fn caller_weighs_at_least_what_it_holds() {
+        let least = caller("", &[]).weight();
+        assert!(least >= size_of::<Caller>());
+        let ids: Vec<String> = (0..100).map(|nth| format!("school-{nth:03}")).collect();
+        let of_ids = 100 * "school-000".len();
+        assert!(caller("", &ids).weight() >= least + of_ids);
+        assert_eq!(caller("client", &[]).weight(), least + 6);
+        let with_id = Caller { token_id: Some("token".to_owned()), ..caller("", &[]) };
+        assert_eq!(with_id.weight(), least + 5);
+        let district_schools = DistrictSchools::new([("district".to_owned(), ids)]);
+        let of_map = district_schools.weight();
+        assert!(of_map >= of_ids + "district".len());
+        assert_eq!(Caller { district_schools, ..caller("", &[]) }.weight(), least + of_map);
+    }
+}

@@ -219,7 +219,7 @@ impl Record {
         }
         let at_rest = self.in_flight_until.is_none() && !is_ahead(self.started, now);
         let failed_since = at_rest && self.failures > 0 && self.started >= arrival;
-        let too_late = at_rest && self.next_at > deadline;
+        let too_late = at_rest && self.next_at >= deadline;
         if failed_since || too_late || now >= deadline {
             return Outlook::Fail { retry_after: self.next_at.since(now) };
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Context, KEY_BYTES_MAX, KeyList, Presented, presented};
+use super::{Context, KEY_BYTES_MAX, KeyList, Presented, is_same, presented};
 use crate::config::ListFormat;
 use crate::filter::testing::sha256;
 use crate::head::Head;
@@ -203,7 +203,9 @@ fn what_a_key_opens_alone_is_listed() {
 
 #[test]
 fn debug_shows_no_hash() {
-    assert_eq!(format!("{:?}", accepted(&[entry("k", "a", "a")])), "KeyList { version: 3, len: 1, .. }");
+    let keys = accepted(&[entry("k", "a", "a")]);
+    let shown = format!("{keys:?} {:?}", keys.find(b"a").unwrap());
+    assert_eq!(shown, r#"KeyList { version: 3, len: 1, .. } ApiKey { id: "k", account: "a", .. }"#);
 }
 
 #[test]
@@ -220,4 +222,61 @@ fn ten_thousand_keys_load_soon_and_cost_a_lookup_nothing() {
         assert_eq!(many.find(format!("key-{n}").as_bytes()).unwrap().id, format!("k{n}"));
     }
     assert!(many.find(b"key-10000").is_none());
+}
+
+#[test]
+fn presented_key_is_looked_up_up_to_its_bound() {
+    let of = |len: usize| "a".repeat(len);
+    let lens = [0, 1, KEY_BYTES_MAX, KEY_BYTES_MAX + 1, KEY_BYTES_MAX + 2];
+    let keys = accepted(&lens.map(|len| entry(&format!("k{len}"), "acme", &of(len))));
+    assert!(!keys.is_empty() && accepted(&[]).is_empty());
+    // The list has all of them.
+    for (len, found) in lens.into_iter().zip([false, true, true, false, false]) {
+        assert_eq!(keys.find(of(len).as_bytes()).is_some(), found, "{len} bytes");
+    }
+}
+
+#[test]
+fn key_tells_its_end() {
+    let mut ending = entry("k1", "acme", "a");
+    ending["not_after"] = json!("2026-01-01T00:00:00Z");
+    let keys = accepted(&[ending, entry("k2", "acme", "b")]);
+    let end = |key: &[u8]| keys.find(key).unwrap().not_after();
+    assert_eq!((end(b"a"), end(b"b")), (Some(Now::from_secs(1_767_225_600)), None));
+}
+
+#[test]
+fn keys_of_a_list_are_bounded() {
+    for (count, problem) in [
+        (100_000, "`keys[0].sha256`: expected 64 hexadecimal digits"),
+        (100_001, "`keys`: expected at most 100000 keys"),
+    ] {
+        let list = list(&vec![json!({}); count]);
+        assert_eq!(KeyList::from_value(&list, &CONTEXT).unwrap_err().to_string(), problem, "{count}");
+    }
+}
+
+#[test]
+fn whole_hashes_are_compared() {
+    let hash = [7; 32];
+    assert!(is_same(&hash, &hash));
+    for at in 0..32 {
+        let mut other = hash;
+        other[at] ^= 1;
+        assert!(!is_same(&hash, &other), "byte {at}");
+        // a second difference does not make up for the first
+        other[(at + 8) % 32] ^= 1;
+        assert!(!is_same(&hash, &other), "byte {at} and eight further");
+    }
+}
+
+#[test]
+fn ids_of_a_key_are_bounded() {
+    let with = |count: usize| {
+        let mut entry = entry("k", "a", "a");
+        entry["schools"] = (0..count).map(|nth| format!("s{nth}")).collect();
+        KeyList::from_value(&list(&[entry]), &CONTEXT).is_ok()
+    };
+    assert!(with(10_000));
+    assert!(!with(10_001));
 }

@@ -170,6 +170,17 @@ fn query_may_not_name_what_the_body_is_judged_by() {
 }
 
 #[test]
+fn errors_have_texts_of_their_own() {
+    for (error, text) in [
+        (BodyError::Malformed, "body is malformed"),
+        (BodyError::TooLarge, "body is too long"),
+        (BodyError::Unsupported, "body is not plain JSON"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
 fn pointers_lead_to_a_member() {
     for wrong in ["", "a", "/", "/a/", "//a", "/a~", "/a~2"] {
         assert_eq!(Pointer::parse(wrong), None, "{wrong}");

@@ -87,3 +87,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn errors_have_texts_of_their_own() {
+    let texts =
+        [CostError::Query(QueryError::Malformed), CostError::Repeated, CostError::Number].map(|it| it.to_string());
+    assert_eq!(texts[0], QueryError::Malformed.to_string());
+    assert_eq!(texts[1..], ["cost parameter stands more than once", "cost parameter is no whole number from 1"]);
+}

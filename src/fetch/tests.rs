@@ -143,6 +143,11 @@ fn waiting_ends_with_a_failure_after_arrival_or_the_deadline() {
     let late = Record { next_at: at(1030), ..failed };
     let retry_after = Duration::from_secs(28);
     assert_eq!(late.outlook(at(1002), at(1007), at(1002)), Outlook::Fail { retry_after });
+    // What begins at the deadline is too late, a moment before it is not.
+    for (next_at, waits) in [(at(1007), false), (Now::from_micros(at(1007).micros() - 1), true)] {
+        let next = Record { next_at, ..failed };
+        assert_eq!(next.outlook(at(1002), at(1007), at(1002)) == Outlook::Wait, waits, "{next_at:?}");
+    }
     assert_eq!(claim.outlook(arrival, deadline, deadline), Outlook::Fail { retry_after: Duration::ZERO });
 }
 

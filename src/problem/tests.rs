@@ -143,6 +143,20 @@ fn problem_details_have_their_members() {
 }
 
 #[test]
+fn detail_tells_what_of_a_request_is_malformed() {
+    let config = config("problem-json");
+    for (what, word) in [
+        (Malformed::Head, "headers"),
+        (Malformed::Path, "path"),
+        (Malformed::Parameter, "decides about access"),
+        (Malformed::CostParameter, "whole number"),
+    ] {
+        let body: Value = serde_json::from_str(&answer(&Denial::Malformed(what), &config, ID).body).unwrap();
+        assert!(body["detail"].as_str().unwrap().contains(word), "{body}");
+    }
+}
+
+#[test]
 fn bodies_are_written_as_serde_json_writes_them() {
     let odd = Retired { replacement: "a \"b\" \\ \n\u{1}\u{7f} ü".into(), is_token: true };
     for dialect in ["problem-json", "student-data-api"] {

@@ -6,6 +6,10 @@ fn units_agree_and_seconds_round_down() {
     assert_eq!(Now::from_micros(7_999_999).secs(), 7);
     assert_eq!(Now::from_micros(7_999_999).micros(), 7_999_999);
     assert_eq!(micros(Duration::from_nanos(1_999)), 1);
+    // the last second of which all microseconds can be told, but for the last of them
+    assert_eq!(micros(Duration::from_secs(18_446_744_073_709)), 18_446_744_073_709_000_000);
+    assert_eq!(micros(Duration::new(18_446_744_073_709, 551_615_000)), u64::MAX);
+    assert_eq!(micros(Duration::from_secs(18_446_744_073_711)), u64::MAX);
 }
 
 #[test]
@@ -98,6 +102,7 @@ fn what_is_no_whole_second_is_refused() {
         // before 1970, and after 9999 once the zone is reckoned in
         "1969-12-31T23:59:59Z",
         "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:00-00:01",
         "+10000-01-01T00:00:00Z",
     ] {
         check_second(text, None);

@@ -89,6 +89,49 @@ fn uri_is_split() {
 }
 
 #[test]
+fn remote_is_read_as_it_is_given() {
+    let times = [("timeout", "3s"), ("refresh", "11m"), ("max_stale", "25h"), ("cooldown", "4s")];
+    let mut given = json!({"uri": "http://auth.example.com/keys", "cluster": "keys"});
+    for (name, value) in times {
+        given[name] = json!(value);
+    }
+    let config = accepted(&[("/issuers/0/jwks/remote", given)]);
+    let Some(Source::Remote(remote)) = config.issuers[0].keys() else { panic!("not remote") };
+    assert_eq!((remote.cluster.as_str(), remote.scheme.as_str()), ("keys", "http"));
+    let read = [remote.timeout, remote.refresh, remote.max_stale, remote.cooldown];
+    let (secs, mins, hours) = (Duration::from_secs, Duration::from_mins, Duration::from_hours);
+    assert_eq!(read, [secs(3), mins(11), hours(25), secs(4)]);
+}
+
+#[test]
+fn claims_are_names_or_pointers() {
+    let config = accepted(&[
+        ("/issuers/0/claims/schools", json!("/org/a~1b")),
+        // no pointer, so that a tilde is a tilde
+        ("/issuers/0/claims/client", json!("client~2")),
+    ]);
+    let names = &config.issuers[0].rules.names;
+    assert_eq!((names.schools.as_ref().unwrap().0.as_str(), names.client.0.as_str()), ("/org/a~1b", "client~2"));
+}
+
+#[test]
+fn token_ids_are_read_where_tokens_are_revoked() {
+    let id = |config: &Config| config.issuers[0].rules.names.grants.id.as_ref().map(|it| it.0.clone());
+    let with = |revocations: Value| {
+        let mut document = least();
+        document["issuers"][0]["revocations"] = revocations;
+        document
+    };
+    assert_eq!(id(&load(&least()).unwrap()), None);
+    let mut document = with(json!({"inline": {"tokens": []}}));
+    assert_eq!(id(&load(&document).unwrap()), Some("jti".to_owned()), "without `claims`");
+    document["issuers"][0]["claims"] = json!({"client": "sub"});
+    assert_eq!(id(&load(&document).unwrap()), Some("jti".to_owned()));
+    document["issuers"][0]["claims"] = json!({"id": "tid"});
+    assert_eq!(id(&load(&document).unwrap()), Some("tid".to_owned()));
+}
+
+#[test]
 fn limits_are_read() {
     let config = accepted(&[]);
     let windows: Vec<_> = config.tiers[0].limits().map(|limit| (limit.unit, limit.window)).collect();
@@ -144,6 +187,36 @@ fn bounds_are_inclusive() {
     let limits: Vec<Value> = (0..16).map(limit).collect();
     accepted(&[("/tiers/free/limits", json!(limits)), ("/tiers/free/max_cost", json!(null))]);
     accepted(&[("/bounds", json!({"max_token_bytes": 60_000, "max_cached_tokens": 0, "max_retry_after": "1s"}))]);
+    // The longest URI.
+    let uri = format!("https://auth.example.com/{}", "a".repeat(2_048 - 25));
+    accepted(&[(&format!("{remote}/uri"), json!(uri))]);
+    refused(
+        &[(&format!("{remote}/uri"), json!(uri + "a"))],
+        "issuers[0].jwks.remote.uri: expected an absolute URI such as `https://auth.example.com/jwks.json`, got another \
+         string",
+    );
+    // 256 tiers.
+    let tiers = |count: usize| {
+        let mut document = least();
+        let names = (1..count).map(|nth| format!("t{nth}")).chain(["t".to_owned()]);
+        document["tiers"] = names.map(|name| (name, json!({"limits": []}))).collect();
+        load(&document).map_err(|errors| errors.to_string())
+    };
+    assert!(tiers(256).is_ok());
+    for count in [257, 258] {
+        assert_eq!(tiers(count).unwrap_err(), format!("tiers: expected at most 256 tiers, got {count}"));
+    }
+    // What a limit ever admits at once.
+    for (cost, warnings) in [(300, 0), (301, 1)] {
+        assert_eq!(accepted(&[("/tiers/free/max_cost", json!(cost))]).warnings.len(), warnings, "{cost}");
+    }
+    // Ten thousand districts.
+    let districts = |count: usize| (0..count).map(|nth| (format!("d{nth}"), json!([]))).collect::<Value>();
+    accepted(&[("/districts", districts(10_000))]);
+    for count in [10_001, 10_002] {
+        let problem = format!("districts: expected at most 10000 districts, got {count}");
+        refused(&[("/districts", districts(count))], &problem);
+    }
     // A whole number that is written as a fraction, as a Struct would.
     accepted(&[("/bounds", json!({"max_waiters": 5.0}))]);
 }

@@ -63,6 +63,11 @@ fn what_is_no_document_is_refused() {
 fn ten_megabytes_are_refused() {
     let bytes = vec![b' '; 10_000_000];
     refused_bytes(&bytes, "configuration: expected at most 1048576 bytes, got 10000000");
+    let mut bytes = sample().to_string().into_bytes();
+    bytes.resize(1 << 20, b' ');
+    assert!(Config::from_bytes(&bytes).is_ok());
+    bytes.push(b' ');
+    refused_bytes(&bytes, "configuration: expected at most 1048576 bytes, got 1048577");
 }
 
 #[test]

@@ -25,6 +25,13 @@ fn bad_settings_of_the_top_level_are_refused() {
         &[("/problem_base", json!("about:blank"))],
         "problem_base: expected the beginning of an http or https URL, got another string",
     );
+    // It stands in JSON as it is.
+    for base in ["https://a/\"", "https://a/\\", "https://a/ ", "https://a/é"] {
+        refused(
+            &[("/problem_base", json!(base))],
+            "problem_base: expected the beginning of an http or https URL, got another string",
+        );
+    }
     refused(
         &[("/bounds", json!({"max_token_bytes": 60_001}))],
         "bounds.max_token_bytes: expected a whole number from 128 to 60000, got another number",
@@ -80,6 +87,8 @@ fn bad_issuers_are_refused() {
     refused(&[("/issuers/0/required_claims", json!(["/a~2"]))], &format!("issuers[0].required_claims[0]: {claim}"));
     refused(&[("/issuers/0/claims/roles", json!("roles"))], "issuers[0].claims.roles: unknown field");
     refused(&[("/issuers/0/issuers", json!(1))], "issuers[0].issuers: unknown field; did you mean `issuer`?");
+    // Nothing of `by` is left.
+    refused(&[("/tiers/free/limits/0/zz", json!(1))], "tiers.free.limits[0].zz: unknown field");
     refused(&[("/issuers", json!({}))], "issuers: expected an array, got an object");
 }
 

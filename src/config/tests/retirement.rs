@@ -193,6 +193,25 @@ fn harder_tier_is_a_tier() {
 }
 
 #[test]
+fn tier_is_harder_than_those_of_its_issuer() {
+    // `free` is harder than `standard`; the twin of all tiers is warned of.
+    for (tiers, warnings) in [(json!(["standard", "premium"]), 0), (json!(["free", "standard", "premium"]), 1)] {
+        let mut schedule = schedule();
+        schedule["throttled_tier"] = json!("standard");
+        let limits = json!([{"name": "minute", "requests": 600, "per": "1m"}]);
+        let config = super::accepted(&[
+            ("/issuers/0/tiers", tiers),
+            ("/issuers/0/retirement", schedule),
+            ("/tiers/standard/limits", limits),
+            ("/tiers/standard/max_cost", Value::Null),
+            ("/tiers/premium/max_cost", Value::Null),
+        ]);
+        let warned = config.warnings.iter().filter(|it| it.contains("not harder than the tier `free`")).count();
+        assert_eq!(warned, warnings);
+    }
+}
+
+#[test]
 fn link_and_replacement_are_safe_to_repeat() {
     let link = "link: expected an absolute http or https URL of at most 1024 bytes, without user, got another string";
     for bad in [

@@ -95,6 +95,38 @@ fn keys_are_bound_to_one_issuer() {
 }
 
 #[test]
+fn route_without_keys_takes_the_tokens_of_all_issuers() {
+    let other = json!({
+        "issuer": "https://other/", "secrets": [{"alg": "HS512", "text": SECRET}], "default_tier": "starter",
+        "claims": {"permissions": "p", "districts": "d", "schools": "s"}
+    });
+    let config = accepted(&[
+        ("/issuers/-", other),
+        ("/issuers/0/default_tier", json!("starter")),
+        ("/api_keys/issuer", json!("https://other/")),
+        ("/routes/-", json!({"match": {"path": "/tokens", "methods": ["GET"]}, "require": ["bearer"]})),
+    ]);
+    assert_eq!((config.routes[2].issuers.as_slice(), config.routes[3].issuers.as_slice()), (&[1][..], &[0, 1][..]));
+}
+
+#[test]
+fn district_in_the_path_is_a_variable_of_it() {
+    let route = |variable: &str| {
+        let scope = json!({"districts": {"path": variable}});
+        json!({"match": {"path": "/districts/{d}", "methods": ["GET"]}, "require": ["api_key", "bearer"], "scope": scope})
+    };
+    accepted(&[("/routes/-", route("d"))]);
+    refused(&[("/routes/-", route("e"))], "routes[3].scope.districts.path: expected a variable of `match.path`");
+}
+
+#[test]
+fn keys_that_the_upstream_sees_are_warned_of() {
+    let warning = "api_keys.forward: the upstream sees the callers' keys".to_owned();
+    assert!(accepted(&[("/api_keys/forward", json!(true))]).warnings.contains(&warning));
+    assert!(!accepted(&[("/api_keys/forward", json!(false))]).warnings.contains(&warning));
+}
+
+#[test]
 fn tier_comes_from_the_key_only_where_a_key_is_required() {
     accepted(&[]);
     refused(
@@ -253,4 +285,20 @@ fn unused_keys_are_warned_of() {
     let open = json!([{"match": {"path": "/open"}, "require": []}]);
     let warnings = accepted(&[("/routes", open)]).warnings;
     assert!(warnings.contains(&"api_keys: no route requires an API key".to_owned()), "{warnings:?}");
+}
+
+#[test]
+fn warnings_are_bounded() {
+    let route = |nth: usize| {
+        json!({
+            "match": {"path": format!("/r{nth}"), "methods": ["POST"]}, "require": ["api_key", "bearer"],
+            "scope": {"schools": {"body": "/s"}}
+        })
+    };
+    let warnings = |count: usize| {
+        let routes: Vec<Value> = (0..count).map(route).collect();
+        accepted(&[("/routes", json!(routes))]).warnings.len()
+    };
+    assert!(warnings(1) < 64);
+    assert_eq!(warnings(70), 64);
 }

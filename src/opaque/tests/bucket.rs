@@ -105,9 +105,8 @@ fn grant_whose_values_are_no_ids_is_none() {
     assert!(!decoded("app", "d", "*"));
 }
 
-#[test]
-fn keys_are_as_many_as_buckets() {
-    let remote = Remote {
+fn remote() -> Remote {
+    Remote {
         cluster: "auth".into(),
         authority: "auth.example.com".into(),
         path: "/tokens".into(),
@@ -116,15 +115,25 @@ fn keys_are_as_many_as_buckets() {
         refresh: std::time::Duration::from_secs(2),
         max_stale: std::time::Duration::from_secs(2),
         cooldown: std::time::Duration::from_secs(2),
-    };
-    let keys = IndexKeys::new(&remote);
-    let other = IndexKeys::new(&Remote { path: "/other".into(), ..remote });
+    }
+}
+
+#[test]
+fn keys_name_list_place_and_bucket() {
+    let keys = IndexKeys::new(&remote());
+    let other = IndexKeys::new(&Remote { path: "/other".into(), ..remote() });
     let id = |bytes: [u8; 32], place| BucketId::of(&TokenHash::new(bytes), place);
     let key = keys.bucket(id([0xff; 32], Place::Second));
     assert!(key.starts_with("hallpass1/t/") && key.ends_with("/1/3fff"), "{key}");
     assert_eq!(key.len(), 12 + 16 + 2 + 5);
     assert_ne!(keys.bucket(id([0; 32], Place::First)), other.bucket(id([0; 32], Place::First)));
+    assert!(keys.bucket(id([0; 32], Place::First)).ends_with("/0/0000"));
     assert_ne!(keys.record, other.record);
+}
+
+#[test]
+fn keys_are_as_many_as_buckets() {
+    let keys = IndexKeys::new(&remote());
     let all: std::collections::HashSet<_> =
         (0..40_000_u32).map(|n| keys.bucket(BucketId::of(&hash(&n.to_string()), Place::First))).collect();
     assert!(all.len() > 14_000 && all.len() <= usize::from(BUCKETS), "{}", all.len());
