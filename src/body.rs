@@ -224,7 +224,7 @@ impl Body {
             let Some(object) = members else {
                 return Err(BodyError::Malformed);
             };
-            if object.keys().any(|other| name.is_meant_by(other)) {
+            if object.keys().any(|other| name.is_meant_by(other)) || has_prototype(object) {
                 return Err(BodyError::Malformed);
             }
             found = object.get(&name.text);
@@ -235,6 +235,11 @@ impl Body {
         }
         Ok(found)
     }
+}
+
+/// Whether a script that copies or merges the object takes members from another place than their own.
+fn has_prototype(object: &Map<String, Value>) -> bool {
+    object.contains_key("__proto__") || object.get("constructor").is_some_and(|it| it.get("prototype").is_some())
 }
 
 fn is_id(text: &str) -> bool {

@@ -49,6 +49,19 @@ pub(crate) fn is_same_in_any_case(a: &[u8], b: &[u8]) -> bool {
     is_same(a, b) || a.eq_ignore_ascii_case(b)
 }
 
+/// In lower case; full-width forms as their ASCII twins.
+pub(crate) fn in_one_case(character: char) -> impl Iterator<Item = char> {
+    // Upper case first: `ſ` has no lower case, but its upper case is `S`.
+    half_width(character).to_uppercase().flat_map(char::to_lowercase)
+}
+
+fn half_width(character: char) -> char {
+    match u32::from(character) {
+        code @ 0xFF01..=0xFF5E => char::from_u32(code.saturating_sub(0xFEE0)).unwrap_or(character),
+        _ => character,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test may panic")]

@@ -201,8 +201,13 @@ impl Gate {
     }
 
     fn passed(&self, call: &Call<'_>, head: &Head, forward: Forward) -> Passed {
-        let names = |of: &Head| self.worker.strip.names_to_remove(of).map(<[u8]>::to_vec).collect();
-        Passed { forward, stripped_headers: names(head), stripped_trailers: names(&Head::from_pairs(call.trailers)) }
+        let strip = &self.worker.strip;
+        let trailers = Head::from_pairs(call.trailers);
+        Passed {
+            forward,
+            stripped_headers: strip.names_to_remove(head).map(<[u8]>::to_vec).collect(),
+            stripped_trailers: strip.trailers_to_remove(&trailers).map(<[u8]>::to_vec).collect(),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::head::Head;
 use crate::limits::ledger::{Outcome, Receipt, Standing};
 use crate::metrics::Count;
 use crate::path::RawPath;
+use crate::query;
 use crate::rate_fields;
 use crate::retirement::Notice;
 use crate::route::{self, Found, Route};
@@ -194,6 +195,9 @@ impl Request {
         let Ok(path) = RawPath::parse(path) else {
             return self.deny(worker, Denial::Malformed(Malformed::Path));
         };
+        if method == b"POST" && path.query.is_some_and(query::overrides_method) {
+            return self.deny(worker, Denial::Malformed(Malformed::Parameter));
+        }
         let authority = head.authority().unwrap_or_default();
         let preflight = route::is_preflight(head);
         match route::find(&worker.config.routes, authority, &path, method, preflight) {

@@ -1,7 +1,7 @@
 //! Paths: strict reading of `:path`, and the patterns that routes match with.
 //!
 //! The path is judged as Envoy routes it and never changed. What two servers could read as different paths is refused
-//! on every route: dot segments in any encoding (also cut at `;`), encoded separators, backslashes, empty segments,
+//! on every route: dot segments in any encoding (also cut at `;`), encoded separators (`/`, `?`, `#`), backslashes, empty segments,
 //! bad escapes (RFC 3986 sections 3.3 and 6.2.2), and segments that ASP.NET takes out of the path.
 
 use std::fmt;
@@ -45,6 +45,8 @@ pub enum PathError {
     Backslash,
     /// A `/` that is encoded.
     EncodedSlash,
+    /// A `?` or `#` that is encoded: where a proxy decodes the path (nginx with `$uri`), the next server ends it there.
+    EncodedEnd,
     /// A control character that is encoded.
     EncodedControl,
     /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
@@ -133,6 +135,7 @@ impl fmt::Display for PathError {
             Self::Byte => "path holds a byte that must be encoded",
             Self::Backslash => "path holds a backslash",
             Self::EncodedSlash => "path holds an encoded `/`",
+            Self::EncodedEnd => "path holds an encoded `?` or `#`",
             Self::EncodedControl => "path holds an encoded control character",
             Self::Escape => "path holds a bad escape",
             Self::Nested => "path is encoded more than twice",
@@ -213,6 +216,7 @@ fn check_decoded(segment: &str) -> Result<(), PathError> {
         match character {
             '/' => return Err(PathError::EncodedSlash),
             '\\' => return Err(PathError::Backslash),
+            '?' | '#' => return Err(PathError::EncodedEnd),
             _ if character.is_control() => return Err(PathError::EncodedControl),
             _ => {}
         }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::bytes::{ByteSet, is_same};
+use crate::bytes::{ByteSet, in_one_case, is_same};
 use crate::path::split_at;
 use crate::percent;
 
@@ -62,17 +62,9 @@ pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, Query
 }
 
 /// Whether a parameter may turn the request into another method (`_method`, as Rails, Laravel and Symfony read it).
-///
-/// # Errors
-/// A name is malformed.
-pub fn overrides_method(query: &str) -> Result<bool, QueryError> {
-    for key in query.split(['&', ';']).map(key_of) {
-        let is_spelled_with_mark = !key.starts_with(['m', 'M']);
-        if is_spelled_with_mark && resembles(key, "method")? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+pub fn overrides_method(query: &str) -> bool {
+    let is_override = |key: &str| !key.starts_with(['m', 'M']) && folds_to(key, "method");
+    any_key(query, is_override) || (query.contains('%') && any_key_once_decoded(query, is_override))
 }
 
 impl fmt::Display for QueryError {
@@ -115,17 +107,29 @@ fn decode_value(raw: &str) -> Result<Cow<'_, str>, QueryError> {
     Ok(value)
 }
 
-/// Whether a server that splits at `;` finds the protected parameter in this one.
+/// Whether a server finds the protected parameter in this one that splits at `;`, or that decodes before it splits.
 fn hides(parameter: &str, name: &str) -> Result<bool, QueryError> {
-    if !parameter.contains(';') {
-        return Ok(false);
-    }
-    for piece in parameter.split(';') {
+    for piece in parameter.split(';').filter(|piece| piece.len() < parameter.len()) {
         if resembles(key_of(piece), name)? {
             return Ok(true);
         }
     }
-    Ok(false)
+    if !parameter.contains('%') {
+        return Ok(false);
+    }
+    let protected = fold(name);
+    Ok(any_key_once_decoded(parameter, |key| folds_to(key, &protected)))
+}
+
+/// Whether this holds of the name of a parameter, for a server that splits at `;` as well.
+fn any_key(query: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    query.split(['&', ';']).any(|parameter| is_it(key_of(parameter)))
+}
+
+/// The same for a server that decodes before it splits, once or twice.
+fn any_key_once_decoded(query: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    let once = percent::decode_lossy(query);
+    any_key(&once, &is_it) || (percent::has_escape(&once) && any_key(&percent::decode_lossy(&once), &is_it))
 }
 
 /// Whether a server may take the parameter `key` for the one called `name`.
@@ -172,16 +176,7 @@ pub(crate) fn fold(name: &str) -> String {
 }
 
 fn folded(character: char) -> impl Iterator<Item = char> {
-    // Upper case first: `ſ` has no lower case, but its upper case is `S`.
-    let upper = half_width(character).to_uppercase();
-    upper.flat_map(char::to_lowercase).filter(|it| it.is_alphanumeric())
-}
-
-fn half_width(character: char) -> char {
-    match u32::from(character) {
-        code @ 0xFF01..=0xFF5E => char::from_u32(code.saturating_sub(0xFEE0)).unwrap_or(character),
-        _ => character,
-    }
+    in_one_case(character).filter(|it| it.is_alphanumeric())
 }
 
 /// The name without `[]`, `[7]` and `.7`.

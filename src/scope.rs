@@ -54,7 +54,7 @@ pub enum ScopeError {
     Malformed,
     /// More ids or parameters than are judged: 400.
     TooMany,
-    /// A form, or a body of unknown type, whose fields may override the query: 415.
+    /// A form, a body of unknown type, or that of a GET, whose fields may override the query: 415.
     FormBody,
 }
 
@@ -87,11 +87,11 @@ pub fn requested<'a>(
     pattern: &Pattern,
 ) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let query = path.query.unwrap_or_default();
-    if !query.is_empty() && head.method() == Some(b"POST") && query::overrides_method(query)? {
+    if !query.is_empty() && head.method() == Some(b"POST") && query::overrides_method(query) {
         return Err(ScopeError::Ambiguous);
     }
     let values = match &rule.place {
-        Place::Query(_) if has_body(head) && may_be_form(head) => return Err(ScopeError::FormBody),
+        Place::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
         Place::Query(_) if query.is_empty() => Vec::new(),
         Place::Query(name) => query::values(query, name)?,
         Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
@@ -204,6 +204,12 @@ fn header_value(value: &[u8], separator: Option<char>) -> Result<&str, ScopeErro
         return Err(ScopeError::Ambiguous);
     }
     Ok(text)
+}
+
+/// Whether the body may override the query: a form does for many servers, and whatever else has no business in a GET does for
+/// those that read JSON first (Laravel, `req.param` of Express).
+pub(crate) fn may_override_query(head: &Head) -> bool {
+    has_body(head) && (may_be_form(head) || matches!(head.method(), Some(b"GET" | b"HEAD")))
 }
 
 fn has_body(head: &Head) -> bool {

@@ -38,6 +38,11 @@ const ALWAYS: [&str; 21] = [
 /// The request id, which is the filter's to set.
 const REQUEST_ID: &str = "x-request-id";
 
+/// By these, frameworks (Rails, Symfony, ASP.NET, Express) take another host than the one that the filter has judged: removed
+/// where that matters.
+const HOSTS: [&str; 6] =
+    ["x-forwarded-host", "x-forwarded-server", "x-original-host", "x-http-host-override", "x-host", "forwarded"];
+
 /// The names that are removed from requests and their trailers.
 #[derive(Clone, Debug)]
 pub struct StripSet {
@@ -48,6 +53,8 @@ pub struct StripSet {
     endings: Box<[u64; 256]>,
     /// Whether Basic credentials are removed as well, since their user may be an API key.
     basic: bool,
+    /// Folded names of what was judged in the head: in trailers, which some servers merge into it, they say something else.
+    judged: Vec<Box<[u8]>>,
 }
 
 /// How a request wants to use the connection.
@@ -68,7 +75,7 @@ pub enum Connection {
 impl StripSet {
     /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut set = Self { names: Vec::new(), endings: Box::new([0; 256]), basic: false };
+        let mut set = Self { names: Vec::new(), endings: Box::new([0; 256]), basic: false, judged: Vec::new() };
         for name in ALWAYS.into_iter().chain([REQUEST_ID]).chain(names) {
             let folded: Box<[u8]> = name.bytes().map(fold).collect();
             if !folded.is_empty() && !set.names.contains(&folded) {
@@ -87,6 +94,18 @@ impl StripSet {
         Self { basic: true, ..self }
     }
 
+    /// As [`new`](Self::new), and the names by which servers take another host: for routes of certain hosts.
+    pub fn with_hosts<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(HOSTS.into_iter().chain(names))
+    }
+
+    /// The same; from trailers, these are removed as well, and what every head is judged by.
+    #[must_use]
+    pub fn judging<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names = [REQUEST_ID, "authorization"].into_iter().chain(names);
+        Self { judged: names.map(|name| name.bytes().map(fold).collect()).collect(), ..self }
+    }
+
     /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
     pub fn contains(&self, name: &[u8]) -> bool {
         let last = name.last().map_or(0, |last| usize::from(fold(*last)));
@@ -103,7 +122,13 @@ impl StripSet {
         self.contains(name) || (self.basic && is_basic(name, value))
     }
 
-    /// The names to remove, as they are spelled; a name that stands twice comes twice. For trailers too.
+    /// The names to remove from trailers, likewise.
+    pub fn trailers_to_remove<'a>(&'a self, trailers: &'a Head) -> impl Iterator<Item = &'a [u8]> {
+        let is_judged = |name: &[u8]| self.judged.iter().any(|it| is_folded_from(it, name));
+        trailers.pairs().filter(move |(name, value)| self.removes(name, value) || is_judged(name)).map(|(name, _)| name)
+    }
+
+    /// The names to remove, as they are spelled; a name that stands twice comes twice.
     pub fn names_to_remove<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a [u8]> {
         head.pairs().filter(move |(name, value)| self.removes(name, value)).map(|(name, _)| name)
     }

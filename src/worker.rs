@@ -13,7 +13,7 @@ use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
-use crate::limits::owner::{Owner, Owners};
+use crate::limits::owner::{Owner, Owners, Secret};
 use crate::metrics::Metrics;
 use crate::opaque::bucket::IndexKeys;
 use crate::opaque::lookup::Lookup;
@@ -102,6 +102,8 @@ pub struct Worker {
     pub strip: StripSet,
     /// Requests that wait for keys.
     pub waiting: usize,
+    /// Keys the budgets of source addresses; the same for all workers of a process.
+    pub secret: Secret,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
     /// The last address whose budget for failed credentials was asked for: many requests come from few.
@@ -116,14 +118,11 @@ impl Worker {
     /// A fresh worker. `seed` keys the hash of the token cache and must not be guessable.
     #[inline(never)]
     pub fn new(config: Config, seed: u64) -> Self {
-        let mut names: Vec<&str> = config.forward.names().into_iter().map(|(_, name)| name).collect();
-        names.extend(config.settlement_header.as_deref());
-        names.extend(config.api_keys.iter().filter(|keys| !keys.forward).map(|keys| keys.header.as_str()));
-        let is_basic_kept = config.api_keys.as_ref().is_none_or(|keys| keys.forward || !keys.basic);
         Self {
             metrics: Metrics::new(&config),
-            strip: if is_basic_kept { StripSet::new(names) } else { StripSet::new(names).and_basic() },
+            strip: headers::strip_set(&config),
             waiting: 0,
+            secret: Secret::default(),
             documents: Documents::new(&config),
             index: config
                 .issuers
@@ -305,7 +304,7 @@ impl Worker {
         if let Some((_, owner)) = self.guessing.filter(|(known, _)| *known == address) {
             return owner;
         }
-        let owner = Owner::address("failed-credentials", address);
+        let owner = Owner::address(&self.secret, "failed-credentials", address);
         self.guessing = Some((address, owner));
         owner
     }
@@ -394,6 +393,7 @@ fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
     }
 }
 
+mod headers;
 mod keys;
 mod opaque;
 #[cfg(test)]

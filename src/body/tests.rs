@@ -77,6 +77,8 @@ fn ids_are_one_or_many() {
     ids("{}", "/s", Ok(&[]));
     ids(r#"{"s":[]}"#, "/s", Ok(&[]));
     ids(r#"{"b":"c"}"#, "/a/b", Ok(&[]));
+    // such names elsewhere, and a constructor that is none
+    ids(r#"{"s":"in","x":{"__proto__":{}},"constructor":"Wren"}"#, "/s", Ok(&["in"]));
     // a decoy at another depth
     ids(r#"{"x":{"s":"out"},"s":"in"}"#, "/s", Ok(&["in"]));
 }
@@ -94,6 +96,10 @@ fn what_servers_read_differently_is_malformed() {
         r#"{"s":"a","ſ":"b"}"#,
         r#"{"s":"a","s\u0000x":"b"}"#,
         r#"{"s":"a","s[0]":"b"}"#,
+        // where a script that merges objects finds other members
+        r#"{"s":"a","__proto__":{"s":"b"}}"#,
+        r#"{"\u005f_proto__":{"s":"b"}}"#,
+        r#"{"s":"a","constructor":{"prototype":{"s":"b"}}}"#,
         // wrong types
         r#"{"s":7}"#,
         r#"{"s":null}"#,

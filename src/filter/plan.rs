@@ -117,6 +117,9 @@ impl Request {
         let Some(path) = raw_path(head) else {
             return Err(Denial::Unavailable);
         };
+        if matches!(route.cost.factor, cost::Factor::Query { .. }) && scope::may_override_query(head) {
+            return Err(Denial::BodyUnsupported);
+        }
         let schools = match (&route.cost.factor, &route.scope) {
             (cost::Factor::Schools, Some(rule)) => {
                 scope::requested(rule, head, &path, &route.path).map_err(scope_denial)?.len()

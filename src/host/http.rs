@@ -141,7 +141,7 @@ impl Http {
             // More than the host hands over: nobody knows what is among them.
             return Err(Status::ParseFailure);
         }
-        for name in worker.strip.names_to_remove(&trailers) {
+        for name in worker.strip.trailers_to_remove(&trailers) {
             abi::remove_header(MapType::RequestTrailers, name)?;
         }
         Ok(())

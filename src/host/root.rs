@@ -15,6 +15,7 @@ use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
 use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
+use crate::host::store;
 use crate::metrics::Kind;
 use crate::time::Now;
 use crate::worker::Worker;
@@ -111,6 +112,7 @@ impl Root {
             log(Level::Warn, &format!("configuration: {warning}"));
         }
         let mut worker = Worker::new(config, RandomState::new().build_hasher().finish());
+        worker.secret = store::secret();
         self.metrics = define_metrics(&worker);
         self.sources = fetch::sources(&worker);
         let now = abi::now().unwrap_or_default();

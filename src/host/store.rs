@@ -1,9 +1,22 @@
 //! Slots of limits in Envoy's shared data: read, and swap if nobody else did.
 
-use crate::host::abi;
 use crate::host::status::Status;
+use crate::host::{abi, output};
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
+use crate::limits::owner::Secret;
 use crate::limits::slot::SlotId;
+
+/// The key of the secret in shared data.
+const SECRET: &[u8] = b"hallpass1/secret";
+
+/// What keys the budgets of source addresses: made by whoever comes first, and the same for all workers of this `vm_id`.
+pub fn secret() -> Secret {
+    let made = output::random_bytes();
+    // Whoever loses the race has that of the winner.
+    let _ = abi::set_shared_data(SECRET, &made, abi::CAS_CREATE);
+    let shared = abi::shared_data(SECRET).map(|shared| shared.value).unwrap_or_default();
+    Secret(shared.first_chunk().copied().unwrap_or(made))
+}
 
 /// The shared data of this `vm_id`.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! Two configurations may share one `vm_id` and with it the shared data, so the sizes of the tables and the way
 //! from an owner to a slot are fixed for good; a change needs another key prefix.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
@@ -25,6 +26,16 @@ impl Table {
             Self::Clients => 65_536,
             Self::Addresses => 8_192,
         }
+    }
+}
+
+/// What nobody outside knows, so that nobody can tell which addresses share a slot. All workers of a process have the same.
+#[derive(Clone, Default)]
+pub struct Secret(pub [u8; 16]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
     }
 }
 
@@ -58,13 +69,14 @@ impl Owner {
     }
 
     /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its
-    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address.
-    pub fn address(purpose: &str, address: IpAddr) -> Self {
+    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address. Strangers choose addresses, and there
+    /// are whole networks of them to choose from: without the secret anyone could crowd the slot of somebody else.
+    pub fn address(secret: &Secret, purpose: &str, address: IpAddr) -> Self {
         let tag = match address.to_canonical() {
-            IpAddr::V4(v4) => tag("ipv4", &[purpose.as_bytes(), &v4.octets()]),
+            IpAddr::V4(v4) => tag("ipv4", &[&secret.0, purpose.as_bytes(), &v4.octets()]),
             IpAddr::V6(v6) => {
                 let prefix = u128::from(v6) >> 64;
-                tag("ipv6/64", &[purpose.as_bytes(), &prefix.to_be_bytes()])
+                tag("ipv6/64", &[&secret.0, purpose.as_bytes(), &prefix.to_be_bytes()])
             }
         };
         Self { table: Table::Addresses, tag }
@@ -172,7 +184,7 @@ mod tests {
     use super::*;
 
     fn address(text: &str) -> Owner {
-        Owner::address("failed", text.parse().unwrap())
+        Owner::address(&Secret::default(), "failed", text.parse().unwrap())
     }
 
     #[test]
@@ -247,7 +259,26 @@ mod tests {
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"), "the next /64");
         assert_eq!(address("192.0.2.1"), address("::ffff:192.0.2.1"), "mapped");
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"), "two IPv4 addresses");
-        assert_ne!(address("192.0.2.1"), Owner::address("login", "192.0.2.1".parse().unwrap()), "two purposes");
+        assert_ne!(
+            address("192.0.2.1"),
+            Owner::address(&Secret::default(), "login", "192.0.2.1".parse().unwrap()),
+            "two purposes"
+        );
+    }
+
+    #[test]
+    fn nobody_can_tell_which_addresses_share_a_slot() {
+        let slot = |secret: u8, n: u32| Owner::address(&Secret([secret; 16]), "failed", IpAddr::V4(n.into())).slot();
+        // What shares a slot under one secret, as an attacker would look for it, is apart under another.
+        let shared: Vec<u32> = (1..400_000).filter(|n| slot(1, *n) == slot(1, 0)).collect();
+        assert!(shared.len() > 32, "enough to crowd a slot: {}", shared.len());
+        let together = shared.iter().filter(|n| slot(2, **n) == slot(2, 0)).count();
+        assert!(together <= 2, "{together} of {}", shared.len());
+    }
+
+    #[test]
+    fn secret_is_shown_nowhere() {
+        assert_eq!(format!("{:?}", Secret([7; 16])), "Secret(..)");
     }
 
     #[test]
@@ -261,7 +292,8 @@ mod tests {
     fn slots_stay_inside_their_table() {
         let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot().index).max();
         assert!((60_000..65_536).contains(&far.unwrap()));
-        let far = (0..5_000u32).map(|n| Owner::address("p", IpAddr::V4(n.into())).slot().index).max();
+        let far =
+            (0..5_000u32).map(|n| Owner::address(&Secret::default(), "p", IpAddr::V4(n.into())).slot().index).max();
         assert!((8_000..8_192).contains(&far.unwrap()));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::stems::{PatternStems, Stems};
 use super::{PathError, RawPath, cut};
-use crate::bytes::is_same;
+use crate::bytes::{in_one_case, is_same};
 use crate::percent;
 
 /// One segment of a pattern.
@@ -254,6 +254,8 @@ fn is_loosely(literal: &str, part: &str, plain: bool, is_last: bool) -> bool {
 
 /// Whether the two differ at most in case, in final dots and spaces, and in a suffix of the last segment.
 fn is_almost(literal: &str, part: &str, is_last: bool) -> bool {
+    // Letters beyond ASCII are some of those within, to servers that ignore case.
+    let part: Cow<'_, str> = if part.is_ascii() { part.into() } else { part.chars().flat_map(in_one_case).collect() };
     let Some((head, tail)) = part.split_at_checked(literal.len()) else {
         return false;
     };

@@ -85,6 +85,10 @@ fn separators_are_refused() {
     for raw in ["/a\\b", "/a%5cb", "/a%5Cb", "/a%255cb", "/..\\b"] {
         check(raw, Err(PathError::Backslash));
     }
+    // Where a proxy decodes the path, the next server takes what follows for the query, or for nothing.
+    for raw in ["/a%3fb", "/a%3F", "/%3f", "/a%253fb", "/a/b%23", "/a%23b/c", "/a%2523b"] {
+        check(raw, Err(PathError::EncodedEnd));
+    }
     for raw in ["/a%00", "/%00", "/a%0d%0ab", "/a%7f", "/a%2500"] {
         check(raw, Err(PathError::EncodedControl));
     }
@@ -118,6 +122,7 @@ fn paths_do_not_show_and_every_error_has_a_text_of_its_own() {
         E::Byte,
         E::Backslash,
         E::EncodedSlash,
+        E::EncodedEnd,
         E::EncodedControl,
         E::Escape,
         E::Nested,
@@ -230,12 +235,18 @@ fn what_lenient_servers_take_for_the_path_fits_loosely() {
         ("/a/b", "/a./b"),
         ("/a/", "/a.%20/b"),
         ("/a/b", "/a/b%20"),
+        // Letters beyond ASCII: the long s, the Kelvin sign, full width.
+        ("/sk/b", "/%c5%bf%e2%84%aa/b"),
+        ("/sk/b", "/s%ef%bd%8b/b"),
+        ("/sk/b", "/s%25ef%25bd%258b/b"),
     ];
     for (template, raw) in cases {
         check_fit(template, raw, Fit::Loose);
     }
     // A name that only begins alike; a suffix of another segment.
-    for (template, raw) in [("/a/b", "/a/bc.json"), ("/a/b", "/a.json/b"), ("/a/", "/a.json/b")] {
+    for (template, raw) in
+        [("/sk/b", "/%c3%9fk/b"), ("/a/b", "/a/bc.json"), ("/a/b", "/a.json/b"), ("/a/", "/a.json/b")]
+    {
         check_fit(template, raw, Fit::No);
     }
     for raw in ["/%62/b", "/b;x/b", "/a/b/c/", "/a/b/%63"] {

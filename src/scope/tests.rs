@@ -215,6 +215,23 @@ fn other_bodies_and_none_pass() {
 }
 
 #[test]
+fn body_of_a_get_is_refused_where_the_query_is_judged() {
+    // Laravel, and `req.param` of Express 4, read JSON before the query.
+    let json = ("content-type", "application/json");
+    for method in ["GET", "HEAD"] {
+        let answer = |rule: &Rule, pairs: &[(&str, &str)], ends: bool| {
+            answer(rule, "/s/in/?school_id=in", &head(method, pairs).ending(ends))
+        };
+        assert_eq!(answer(&by_query(), &[json], false), Err(ScopeError::FormBody));
+        assert_eq!(answer(&by_query(), &[json, ("content-length", "2")], true), Err(ScopeError::FormBody));
+        // Their twins: no body, whatever type it is said to have; and where the query is not judged.
+        assert_eq!(answer(&by_query(), &[json], true), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_query(), &[json, ("content-length", "0")], true), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_path(), &[json], false), Ok(Verdict::Granted));
+    }
+}
+
+#[test]
 fn method_override_in_the_query_of_a_post_is_refused() {
     let path = "/s/in/?school_id=in&_method=PUT";
     for rule in [by_query(), by_path()] {

@@ -32,6 +32,32 @@ fn overrides_of_path_and_method_are_removed() {
 }
 
 #[test]
+fn overrides_of_the_host_are_removed_where_hosts_are_judged() {
+    let names =
+        ["x-forwarded-host", "X_Forwarded_Host", "x-original-host", "x-host", "forwarded", "x-forwarded-server"];
+    let set = StripSet::with_hosts(["edu-tier"]);
+    for name in names {
+        assert!(set.contains(name.as_bytes()), "{name}");
+    }
+    assert!(set.contains(b"edu_tier") && set.contains(b"x-claim-tier"));
+    assert!(!set.contains(b"host") && !set.contains(b"x-forwarded-for"));
+    // Its twin: no route asks for a host.
+    check(&names, false);
+}
+
+#[test]
+fn trailers_say_nothing_about_what_the_head_was_judged_by() {
+    let set = set().judging(["x-school-id", "x-api-key"]);
+    let judged = ["x-school-id", "X_School_Id", "authorization", "x-api-key", "x-request-id", "x-claim-tier"];
+    let head = Head::from_pairs(&judged.map(|name| (name, "a")));
+    assert_eq!(set.trailers_to_remove(&head).count(), judged.len());
+    // Their twins: other trailers; and in the head these stay.
+    let others = Head::from_pairs(&[("x-checksum", "a"), ("x-school", "a")]);
+    assert_eq!(set.trailers_to_remove(&others).count(), 0);
+    assert!(set.names_to_remove(&head).eq([&b"x-claim-tier"[..]]));
+}
+
+#[test]
 fn request_id_stays_and_its_other_spellings_go() {
     check(&["x_request_id", "X-Request_Id", "x.request.id"], true);
     check(&["x-request-id", "X-Request-Id"], false);

@@ -128,6 +128,10 @@
 //! - overrides of path and method, by header, query or form
 //!   - `src/strip/tests.rs`: `overrides_of_path_and_method_are_removed`
 //!   - `src/query/tests.rs`: `method_overrides_are_seen`
+//!   - `src/filter/tests/denials.rs`: `method_that_the_query_overrides_is_refused_on_every_route`
+//!   - `src/scope/tests.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`
+//! - overrides of the host, where routes name hosts
+//!   - `src/strip/tests.rs`: `overrides_of_the_host_are_removed_where_hosts_are_judged`
 //!   - `tests/it/headers.rs`: `forbidden_headers_are_stripped_in_every_spelling`
 //!   - `tests/it/scope.rs`: `forms_that_may_override_the_query_are_refused`
 //!   - `tests/it/student_scope.rs`: `query_may_not_override_what_the_body_is_judged_by`,
@@ -150,7 +154,7 @@
 //!
 //! - from the client: any case, many times, folded, in trailers, on open routes
 //!   - `src/strip/tests.rs`: `claim_headers_are_removed_in_every_spelling`,
-//!     `duplicates_are_all_named_as_they_are_spelled`
+//!     `duplicates_are_all_named_as_they_are_spelled`, `trailers_say_nothing_about_what_the_head_was_judged_by`
 //!   - `tests/promises/src/bypass.rs`: `no_header_is_read_otherwise_by_a_server`
 //!   - `tests/it/headers.rs`: `forbidden_headers_are_stripped_in_every_spelling`, `case_of_names_is_no_way_around`,
 //!     `forbidden_trailers_are_stripped`
@@ -189,6 +193,7 @@
 //!   - `tests/it/scope_cost.rs`: `requests_cost_what_they_ask_for`,
 //!     `settlement_gives_back_at_most_what_was_charged`
 //! - floods of invalid tokens and guessed keys
+//!   - `src/limits/owner.rs`: `nobody_can_tell_which_addresses_share_a_slot`
 //!   - `tests/it/limits_address.rs`: `failed_credentials_use_up_a_budget_of_the_address`,
 //!     `ipv6_addresses_of_one_network_share_a_budget`
 //!   - `src/filter/tests/cache.rs`: `bad_signature_is_checked_once_and_charged_every_time`

@@ -171,6 +171,21 @@ fn form_that_could_override_the_query_is_refused() {
     let post = |kind: &str| bearer("POST", "/stats?school_id=oak", &[("content-type", kind)]).ending(false);
     check_heads("body-unsupported", post("application/x-www-form-urlencoded"), post("application/json"));
     check_heads("body-unsupported", post("multipart/form-data; boundary=x"), post("text/csv"));
+    // Also where the query tells what the request costs.
+    let post = |kind: &str| bearer("POST", "/list?limit=1", &[("content-type", kind)]).ending(false);
+    check_heads("body-unsupported", post("application/x-www-form-urlencoded"), post("application/json"));
+    let get = bearer("GET", "/list?limit=1", &[("content-type", "application/json")]);
+    check_heads("body-unsupported", get.ending(false), bearer("GET", "/list?limit=1", &[]));
+}
+
+#[test]
+fn method_that_the_query_overrides_is_refused_on_every_route() {
+    for path in ["/plain", "/open", "/list?limit=1"] {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let send = |method: &str, query: &str| bearer(method, &format!("{path}{mark}{query}"), &[]);
+        check_heads("malformed-request", send("POST", "_method=DELETE"), send("POST", "payment_method=card"));
+        check_heads("malformed-request", send("POST", "%zz&_Method=DELETE"), send("GET", "_method=DELETE"));
+    }
 }
 
 #[test]

@@ -186,16 +186,18 @@ fn metrics_are_those_of_the_code() {
 
 #[test]
 fn stripped_headers_are_those_of_the_code() {
-    let set = StripSet::new([]);
+    let set = StripSet::with_hosts([]);
     let rows = README.table("Headers");
-    let names = rows.iter().flat_map(|row| spans(&row[0])).filter(|name| name.starts_with("x-"));
+    let is_header = |name: &&str| name.starts_with("x-") || *name == "forwarded";
+    let names = rows.iter().flat_map(|row| spans(&row[0])).filter(is_header);
     let names: BTreeSet<_> = names.filter(|name| *name != "x-request-id").collect();
     for name in &names {
         assert!(set.contains(name.as_bytes()), "`{name}` is not stripped");
     }
     let source = std::fs::read_to_string(root().join("src/strip.rs")).expect("the source can be read");
-    let list = source.split("const ALWAYS").nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
-    let real: BTreeSet<_> = list.split('"').skip(1).step_by(2).collect();
+    let list = |name: &str| source.split(name).nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
+    let lists = ["const ALWAYS", "const HOSTS"].map(list);
+    let real: BTreeSet<_> = lists.iter().flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
     assert_eq!(names, real);
 }
 

@@ -36,6 +36,7 @@ pub fn config(routes: &Value) -> Value {
 pub fn open_and_guarded() -> Value {
     config(&json!([
         {"match": {"path": "/open/"}, "require": [], "open_subtree": true},
+        {"match": {"path": "/of-a-school"}, "scope": {"schools": {"header": "x-school-id"}}},
         {"match": {"path": "/"}},
     ]))
 }

@@ -17,7 +17,7 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const ALL: [Reader; 16] = [
+pub const ALL: [Reader; 17] = [
     Reader { name: "JAX-RS", ignores_case: false, read: jax_rs },
     Reader { name: "Go", ignores_case: false, read: go },
     Reader { name: "nginx", ignores_case: false, read: nginx },
@@ -34,6 +34,7 @@ pub const ALL: [Reader; 16] = [
     Reader { name: "Windows files", ignores_case: true, read: windows },
     Reader { name: "overlong UTF-8", ignores_case: false, read: overlong },
     Reader { name: "a server behind a proxy that decodes", ignores_case: false, read: twice },
+    Reader { name: "a server behind nginx with `proxy_pass` to `$uri`", ignores_case: false, read: behind_uri },
 ];
 
 fn split(path: &str) -> Vec<String> {
@@ -188,4 +189,10 @@ fn overlong(path: &str) -> Option<Vec<String>> {
 fn twice(path: &str) -> Option<Vec<String>> {
     let once = format!("/{}", tomcat_with_solidus(path)?.join("/"));
     tomcat_with_solidus(&once)
+}
+
+/// What nginx has decoded ends at a `?` or `#` for the next server.
+fn behind_uri(path: &str) -> Option<Vec<String>> {
+    let decoded = format!("/{}", nginx(path)?.join("/"));
+    nginx(decoded.split(['?', '#']).next().unwrap_or_default())
 }

@@ -18,7 +18,7 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const ALL: [Reader; 17] = [
+pub const ALL: [Reader; 19] = [
     Reader { name: "WHATWG, Django, node:querystring, OpenResty", read: urlencoded },
     Reader { name: "HTML 4, Python up to 3.9.1, Rack 1", read: semicolons },
     Reader { name: "ASP.NET", read: ignoring_case },
@@ -36,6 +36,8 @@ pub const ALL: [Reader; 17] = [
     Reader { name: "a C library", read: until_nul },
     Reader { name: "a server behind a proxy that decodes", read: twice },
     Reader { name: "hand-written code", read: every_equals_sign },
+    Reader { name: "hand-written code that decodes before it splits", read: decoded_first },
+    Reader { name: "the same behind a proxy that decodes", read: decoded_twice_first },
 ];
 
 /// Names and values, split at the first `=`.
@@ -260,4 +262,15 @@ fn every_equals_sign(query: &str, wanted: &str) -> Vec<String> {
         .filter(|parts| plus_decode(parts[0]) == wanted)
         .map(|parts| plus_decode(parts.get(1).unwrap_or(&"")))
         .collect()
+}
+
+/// Splits what it has decoded.
+fn decoded_first(query: &str, wanted: &str) -> Vec<String> {
+    let query = plus_decode(query);
+    let pairs = parameters(&query).filter(|(name, _)| *name == wanted);
+    pairs.map(|(_, value)| value.to_owned()).collect()
+}
+
+fn decoded_twice_first(query: &str, wanted: &str) -> Vec<String> {
+    decoded_first(&plus_decode(query), wanted)
 }
