@@ -26,6 +26,7 @@ mod api_keys;
 mod cost;
 mod document;
 mod duration;
+mod filter_state;
 mod forward;
 mod issuers;
 mod keys;
@@ -44,6 +45,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use filter_state::Fact;
 pub use problem::ConfigErrors;
 
 /// `problem_base` where none is configured: anchors of the README.
@@ -78,6 +80,8 @@ pub struct Config {
     pub failed_credentials: Rc<[Limit]>,
     /// The response header in which the upstream tells the actual cost, lower case.
     pub settlement_header: Option<String>,
+    /// What Envoy's filter state is told of a request, each once.
+    pub filter_state: Vec<Fact>,
     /// Bounds on what clients may send and on what a worker keeps.
     pub bounds: Bounds,
     /// What is allowed but unwise; logged at load. Each names its field's path.

@@ -24,6 +24,7 @@ use crate::strip::{self, Connection};
 use crate::time::Now;
 use crate::worker::{Untrusted, Wait, Worker};
 
+mod address;
 mod admission;
 mod body;
 mod credentials;
@@ -78,6 +79,7 @@ impl Request {
                 // Sources that Envoy cannot tell apart share one budget.
                 self.address = Some(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
                 match purpose {
+                    AddressFor::Token(print) => self.judge_again(worker, head, now, print),
                     AddressFor::Guard(judged) => self.guard(worker, head, now, *judged),
                     purpose => self.charge_address(worker, head, now, purpose),
                 }
@@ -85,23 +87,26 @@ impl Request {
             (Stage::AddressLimits, Event::Charged(outcome)) => self.on_address_limits(worker, head, now, outcome),
             (Stage::Guard(judged), Event::Charged(outcome)) => self.on_guard(worker, head, now, *judged, outcome),
             (Stage::Foreseeing(charge, judged), Event::Foreseen(outcome)) => {
-                match self.on_foreseen(worker, charge, outcome) {
+                match self.on_foreseen(worker, now, charge, outcome) {
                     Err(denial) => self.deny(worker, denial),
                     Ok(()) => self.on_judged(worker, head, now, *judged),
                 }
             }
-            (Stage::Failed(denial), Event::Charged(outcome)) => self.on_failed(worker, denial, outcome),
+            (Stage::Failed(denial), Event::Charged(outcome)) => self.on_failed(worker, now, denial, outcome),
             (Stage::Verifying(untrusted), Event::Verified(valid)) => {
                 self.on_verified(worker, head, now, &untrusted, valid)
             }
             (Stage::LookingUp(lookup), Event::Found(found)) => self.on_found(worker, head, now, &lookup, found),
-            (Stage::Refunding(after), Event::Refunded) => self.proceed(worker, head, after),
+            (Stage::Refunding(after), Event::Refunded) => {
+                self.address.into_iter().for_each(|address| worker.note_refund(address));
+                self.proceed(worker, head, after)
+            }
             (Stage::Waiting(wait), Event::Ready) => self.on_ready(worker, head, now, wait),
             (Stage::Waiting(_), Event::Gone) => {
                 worker.waiting = worker.waiting.saturating_sub(1);
                 Step::Nothing
             }
-            (Stage::RefusedKey, Event::Charged(outcome)) => self.on_refused_key(worker, outcome),
+            (Stage::RefusedKey, Event::Charged(outcome)) => self.on_refused_key(worker, now, outcome),
             (Stage::Admission, Event::Charged(outcome)) => self.on_admission(worker, head, now, outcome),
             (Stage::Failures, Event::Charged(outcome)) => self.on_failures(worker, head, now, outcome),
             (Stage::Planned, Event::Charged(outcome)) => self.on_plan(worker, head, outcome),

@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod owner;
 mod settle;
 pub mod slot;
+pub mod spent;
 pub mod store;
 
 /// Micro-units in a unit: levels are kept in these, so that rounding down what drained never admits too much.

@@ -128,7 +128,11 @@ fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str
         Denial::LimitReached(limit) => {
             push_text(&mut json, &[QUOTA_EXCEEDED]);
             json.push_str(r#","violated-policies":"#);
-            json.push_str(&Value::from(limit.violated.as_slice()).to_string());
+            for (nth, name) in limit.violated.iter().enumerate() {
+                json.push(if nth == 0 { '[' } else { ',' });
+                push_text(&mut json, &[name]);
+            }
+            json.push_str(if limit.violated.is_empty() { "[]" } else { "]" });
         }
         other => push_text(&mut json, &[base, other.code()]),
     }

@@ -3,7 +3,6 @@
 //! Owned by the shell's root context, changed only by the request machine and by documents that arrive. Nothing
 //! here is shared with other workers; what is shared (limits, key documents) lives in shared data behind the shell.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
-use crate::limits::owner::{Owner, Owners, Secret};
+use crate::limits::owner::{Owners, Secret};
 use crate::metrics::Metrics;
 use crate::opaque::bucket::IndexKeys;
 use crate::opaque::lookup::Lookup;
@@ -27,20 +26,15 @@ use crate::token::json::tape::Tape;
 use crate::token::keyset::SelectError;
 use crate::token::signature::Check;
 
+use guesses::Guesses;
 pub use keys::KeyJudged;
 pub use opaque::Listed;
+pub use shown::Shown;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
 const BAD_SIGNATURES_MAX: usize = 1_000;
 /// And their bytes.
 const BAD_SIGNATURES_BYTES_MAX: usize = 1024 * 1024;
-
-/// A token as it was shown, with what the tables of this worker know it by.
-#[derive(Clone, Copy)]
-pub struct Shown<'a> {
-    token: &'a [u8],
-    print: Fingerprint,
-}
 
 /// What a token says while its signature is being checked.
 #[derive(Debug)]
@@ -106,8 +100,7 @@ pub struct Worker {
     pub secret: Secret,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
-    /// The last address whose budget for failed credentials was asked for: many requests come from few.
-    guessing: Option<(IpAddr, Owner)>,
+    guesses: Guesses,
     reader: jose::Reader,
     prints: Fingerprinter,
     cache: TokenCache<Caller>,
@@ -130,7 +123,7 @@ impl Worker {
                 .find_map(Issuer::tokens)
                 .and_then(Source::remote)
                 .map(|it| Rc::new(IndexKeys::new(it))),
-            guessing: None,
+            guesses: Guesses::default(),
             reader: jose::Reader::default(),
             prints: Fingerprinter::new(seed),
             cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
@@ -195,11 +188,6 @@ impl Worker {
     pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
         let state = self.documents.state(wait.document);
         state.is_none_or(|state| state.is_over(wait.generation, arrival, wait.deadline, now))
-    }
-
-    /// A token as the tables of this worker know it.
-    pub fn shown<'a>(&self, token: &'a [u8]) -> Shown<'a> {
-        Shown { token, print: self.prints.of(token) }
     }
 
     /// The caller behind a token that was verified before and still is.
@@ -299,16 +287,6 @@ impl Worker {
         }
     }
 
-    /// Whose budget failed credentials from this address draw on.
-    pub fn guessing(&mut self, address: IpAddr) -> Owner {
-        if let Some((_, owner)) = self.guessing.filter(|(known, _)| *known == address) {
-            return owner;
-        }
-        let owner = Owner::address(&self.secret, "failed-credentials", address);
-        self.guessing = Some((address, owner));
-        owner
-    }
-
     /// Whether limits and early scope of this tier only report.
     pub fn reports_only(&self, tier: Option<usize>) -> bool {
         let tier = tier.and_then(|tier| self.config.tiers.get(tier));
@@ -393,8 +371,10 @@ fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
     }
 }
 
+mod guesses;
 mod headers;
 mod keys;
 mod opaque;
+mod shown;
 #[cfg(test)]
 mod tests;

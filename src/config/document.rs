@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::access::Beside;
 use super::api_keys;
 use super::duration;
+use super::filter_state;
 use super::forward;
 use super::issuers;
 use super::limit;
@@ -32,6 +33,7 @@ const FIELDS: &[&str] = &[
     "bounds",
     "api_keys",
     "districts",
+    "filter_state",
 ];
 const DIALECTS: [(&str, Dialect); 5] = [
     ("problem-json", Dialect::ProblemJson),
@@ -95,6 +97,7 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let rate_limit_headers = rate_limit_headers(&fields);
     let failed_credentials = limit::failed_credentials(&fields);
     let settlement_header = forward::settlement(&fields, forward.as_ref());
+    let filter_state = filter_state::read(&fields);
     let bounds = bounds(&fields);
     if dry_run == Some(true) {
         fields.warn("dry_run", "limits, cost and early scope are not enforced");
@@ -113,6 +116,7 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         rate_limit_headers: rate_limit_headers?,
         failed_credentials: failed_credentials?.into(),
         settlement_header: settlement_header?,
+        filter_state: filter_state?,
         bounds: bounds?,
         warnings: Vec::new(),
     })

@@ -104,8 +104,13 @@ impl Request {
     }
 
     /// Whatever else is wrong with the request, a wrong key wins.
-    pub(super) fn on_refused_key<'h>(&mut self, worker: &mut Worker, outcome: Result<Outcome, StoreError>) -> Step<'h> {
-        let denial = self.judge_address(worker, outcome).err().unwrap_or_else(|| self.key_denial(worker));
+    pub(super) fn on_refused_key<'h>(
+        &mut self,
+        worker: &mut Worker,
+        now: Now,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        let denial = self.judge_guess(worker, now, outcome).err().unwrap_or_else(|| self.key_denial(worker));
         self.deny(worker, denial)
     }
 

@@ -1,99 +1,24 @@
-//! Credentials: the budgets of the source address, the token, and waiting for its keys.
+//! Credentials: the token, and waiting for its keys.
 
-use std::net::IpAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
-use smallvec::smallvec;
-
 use super::stage::{AddressFor, After, Guard, Stage};
-use super::{Request, Step, limit_denial, note_overflow};
+use super::{Request, Step};
 use crate::api_key::ApiKey;
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::document::DocumentId;
 use crate::fetch::Outlook;
 use crate::head::{Bearer, Head};
-use crate::limits::ledger::{Charge, Outcome, StoreError};
-use crate::limits::owner::Owner;
+use crate::limits::ledger::StoreError;
 use crate::metrics::{CacheResult, Count};
 use crate::opaque::lookup::{Found, Lookup};
 use crate::route::Credential;
 use crate::time::Now;
+use crate::token::cache::Fingerprint;
 use crate::worker::{Judged, KeyJudged, Shown, Worker};
 
 impl Request {
-    /// Charges a budget of the source address, once the address is known.
-    #[inline(never)]
-    pub(super) fn charge_address<'h>(
-        &mut self,
-        worker: &mut Worker,
-        head: &'h Head,
-        now: Now,
-        purpose: AddressFor,
-    ) -> Step<'h> {
-        let Some(address) = self.address else {
-            self.stage = Stage::Address(purpose);
-            return Step::NeedAddress;
-        };
-        let (owner, limits) = match purpose {
-            AddressFor::Limits => {
-                let Some(route) = self.route_of(worker) else {
-                    return self.deny(worker, Denial::Unavailable);
-                };
-                (Owner::address(&worker.secret, &route.path.template, address), Rc::clone(&route.address_limits))
-            }
-            AddressFor::Failures => {
-                let (Some(route), Some(key)) = (self.route_of(worker), &self.key) else {
-                    return self.deny(worker, Denial::Unavailable);
-                };
-                let purpose = format!("failures {} {}", key.id, route.path.template);
-                (Owner::address(&worker.secret, &purpose, address), Rc::clone(&route.failure_limits))
-            }
-            AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
-                return self.deny(worker, self.key_denial(worker));
-            }
-            AddressFor::RefusedKey => {
-                self.stage = Stage::RefusedKey;
-                return Step::Charge(smallvec![guard_charge(worker, address)]);
-            }
-            AddressFor::Guard(judged) => return self.guard(worker, head, now, *judged),
-        };
-        self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
-        Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
-    }
-
-    pub(super) fn on_address_limits<'h>(
-        &mut self,
-        worker: &mut Worker,
-        head: &'h Head,
-        now: Now,
-        outcome: Result<Outcome, StoreError>,
-    ) -> Step<'h> {
-        match self.judge_address(worker, outcome) {
-            Err(denial) => self.deny(worker, denial),
-            Ok(outcome) => {
-                self.standings = outcome.standings;
-                self.admit(worker, head, now)
-            }
-        }
-    }
-
-    /// What became of the charge of a budget of the source address; an error if it is a denial that is enforced.
-    pub(super) fn judge_address(
-        &self,
-        worker: &mut Worker,
-        outcome: Result<Outcome, StoreError>,
-    ) -> Result<Outcome, Denial> {
-        let outcome = outcome.map_err(|_| Denial::Unavailable)?;
-        note_overflow(worker, &outcome);
-        let dry_run = worker.reports_only(self.tier());
-        match limit_denial(&outcome) {
-            Some(denial) if !self.only_report(worker, dry_run, &denial) => Err(denial),
-            _ => Ok(outcome),
-        }
-    }
-
     /// Cached callers need no crypto and so no guard.
     pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
         if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
@@ -127,90 +52,40 @@ impl Request {
         self.judge_shown(worker, head, now, shown)
     }
 
+    /// Judges a token once the address is known that pays for it.
+    pub(super) fn judge_again<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        print: Fingerprint,
+    ) -> Step<'h> {
+        match head.unread_bearer() {
+            Some(token) => self.judge_shown(worker, head, now, Shown::again(token, print)),
+            None => self.deny(worker, Denial::TokenInvalid),
+        }
+    }
+
+    /// Where the address has nothing left the token is not even read: whatever it says, the answer is the same.
     fn judge_shown<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, shown: Shown<'_>) -> Step<'h> {
+        if self.is_guarded(worker) {
+            let Some(address) = self.address else {
+                self.stage = Stage::Address(AddressFor::Token(shown.print()));
+                return Step::NeedAddress;
+            };
+            // A dry run goes on, and reports once the token is read.
+            if let (Some(outcome), false) = (worker.has_spent(address, now), worker.reports_only(self.tier()))
+                && let Err(denial) = self.judge_address(worker, Ok(outcome))
+            {
+                return self.deny(worker, denial);
+            }
+        }
         let issuers = match self.route_of(worker) {
             Some(route) => route.issuers.clone(),
             None => return self.deny(worker, Denial::Unavailable),
         };
         let judged = worker.judge(shown, &issuers, self.arrival, now);
         self.guard(worker, head, now, judged)
-    }
-
-    /// Asks the budget of the address, unless it or an API key's account was charged already, before more is done about a
-    /// token than reading it. A signature is checked before the request goes on, so it is charged only if it turns out bad;
-    /// whatever fails already, or may have to wait, is charged first.
-    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
-        if self.key.is_some() || matches!(self.guard, Guard::Charged(_)) {
-            return self.on_judged(worker, head, now, judged);
-        }
-        let Some(address) = self.address else {
-            self.stage = Stage::Address(AddressFor::Guard(Box::new(judged)));
-            return Step::NeedAddress;
-        };
-        if worker.config.failed_credentials.is_empty() {
-            return self.on_judged(worker, head, now, judged);
-        }
-        let charge = guard_charge(worker, address);
-        if matches!(judged, Judged::Verify(..)) {
-            self.stage = Stage::Foreseeing(charge.clone(), Box::new(judged));
-            return Step::Foresee(charge);
-        }
-        self.stage = Stage::Guard(Box::new(judged));
-        Step::Charge(smallvec![charge])
-    }
-
-    pub(super) fn on_guard<'h>(
-        &mut self,
-        worker: &mut Worker,
-        head: &'h Head,
-        now: Now,
-        judged: Judged,
-        outcome: Result<Outcome, StoreError>,
-    ) -> Step<'h> {
-        match self.judge_address(worker, outcome) {
-            Err(denial) => self.deny(worker, denial),
-            Ok(outcome) => {
-                self.guard = outcome.receipt.map_or(Guard::Off, Guard::Charged);
-                self.on_judged(worker, head, now, judged)
-            }
-        }
-    }
-
-    /// Notes what the credential will cost if it fails; an error if there is no room for that.
-    pub(super) fn on_foreseen(
-        &mut self,
-        worker: &mut Worker,
-        charge: Charge,
-        outcome: Result<Outcome, StoreError>,
-    ) -> Result<(), Denial> {
-        // What shares a budget is counted where it is charged.
-        let outcome = outcome.map(|outcome| Outcome { overflow: false, ..outcome });
-        let outcome = self.judge_address(worker, outcome)?;
-        // What a dry run has reported, it need not try again.
-        self.guard = if outcome.admitted { Guard::Due(charge) } else { Guard::Off };
-        Ok(())
-    }
-
-    /// Refuses a credential; the address pays for it.
-    fn fail<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
-        match std::mem::take(&mut self.guard) {
-            Guard::Due(charge) => {
-                self.stage = Stage::Failed(denial);
-                Step::Charge(smallvec![charge])
-            }
-            Guard::Off | Guard::Charged(_) => self.deny(worker, denial),
-        }
-    }
-
-    /// Of a burst that races, as many learn why they failed as the budget has room for.
-    pub(super) fn on_failed<'h>(
-        &mut self,
-        worker: &mut Worker,
-        denial: Denial,
-        outcome: Result<Outcome, StoreError>,
-    ) -> Step<'h> {
-        let denial = self.judge_address(worker, outcome).err().unwrap_or(denial);
-        self.deny(worker, denial)
     }
 
     pub(super) fn on_found<'h>(
@@ -378,10 +253,4 @@ impl Request {
             }
         }
     }
-}
-
-/// What a failed credential costs its address.
-fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
-    let limits = Rc::clone(&worker.config.failed_credentials);
-    Charge { owner: worker.guessing(address), limits, requests: 1, cost: 0 }
 }

@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::limits::ledger::{Charge, Receipt};
 use crate::opaque::lookup::Lookup;
+use crate::token::cache::Fingerprint;
 use crate::worker::{Judged, Untrusted, Wait};
 
 /// Where a request stands.
@@ -59,7 +60,9 @@ pub(super) enum Stage {
 pub(super) enum AddressFor {
     /// Limits that the route asks for.
     Limits,
-    /// The budget for failed credentials, before more is done about the token.
+    /// The budget for failed credentials, before the token of this fingerprint is read.
+    Token(Fingerprint),
+    /// The same, before more is done about the token than reading it.
     Guard(Box<Judged>),
     /// The same, for a request whose API key is refused.
     RefusedKey,

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::config::Fact;
 use crate::denial::Denial;
 use crate::filter::{Forward, Request};
 use crate::host::abi::{self, LocalResponse, MapType};
@@ -48,27 +49,25 @@ pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Sta
     Ok(())
 }
 
-/// Tells the access log what was decided. A log that misses it is no reason to refuse.
+/// Tells the guard and the access log what was decided, as far as they are to know. A log that misses it is no reason to refuse.
 #[inline(never)]
 pub fn publish(request: &Request, worker: &Worker) {
-    let tier = request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str());
-    let client = request.caller().map(|caller| caller.client.as_str());
     let key = request.api_key();
-    let cost = key.map(|_| request.cost().to_string());
-    let phase = request.retirement().map(|notice| notice.phase.name());
-    let facts: [(&[u8], Option<&str>); 8] = [
-        (b"hallpass.decision", request.decision()),
-        (b"hallpass.tier", tier),
-        (b"hallpass.client", client),
-        (b"hallpass.route", request.template(worker)),
-        (b"hallpass.account", key.map(|key| key.account.as_str())),
-        (b"hallpass.key", key.map(|key| key.id.as_str())),
-        (b"hallpass.cost", cost.as_deref()),
-        (b"hallpass.retirement", phase),
-    ];
-    for (name, value) in facts {
+    let mut cost = itoa::Buffer::new();
+    for fact in &worker.config.filter_state {
+        let value = match fact {
+            Fact::Decision => request.decision(),
+            Fact::Tier => request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str()),
+            Fact::Client => request.caller().map(|caller| caller.client.as_str()),
+            Fact::Route => request.template(worker),
+            Fact::Account => key.map(|key| key.account.as_str()),
+            Fact::Key => key.map(|key| key.id.as_str()),
+            Fact::Cost if key.is_some() => Some(cost.format(request.cost())),
+            Fact::Cost => None,
+            Fact::Retirement => request.retirement().map(|notice| notice.phase.name()),
+        };
         if let Some(value) = value {
-            let _ = abi::set_property(name, value.as_bytes());
+            let _ = abi::set_property(fact.key().as_bytes(), value.as_bytes());
         }
     }
 }

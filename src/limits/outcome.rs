@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::advert::Advert;
 use super::charge::Charge;
 use super::{Limit, UNIT, Unit};
-use crate::time::Now;
+use crate::time::{Now, micros};
 
 /// How one charge stands. The marks are in the order of the charge's limits.
 #[derive(Clone, Debug)]
@@ -108,6 +108,14 @@ impl Standing {
     /// What the limit counts.
     pub fn unit(&self) -> Unit {
         self.limits.get(self.limit).map_or(Unit::Requests, |limit| limit.unit)
+    }
+
+    /// How it stands `elapsed` later, if it refused and nothing but time has happened.
+    pub(super) fn let_pass(&mut self, elapsed: Duration) {
+        self.reset_after = self.reset_after.saturating_sub(elapsed);
+        if let Wait::Micros(wait) = &mut self.wait {
+            *wait = wait.saturating_sub(micros(elapsed)).max(1);
+        }
     }
 
     /// Whether this limit refused.

@@ -96,6 +96,11 @@ impl Owner {
         SlotId { table: self.table, index: head & self.table.slots().saturating_sub(1) }
     }
 
+    /// A number that is another one for nearly every owner, and has nothing to do with the slot.
+    pub(super) fn number(&self) -> u32 {
+        self.tag.last_chunk().map_or(0, |tail| u32::from_le_bytes(*tail))
+    }
+
     /// What tells the owner's entry from others in its slot.
     pub(super) const fn tag(&self) -> &[u8; 16] {
         &self.tag

@@ -8,14 +8,17 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::support::client::race;
+use crate::support::gateway::Builder;
 use crate::support::process::{faulty_wasm, wasm};
 use crate::support::sample::{ISSUER, config, key_server, remote_config, token, total};
 use crate::support::tokens::{jwks, now};
-use crate::support::{Gateway, Key, KeyServer, Token, Upstream, wait_until};
+use crate::support::{DEADLINE, Gateway, Key, KeyServer, Token, Upstream, wait_for, wait_until};
 
 const FILE: &str = "envoy/education-data-platform.yaml";
 const PATH: &str = "/stats/v1/attendance/summary?school_id=oakwood-primary";
 const GUARD: &str = "string_match: {exact: allow}";
+/// The last setting of the filter.
+const SETTING: &str = "rate_limit_headers: draft-11";
 /// Principals that let everything pass, in place of the guard's.
 const NO_GUARD: &str = "string_match: {exact: allow}\n                              - any: true";
 
@@ -28,6 +31,36 @@ fn guard_lets_pass_what_the_filter_allowed() {
     platform.gateway.get(PATH).send().expect_status(401);
     platform.send(&Platform::forged()).expect_status(401);
     assert_eq!(platform.api.seen().len(), 2);
+}
+
+#[test]
+fn guard_needs_the_decision_alone_and_refuses_everything_without_it() {
+    let start = |facts: &str| {
+        let with = format!("{SETTING}\n                            filter_state: {facts}");
+        Platform::start_edited(wasm(), |gateway| gateway.replace(SETTING, &with))
+    };
+    let logged = |platform: &Platform, status: u16| {
+        let line = wait_for("the access log", DEADLINE, || {
+            platform.gateway.access_log().into_iter().find(|line| line["status"] == status)
+        });
+        ["decision", "tier", "client", "route"].map(|fact| line[fact].as_str().map(str::to_owned))
+    };
+    let text = |text: &str| Some(text.to_owned());
+
+    let platform = start("[decision, client]");
+    platform.send(&Platform::token()).expect_status(200);
+    platform.send(&Platform::forged()).expect_status(401);
+    assert_eq!(logged(&platform, 200), [text("allow"), None, text("YOUR_CLIENT_ID"), None]);
+    assert_eq!(logged(&platform, 401), [text("token-invalid"), None, None, None]);
+
+    // What hallpass refuses it still refuses as it should; what it allows, the guard stops.
+    let platform = start("[tier, client, route]");
+    platform.send(&Platform::forged()).expect_status(401);
+    platform.send(&Platform::token()).expect_status(403);
+    platform.gateway.get("/healthz").send().expect_status(403);
+    assert_eq!(platform.api.heads(), 0, "reached the upstream");
+    let route = text("/stats/v1/attendance/summary");
+    assert_eq!(logged(&platform, 403), [None, text("standard"), text("YOUR_CLIENT_ID"), route]);
 }
 
 #[test]
@@ -130,18 +163,21 @@ struct Platform {
 
 impl Platform {
     fn start(module: PathBuf, fault: Option<&str>, guarded: bool) -> Self {
+        Self::start_edited(module, |mut gateway| {
+            if let Some(fault) = fault {
+                let any = "\"@type\": type.googleapis.com/google.protobuf.StringValue, value:";
+                let with = format!("vm_id: hallpass\n                          configuration: {{{any} {fault}}}");
+                gateway = gateway.replace("vm_id: hallpass", &with);
+            }
+            if guarded { gateway } else { gateway.replace(GUARD, NO_GUARD) }
+        })
+    }
+
+    fn start_edited(module: PathBuf, edit: impl FnOnce(Builder) -> Builder) -> Self {
         let (api, auth) = (Upstream::start(), KeyServer::start(&jwks(&[Key::Rsa1.named("k")])));
         let gateway = Gateway::builder().bootstrap_file(FILE).port(9200, api.port()).port(9100, auth.port());
-        let mut gateway = gateway.module(module).concurrency(2);
-        if let Some(fault) = fault {
-            let any = "\"@type\": type.googleapis.com/google.protobuf.StringValue, value:";
-            let with = format!("vm_id: hallpass\n                          configuration: {{{any} {fault}}}");
-            gateway = gateway.replace("vm_id: hallpass", &with);
-        }
-        if !guarded {
-            gateway = gateway.replace(GUARD, NO_GUARD);
-        }
-        Self { api, auth, gateway: gateway.start() }
+        let gateway = edit(gateway.module(module).concurrency(2)).start();
+        Self { api, auth, gateway }
     }
 
     fn token() -> String {

@@ -8,6 +8,7 @@ taking requests and refusing them costs Envoy something as well: no filter can t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -101,12 +102,14 @@ def run(bench: Bench) -> None:
         check(envoy, good, HALLPASS)
     many = {alg: _bad(bench, alg, BAD_TOKENS) for alg in ("ES256", "RS256")}
     one = _bad(bench, "ES256", 1)
-    plain = Load(one.file, 1, PATH, answers="4xx", listener="plain")
+    plain = Load(one.file, 1, PATH, answers="4xx", listener="plain", address=ADDRESS)
+    others = [(name, _envoy(bench, name, {}, module)) for name, module in bench.builds()[1:]]
     _costs(
         bench,
         [
             Row("Envoy alone: 404", held, plain),
             Row("budget used up: 429", held, many["ES256"]),
+            *(Row(f"budget used up: 429, {name}", envoy, many["ES256"]) for name, envoy in others),
             Row("budget used up, one token over and over: 429", held, one),
             Row("no budget, one token over and over: 401", unheld, one),
             Row("no budget, ES256 checked: 401", unheld, many["ES256"]),
@@ -123,6 +126,10 @@ def run(bench: Bench) -> None:
             Flood("none", held, good, good_pace),
             Flood("Envoy alone: 404", held, good, good_pace, plain, bad_pace),
             Flood("budget used up: 429", held, good, good_pace, many["ES256"], bad_pace),
+            *(
+                Flood(f"budget used up: 429, {name}", envoy, good, good_pace, many["ES256"], bad_pace)
+                for name, envoy in others
+            ),
             Flood("no budget, ES256 checked: 401", unheld, good, good_pace, many["ES256"], bad_pace),
         ]
 
@@ -174,9 +181,9 @@ def _throughput(bench: Bench, paced: list[Flood], half: list[Flood], unpaced: li
     ]
 
 
-def _envoy(bench: Bench, name: str, more: dict[str, Any]) -> Envoy:
+def _envoy(bench: Bench, name: str, more: dict[str, Any], module: Path | None = None) -> Envoy:
     config = filters.first_system({"jwks": {"inline": bench.minter.jwks()}}, **more)
-    return bench.start(f"flood {name}", filters.guarded(bench.hallpass, config))
+    return bench.start(f"flood {name}", filters.guarded(module or bench.hallpass, config))
 
 
 def _bad(bench: Bench, alg: str, count: int) -> Load:

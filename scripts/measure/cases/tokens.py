@@ -37,6 +37,8 @@ def warm(bench: Bench) -> None:
     uncached = _row(bench, UNCACHED, filters.envoys_own(jwks, cached=False), load, ENVOYS_OWN, none)
     calls = _row(bench, "the host calls of hallpass alone", filters.only_calls(bench.noop), load, NO_FILTER, none)
     builds = _hallpass(bench, load, none)
+    silent = filters.hallpass(bench.hallpass, {**_first_system(bench), "filter_state": []})
+    builds.append(_row(bench, "hallpass without facts for the access log", silent, load, HALLPASS, none))
     guarded = filters.guarded(bench.hallpass, _first_system(bench))
     builds.append(_row(bench, "hallpass and the guard", guarded, load, HALLPASS, none))
     rows = [none, noop, calls, cached, uncached, *builds]

@@ -330,6 +330,21 @@ fn header_names_are_lowered() {
 }
 
 #[test]
+fn facts_for_the_filter_state_are_chosen() {
+    use crate::config::Fact;
+
+    let chosen = |setting: Value| accepted(&[("/filter_state", setting)]).filter_state;
+    assert_eq!(load(&least()).unwrap().filter_state, Fact::ALL, "by default all");
+    assert_eq!(chosen(json!(["decision"])), [Fact::Decision]);
+    assert_eq!(chosen(json!(["route", "decision", "client"])), [Fact::Route, Fact::Decision, Fact::Client]);
+    let names = Fact::ALL.map(Fact::name);
+    assert_eq!(names, ["decision", "tier", "client", "route", "account", "key", "cost", "retirement"]);
+    assert_eq!(chosen(json!(names)), Fact::ALL);
+    assert_eq!(chosen(json!([])), []);
+    assert_eq!(Fact::Cost.key(), "hallpass.cost");
+}
+
+#[test]
 fn failed_credentials_are_read() {
     let window = |setting: Value| accepted(&[("/failed_credentials", setting)]).failed_credentials[0].window;
     let minute = Duration::from_mins(1);
@@ -357,6 +372,8 @@ fn unwise_settings_are_warned_of() {
         ),
         (("/tiers/free/limits", json!([])), "tiers.free.limits: the tier has no limits"),
         (("/tiers/free/max_cost", json!(301)), "tiers.free.max_cost: more than the limit `cost` ever admits at once"),
+        (("/filter_state", json!(["tier"])), "filter_state: without `decision` the guard refuses every request"),
+        (("/filter_state", json!([])), "filter_state: without `decision` the guard refuses every request"),
         (("/failed_credentials", json!("off")), "failed_credentials: nothing slows down who guesses credentials"),
         (
             ("/routes/-", json!({"match": {"path": "/docs/"}, "require": [], "open_subtree": true})),

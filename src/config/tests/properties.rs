@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Member names of the configuration, so that arbitrary documents reach beyond the first check.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 41] = [
     "realm",
     "errors",
     "issuers",
@@ -45,11 +45,13 @@ const NAMES: [&str; 40] = [
     "times",
     "weight",
     "failed_credentials",
+    "filter_state",
     "max_cost",
 ];
 
 /// Strings that some field accepts.
-const WORDS: [&str; 10] = ["1m", "day", "free", "bearer", "HS256", "https://a/", "/x/{y}/", "*", "x-claim-tier", "off"];
+const WORDS: [&str; 11] =
+    ["decision", "1m", "day", "free", "bearer", "HS256", "https://a/", "/x/{y}/", "*", "x-claim-tier", "off"];
 
 fn any_name() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned), 1 => any::<String>()]

@@ -49,6 +49,20 @@ fn bad_settings_of_the_top_level_are_refused() {
         "bounds.max_retry_after: expected a duration from 1s to 366d, got 0ms",
     );
     refused(&[("/bounds", json!({"max_tokens": 1}))], "bounds.max_tokens: unknown field");
+    refused(&[("/filter_state", json!("decision"))], "filter_state: expected an array, got a string");
+    // What access logs call it, with `hallpass.` before it, is no name here.
+    let facts = "`decision` or `tier` or `client` or `route` or `account` or `key` or `cost` or `retirement`";
+    for unknown in ["hallpass.tier", "", "Tier", "schools"] {
+        refused(
+            &[("/filter_state", json!(["decision", unknown]))],
+            &format!("filter_state[1]: expected {facts}, got another string"),
+        );
+    }
+    refused(&[("/filter_state", json!([null]))], &format!("filter_state[0]: expected {facts}, got null"));
+    refused(
+        &[("/filter_state", json!(["decision", "tier", "decision"]))],
+        "filter_state: expected distinct facts, got one a second time",
+    );
     refused(&[("/failed_credentials", json!("none"))], "failed_credentials: expected an object or `off`, got a string");
     refused(
         &[("/failed_credentials", json!({"requests": 0}))],

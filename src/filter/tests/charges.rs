@@ -128,10 +128,15 @@ fn budget_that_is_used_up_refuses_before_any_crypto() {
         let steps = "address, foresee failed-credentials, verify, charge failed-credentials, deny token-invalid";
         assert_eq!(exchange.steps(), steps);
     }
-    for token in [forged(&json!({"jti": "3"})), good()] {
+    let refused = stack.get("/plain", &forged(&json!({"jti": "3"})));
+    assert_eq!(refused.steps(), "address, foresee failed-credentials, deny limit-reached");
+    // From then on not even the budget is asked, nor the token read, until something can have come back.
+    for token in [forged(&json!({"jti": "3"})), good(), "x".to_owned(), "a, b".to_owned()] {
         let exchange = stack.get("/plain", &token);
-        assert_eq!(exchange.steps(), "address, foresee failed-credentials, deny limit-reached");
+        assert_eq!(exchange.steps(), "address, deny limit-reached");
+        assert_eq!(violated(&exchange), ["failed-credentials"]);
     }
+    assert_eq!(stack.send("GET", "/plain", &[]).steps(), "deny token-missing");
     // A dry run says so once, and goes on.
     let mut stack = Stack::new(&[("/dry_run", json!(true))]);
     for nth in 0..4 {
@@ -140,7 +145,8 @@ fn budget_that_is_used_up_refuses_before_any_crypto() {
     }
     assert_eq!(stack.counted("hallpass.dry_run_denials_total"), 1);
     let exchange = stack.get("/plain", &good());
-    assert_eq!(exchange.steps(), "address, foresee failed-credentials, verify, charge minute+cost, pass");
+    assert_eq!(exchange.steps(), "address, verify, charge minute+cost, pass");
+    assert_eq!(stack.counted("hallpass.dry_run_denials_total"), 1);
 }
 
 #[test]
@@ -231,7 +237,25 @@ fn guard_may_be_off() {
     for _ in 0..10 {
         assert_eq!(stack.get("/plain", "x").verdict(), "token-invalid");
     }
-    assert_eq!(stack.get("/plain", &good()).steps(), "address, verify, charge minute+cost, pass");
+    assert_eq!(stack.get("/plain", &good()).steps(), "verify, charge minute+cost, pass");
+}
+
+#[test]
+fn tokens_that_a_worker_knows_pass_while_the_budget_is_used_up() {
+    let mut stack = Stack::new(&[]);
+    let known = good();
+    passes(&stack.get("/plain", &known));
+    for _ in 0..5 {
+        stack.get("/plain", "x");
+    }
+    assert_eq!(stack.get("/plain", "x").steps(), "address, deny limit-reached");
+    assert_eq!(stack.get("/plain", &known).steps(), "charge minute+cost, pass");
+    // One comes back in 20 seconds; nobody waits longer for it.
+    stack.sleep(19_999);
+    assert_eq!(stack.get("/plain", "x").verdict(), "limit-reached");
+    stack.sleep(1);
+    assert_eq!(stack.get("/plain", "x").verdict(), "token-invalid");
+    assert_eq!(stack.get("/plain", "x").verdict(), "limit-reached");
 }
 
 #[test]

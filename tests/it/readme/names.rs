@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hallpass::config::Config;
+use hallpass::config::{Config, Fact};
 use hallpass::denial::{Denial, LimitReached, Malformed, Retired};
 use hallpass::limits::owner::Table;
 use hallpass::limits::slot::SLOT_BYTES_MAX;
@@ -182,6 +182,17 @@ fn metrics_are_those_of_the_code() {
     for word in everything.split(|c| !is_part(c)).filter(|word| word.starts_with("hallpass_")) {
         assert!(names.contains(word), "there is no metric `{word}`");
     }
+}
+
+#[test]
+fn facts_of_the_filter_state_are_those_of_the_code() {
+    let real: BTreeSet<_> = Fact::ALL.iter().map(|fact| format!("%FILTER_STATE(wasm.{}:PLAIN)%", fact.key())).collect();
+    let stated: BTreeSet<_> =
+        README.table("Access log").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(stated, real);
+    let rows = README.table("Top level");
+    let row = rows.iter().find(|row| row[0] == "`filter_state`").expect("a row");
+    assert!(spans(&row[1]).eq(Fact::ALL.map(Fact::name)), "{row:?}");
 }
 
 #[test]

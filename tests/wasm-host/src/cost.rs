@@ -19,6 +19,10 @@ use crate::vm::Code;
 const FUEL_PER_CENT: u64 = 3;
 /// The same where another compiler made the module.
 const FUEL_PER_CENT_OF_ANOTHER_COMPILER: u64 = 25;
+/// So long that no bucket runs dry.
+const PAUSE_NS: u64 = 1_000_000_000;
+/// Failed credentials that an address has by default.
+const BUDGET: usize = 600;
 /// How to accept what was measured.
 pub const BLESS: &str = "scripts/build && cargo run --locked -p wasm-host -- cost --bless";
 
@@ -56,6 +60,8 @@ struct Bench<'c> {
     drive: Drive<'c>,
     root: u32,
     costs: Vec<Cost>,
+    /// Between two requests.
+    pause_ns: u64,
 }
 
 impl<'c> Bench<'c> {
@@ -67,7 +73,7 @@ impl<'c> Bench<'c> {
         drive.vm.take_fuel();
         drive.vm.host_mut().counts.clear();
         let root = drive.root(policy).expect("it is configured");
-        let mut bench = Self { drive, root, costs: Vec::new() };
+        let mut bench = Self { drive, root, costs: Vec::new(), pause_ns: PAUSE_NS };
         bench.note(name);
         bench.drive.fetch_all(root).expect("keys are fetched");
         bench
@@ -81,8 +87,7 @@ impl<'c> Bench<'c> {
     }
 
     fn request(&mut self, head: &Pairs, body: &[u8]) -> String {
-        // So that no bucket runs dry.
-        self.drive.vm.host_mut().clock += 1_000_000_000;
+        self.drive.vm.host_mut().clock += self.pause_ns;
         self.drive.vm.take_fuel();
         self.drive.vm.host_mut().counts.clear();
         let stream = self.drive.request(self.root, head.clone(), body).expect("no trap");
@@ -119,6 +124,13 @@ fn education(code: &Code) -> Vec<Cost> {
     bench.measure("warm, first system", "allow", &head(summary, Some(&first)), b"");
     bench.measure("refused: signature", "token-invalid", &head(summary, Some(&forged(&first))), b"");
     bench.measure("refused: signature, again", "token-invalid", &head(summary, Some(&forged(&first))), b"");
+    bench.pause_ns = 0;
+    for _ in 0..BUDGET {
+        bench.request(&head(summary, Some(&forged(&second))), b"");
+    }
+    bench.measure("refused: budget used up", "limit-reached", &head(summary, Some(&forged(&second))), b"");
+    bench.measure("refused: budget used up, again", "limit-reached", &head(summary, Some(&forged(&first))), b"");
+    bench.pause_ns = PAUSE_NS;
     bench.measure("refused: expired", "token-expired", &head(summary, Some(expired)), b"");
     bench.measure("refused: no token", "token-missing", &head(summary, None), b"");
     let elsewhere = summary.replace("oakwood-primary", "elsewhere");

@@ -1,0 +1,154 @@
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::super::ledger::{cancel, reserve};
+use super::super::tests::{Memory, bucket, charge, quota};
+use super::super::{Limit, Period};
+use super::*;
+
+const NOON: Now = Now::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
+
+fn owner(nth: u8) -> Owner {
+    Owner::address("guesses", [192, 0, 2, nth].into())
+}
+
+fn ask(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
+    reserve(slots, &[charge(owner(1), std::slice::from_ref(limit), 1)], now).unwrap()
+}
+
+/// Uses the budget up; the first refusal.
+fn use_up(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
+    loop {
+        let outcome = ask(slots, limit, now);
+        if !outcome.admitted {
+            return outcome;
+        }
+    }
+}
+
+fn millis(millis: u64) -> Now {
+    NOON.after(Duration::from_millis(millis))
+}
+
+/// Whether it is remembered after so many microseconds; then the answer is what the slots say.
+#[track_caller]
+fn check(limit: &Limit, micros: u64, remembered: bool) {
+    let (mut slots, mut spent) = (Memory::default(), Spent::default());
+    let refused = use_up(&mut slots, limit, NOON);
+    spent.note(owner(1), &refused, NOON);
+    let now = NOON.after(Duration::from_micros(micros));
+    let told = spent.ask(&owner(1), now);
+    assert_eq!(told.is_some(), remembered, "{} after {micros} us", limit.name);
+    let (Some(told), asked) = (told, ask(&mut slots, limit, now)) else {
+        return;
+    };
+    let facts = |it: &Outcome| {
+        let [standing] = it.standings.as_slice() else { panic!("{it:?}") };
+        let facts = (standing.remaining, standing.capacity, standing.window, standing.refuses());
+        ((it.admitted, it.never, it.overflow, facts), [it.retry_after, standing.reset_after])
+    };
+    let ((told_facts, told_times), (asked_facts, asked_times)) = (facts(&told), facts(&asked));
+    assert_eq!(told_facts, asked_facts, "{} after {micros} us", limit.name);
+    // Slots count whole micro-units, so that theirs may be the longer ones by the time that one takes to drain.
+    for (told, asked) in told_times.into_iter().zip(asked_times) {
+        let longer = asked.checked_sub(told).unwrap_or_else(|| panic!("{told:?} is more than {asked:?}"));
+        assert!(longer < Duration::from_millis(1), "{} after {micros} us: {told:?}, {asked:?}", limit.name);
+    }
+    assert!(!told.admitted && told.receipt.is_none());
+    assert_eq!(told.violated().collect::<Vec<_>>(), [limit.name.as_str()]);
+}
+
+#[test]
+fn it_says_what_the_slots_would_say_for_a_tenth_of_a_second_at_most() {
+    // One in 100 ms: it is forgotten just as there is room again.
+    let fast = bucket("fast", 600, 60, 600);
+    // One in 6 minutes, whatever the burst.
+    let slow = bucket("slow", 10, 3_600, 3);
+    for limit in
+        [&fast, &slow, &bucket("odd", 7, 3, 2), &quota("day", 5, Period::Day), &quota("month", 5, Period::Month)]
+    {
+        for micros in [0, 1, 999, 50_000, 99_999] {
+            check(limit, micros, true);
+        }
+        check(limit, 100_000, false);
+    }
+    // One in 20 ms.
+    let faster = bucket("faster", 50, 1, 50);
+    check(&faster, 19_999, true);
+    check(&faster, 20_000, false);
+    // Noon is not midnight, but a second before it is.
+    let (mut slots, mut spent, day) = (Memory::default(), Spent::default(), quota("day", 2, Period::Day));
+    let late = NOON.after(Duration::from_millis(12 * 3_600_000 - 30));
+    spent.note(owner(1), &use_up(&mut slots, &day, late), late);
+    assert!(spent.ask(&owner(1), late.after(Duration::from_millis(29))).is_some());
+    assert!(spent.ask(&owner(1), late.after(Duration::from_millis(30))).is_none());
+}
+
+/// A budget that is used up, and remembered at noon.
+fn spent() -> (Spent, Outcome) {
+    let (mut slots, mut spent) = (Memory::default(), Spent::default());
+    let refused = use_up(&mut slots, &bucket("slow", 10, 3_600, 3), NOON);
+    spent.note(owner(1), &refused, NOON);
+    (spent, refused)
+}
+
+#[test]
+fn it_is_of_one_owner_and_says_nothing_of_the_past() {
+    let (spent, _) = spent();
+    assert!(spent.ask(&owner(1), NOON).is_some());
+    assert!(spent.ask(&owner(2), NOON).is_none(), "another address");
+    // A clock that was set back.
+    assert!(spent.ask(&owner(1), Now::from_micros(NOON.micros() - 1)).is_none());
+}
+
+#[test]
+fn what_is_told_from_it_makes_it_last_no_longer() {
+    let (mut spent, _) = spent();
+    let told = spent.ask(&owner(1), millis(90)).unwrap();
+    spent.note(owner(1), &told, millis(90));
+    assert!(spent.ask(&owner(1), millis(99)).is_some());
+    assert!(spent.ask(&owner(1), millis(100)).is_none());
+    // Asked again after its end, it begins anew.
+    spent.note(owner(1), &told, millis(100));
+    assert!(spent.ask(&owner(1), millis(199)).is_some());
+}
+
+#[test]
+fn what_makes_room_is_heeded() {
+    let (mut given_back, _) = spent();
+    given_back.forget(&owner(2));
+    assert!(given_back.ask(&owner(1), NOON).is_some(), "another address");
+    given_back.forget(&owner(1));
+    assert!(given_back.ask(&owner(1), NOON).is_none());
+    // One that was charged before the budget was used up, and finds room after all.
+    let (mut slots, limit) = (Memory::default(), bucket("slow", 10, 3_600, 1));
+    let (mut spent, held) = (Spent::default(), ask(&mut slots, &limit, NOON));
+    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(spent.ask(&owner(1), NOON).is_some());
+    cancel(&mut slots, held.receipt.unwrap(), NOON).unwrap();
+    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(spent.ask(&owner(1), NOON).is_none());
+}
+
+#[test]
+fn what_was_admitted_or_never_will_be_is_not_remembered() {
+    let (mut slots, limit) = (Memory::default(), bucket("slow", 10, 3_600, 3));
+    let mut spent = Spent::default();
+    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(spent.ask(&owner(1), NOON).is_none());
+    let never = reserve(&mut slots, &[charge(owner(1), &[limit], 4)], NOON).unwrap();
+    assert!(never.never);
+    spent.note(owner(1), &never, NOON);
+    assert!(spent.ask(&owner(1), NOON).is_none());
+}
+
+#[test]
+fn memory_is_bounded_and_the_latest_is_remembered() {
+    let (mut spent, refused) = spent();
+    let owners = (0..10_000_u32).map(|nth| Owner::address("guesses", std::net::IpAddr::V4(nth.into())));
+    for owner in owners {
+        spent.note(owner, &refused, NOON);
+        assert!(spent.ask(&owner, NOON).is_some());
+    }
+    assert_eq!(spent.places.len(), 256);
+    assert!(spent.places.iter().all(Option::is_some), "all places are used");
+}
