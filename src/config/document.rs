@@ -151,7 +151,9 @@ fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
         ("x-ratelimit", RateLimitHeaders::XRateLimit),
         ("off", RateLimitHeaders::Off),
     ];
-    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| word.word(&words))
+    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| {
+        if word.is_off() { Some(RateLimitHeaders::Off) } else { word.word(&words) }
+    })
 }
 
 #[inline(never)]

@@ -18,7 +18,7 @@ fn bad_settings_of_the_top_level_are_refused() {
     refused(&[("/dry_run", json!("true"))], "dry_run: expected a boolean, got a string");
     // YAML writes `off` as a string here, and some writers as false.
     refused(
-        &[("/rate_limit_headers", json!(false))],
+        &[("/rate_limit_headers", json!(true))],
         "rate_limit_headers: expected `draft-11` or `x-ratelimit` or `off`, got a boolean",
     );
     refused(
