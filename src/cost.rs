@@ -98,6 +98,13 @@ fn number(query: &str, name: &str) -> Result<Option<u32>, CostError> {
     }
 }
 
+/// The actual cost that the upstream tells: a whole number in plain digits.
+pub fn settled(value: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(value.trim_ascii()).ok()?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u32::MAX))
+}
+
 fn whole_number(digits: &str) -> Option<u32> {
     // A leading zero is octal to some.
     if digits.starts_with('0') || digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {

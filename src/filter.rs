@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::api_key::ApiKey;
 use crate::caller::Caller;
+use crate::cost;
 use crate::denial::{Denial, LimitReached, Malformed};
 use crate::document::DocumentId;
 use crate::head::Head;
@@ -294,7 +295,7 @@ impl Request {
                 .flat_map(|it| [("deprecation", it.deprecation.clone()), ("sunset", it.sunset.clone())]),
         );
         let link = announced.map(|it| it.link.clone());
-        let actual = reply.settlement.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+        let actual = reply.settlement.and_then(cost::settled);
         let settle = actual.map_or_else(Vec::new, |actual| self.settlement(actual));
         // A failure was charged before anyone knew: what went well gives it back.
         let refund = self.failure.take_if(|_| (100..400).contains(&reply.status));

@@ -9,7 +9,8 @@ use crate::cost::Factor;
 use crate::retirement::Schedule;
 use crate::route::{Credential, Quorum, Route};
 use crate::scope::{Place, Rule};
-use crate::token::claims::is_plain;
+use crate::strip::StripSet;
+use crate::token::claims::is_school;
 
 const BODY_FIELDS: &[&str] = &["max_bytes"];
 /// Longest body where none is configured, bytes: a list of ids, and some filters beside it.
@@ -30,6 +31,8 @@ pub(super) struct Beside<'r, 'a> {
     pub(super) api_keys: Option<&'r ApiKeys>,
     /// Whether `api_keys` is given.
     pub(super) has_api_keys: bool,
+    /// Headers that the filter strips, and an API key's.
+    pub(super) stripped: &'r StripSet,
 }
 
 /// Credentials that a route asks for.
@@ -88,7 +91,11 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
     };
     let accepted = reader.list(NAMES_MAX, |item| issuer(item, issuers))?;
     if is_open || accepted.is_empty() {
-        let what = if is_open { "no issuers on an open route" } else { "at least one issuer, got none" };
+        let what = match require {
+            Some(it) if it.list.is_empty() => "no issuers on an open route",
+            _ if is_open => "none where `require` has no `bearer`",
+            _ => "at least one issuer, got none",
+        };
         reader.problem(format_args!("expected {what}"));
         return None;
     }
@@ -121,7 +128,7 @@ fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accept
 
 /// `permissions`: all of them are required.
 pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
-    fields.field("permissions", Vec::new(), |list| list.strings(NAMES_MAX, "a permission", is_plain))
+    fields.field("permissions", Vec::new(), |list| list.strings(NAMES_MAX, "a permission", is_school))
 }
 
 /// How the body is read, if the scope or the cost looks into it.

@@ -17,6 +17,7 @@ use super::reader::{Object, Reader};
 use super::routes;
 use super::tiers;
 use super::{Bounds, Config, Dialect, Environment, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
+use crate::strip::StripSet;
 
 const FIELDS: &[&str] = &[
     "realm",
@@ -83,20 +84,27 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let issuers = issuers::read(&fields, &tiers, environment);
     let forward = forward::read(&fields);
     let api_keys = api_keys::read(&fields, &issuers, &tiers, forward.as_ref());
+    let settlement_header = forward::settlement(&fields, forward.as_ref(), api_keys.as_ref().and_then(Option::as_ref));
     let districts = lists::districts(&fields);
     let beside = Beside {
         issuers: &issuers,
         api_keys: api_keys.as_ref().and_then(Option::as_ref),
         has_api_keys: fields.get("api_keys").is_some(),
+        stripped: &StripSet::new(
+            forward
+                .iter()
+                .flat_map(|it| it.names().map(|(_, name)| name))
+                .chain(settlement_header.iter().flatten().map(String::as_str))
+                .chain(api_keys.iter().flatten().map(|it| it.header.as_str())),
+        ),
     };
-    let routes = routes::read(&fields, &beside, forward.as_ref());
+    let routes = routes::read(&fields, &beside);
     if beside.has_api_keys {
         issuers::judge_tiers(&issuers, routes.as_deref());
         routes::warn_unused_keys(&fields, routes.as_deref());
     }
     let rate_limit_headers = rate_limit_headers(&fields);
     let failed_credentials = limit::failed_credentials(&fields);
-    let settlement_header = forward::settlement(&fields, forward.as_ref());
     let filter_state = filter_state::read(&fields);
     let bounds = bounds(&fields);
     if dry_run == Some(true) {
@@ -128,7 +136,7 @@ fn realm(reader: &Reader<'_>) -> Option<String> {
         (1..=TEXT_BYTES_MAX).contains(&text.len())
             && text.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\')
     };
-    reader.string("printable ASCII without quotes and backslashes", plain).map(str::to_owned)
+    reader.string("1 to 256 of printable ASCII without quotes and backslashes", plain).map(str::to_owned)
 }
 
 /// It stands in JSON and is not escaped there.
@@ -138,7 +146,7 @@ fn problem_base(reader: &Reader<'_>) -> Option<String> {
             && (text.starts_with("https://") || text.starts_with("http://"))
             && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
     };
-    reader.string("the beginning of an http or https URL", plain).map(str::to_owned)
+    reader.string("the beginning of an http or https URL, at most 256 bytes", plain).map(str::to_owned)
 }
 
 fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
@@ -147,7 +155,9 @@ fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
         ("x-ratelimit", RateLimitHeaders::XRateLimit),
         ("off", RateLimitHeaders::Off),
     ];
-    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| word.word(&words))
+    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| {
+        if word.is_off() { Some(RateLimitHeaders::Off) } else { word.word(&words) }
+    })
 }
 
 #[inline(never)]

@@ -2,7 +2,7 @@
 
 use super::name;
 use super::reader::{Object, Reader};
-use super::{Forward, ListFormat};
+use super::{ApiKeys, Forward, ListFormat};
 
 const FIELDS: &[&str] = &[
     "schools",
@@ -67,17 +67,26 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     distinct(&fields, &forward).then_some(forward)
 }
 
-/// `settlement_header`: a response header, which no forwarded header may be mixed up with.
+/// `settlement_header`: a response header, which no forwarded header and no API key's may be mixed up with.
 #[expect(
     clippy::option_option,
     reason = "the outer one says whether it could be read, the inner one whether it is given"
 )]
 #[inline(never)]
-pub(super) fn settlement(fields: &Object<'_>, forward: Option<&Forward>) -> Option<Option<String>> {
+pub(super) fn settlement(
+    fields: &Object<'_>,
+    forward: Option<&Forward>,
+    api_keys: Option<&ApiKeys>,
+) -> Option<Option<String>> {
     let name = fields.maybe("settlement_header", name::header)?;
     let taken = name.as_ref().and_then(|name| setting_of(forward?, name));
     if let Some(setting) = taken {
         fields.problem("settlement_header", format_args!("expected another name than that of `forward.{setting}`"));
+        return None;
+    }
+    let of_key = |name: &String| api_keys.is_some_and(|keys| name::fold(&keys.header) == name::fold(name));
+    if name.as_ref().is_some_and(of_key) {
+        fields.problem("settlement_header", "expected another name than that of `api_keys.header`");
         return None;
     }
     Some(name)

@@ -145,6 +145,10 @@ fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
     let required = fields.field("required_claims", Vec::new(), |list| list.list(NAMES_MAX, claim));
     let names = claim_names(fields);
     let audiences = audiences?;
+    if audiences.is_empty() && fields.get("audiences").is_some() {
+        fields.problem("audiences", "expected at least one audience, got none; leave it out to accept every token");
+        return None;
+    }
     if audiences.is_empty() {
         fields.warn("audiences", "tokens that this issuer made for other services are accepted");
     }

@@ -80,7 +80,7 @@ pub(super) fn failed_credentials(fields: &Object<'_>) -> Option<Vec<Limit>> {
             let amount = FAILED_CREDENTIALS_DEFAULT;
             Window::Bucket { amount, per: MINUTE, burst: amount }
         }
-        Some(reader) if reader.value().as_str() == Some("off") => {
+        Some(reader) if reader.is_off() => {
             reader.warn("nothing slows down who guesses credentials");
             return Some(Vec::new());
         }

@@ -58,7 +58,8 @@ pub(super) fn fold(name: &str) -> String {
 /// A header's name that the filter may set, read or remove, in lower case.
 #[inline(never)]
 pub(super) fn header(reader: &Reader<'_>) -> Option<String> {
-    let name = reader.string("a header name", |name| is_token(name) && name.len() <= HEADER_BYTES_MAX)?;
+    let name =
+        reader.string("a header name of at most 64 bytes", |name| is_token(name) && name.len() <= HEADER_BYTES_MAX)?;
     let folded = fold(name);
     let reserved =
         RESERVED.contains(&folded.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));

@@ -40,6 +40,11 @@ impl<'a> Reader<'a> {
         self.value
     }
 
+    /// Whether this is `off`, for which YAML (Envoy's too) gives `false` unless it is quoted.
+    pub(super) fn is_off(&self) -> bool {
+        matches!(self.value, Value::Bool(false)) || self.value.as_str() == Some("off")
+    }
+
     /// Notes a problem with this value.
     pub(super) fn problem(&self, message: impl fmt::Display) {
         self.sink.problem(&self.path, &message);

@@ -8,7 +8,7 @@ use super::limit::{self, Placed};
 use super::name;
 use super::reader::{Object, Reader};
 use super::scope::Scope;
-use super::{Forward, cost, scope};
+use super::{cost, scope};
 use crate::cost::Factor;
 use crate::path::Pattern;
 use crate::route::{self, Credential, HostMatch, Route};
@@ -39,14 +39,14 @@ type ByTemplate<'a> = BTreeMap<String, [Vec<Placed<'a>>; 2]>;
 
 /// Reads `routes`, at least one.
 #[inline(never)]
-pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>, forward: Option<&Forward>) -> Option<Vec<Route>> {
+pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>) -> Option<Vec<Route>> {
     let reader = fields.required("routes")?;
     let items = reader.items(ROUTES_MAX)?;
     if items.is_empty() {
         reader.problem("expected at least one route, got none");
     }
     let mut by_template = ByTemplate::new();
-    let routes: Vec<_> = items.iter().map(|item| route(item, beside, forward, &mut by_template)).collect();
+    let routes: Vec<_> = items.iter().map(|item| route(item, beside, &mut by_template)).collect();
     for [address_limits, failure_limits] in by_template.values() {
         limit::agree(address_limits);
         limit::agree(failure_limits);
@@ -77,17 +77,12 @@ fn warn_unused(routes: &[Route], issuers: &Issuers<'_>) {
 }
 
 #[inline(never)]
-fn route<'a>(
-    reader: &Reader<'a>,
-    beside: &Beside<'_, 'a>,
-    forward: Option<&Forward>,
-    by_template: &mut ByTemplate<'a>,
-) -> Option<Route> {
+fn route<'a>(reader: &Reader<'a>, beside: &Beside<'_, 'a>, by_template: &mut ByTemplate<'a>) -> Option<Route> {
     let fields = reader.object(FIELDS)?;
     let matched = fields.required("match").and_then(|reader| matching(&reader));
     let require = access::require(&fields, beside);
     let accepted = access::accepted(&fields, beside, require.as_ref());
-    let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, forward));
+    let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, beside.stripped));
     let cost = cost::read(&fields);
     let permissions = access::permissions(&fields);
     let failure_limits = fields.field("failure_limits", Vec::new(), limit::of_address);

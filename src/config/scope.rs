@@ -1,6 +1,5 @@
 //! `scope` of a route: where the ids of schools and districts stand in its requests.
 
-use super::Forward;
 use super::name;
 use super::reader::{Object, Reader};
 use crate::body::Pointer;
@@ -25,13 +24,13 @@ pub(super) struct Scope {
 
 /// Reads a scope.
 #[inline(never)]
-pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Scope> {
+pub(super) fn read(reader: &Reader<'_>, stripped: &StripSet) -> Option<Scope> {
     let fields = reader.object(FIELDS)?;
     if fields.get("districts").is_none() {
         fields.required("schools")?;
     }
-    let schools = fields.maybe("schools", |schools| rule(schools, forward));
-    let districts = fields.maybe("districts", |districts| rule(districts, forward));
+    let schools = fields.maybe("schools", |schools| rule(schools, stripped));
+    let districts = fields.maybe("districts", |districts| rule(districts, stripped));
     let required = fields.maybe("require_one", Reader::boolean);
     let (schools, districts, required) = (schools?, districts?, required?);
     let both = schools.is_some() && districts.is_some();
@@ -43,10 +42,10 @@ pub(super) fn read(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Sco
 }
 
 #[inline(never)]
-fn rule(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Rule> {
+fn rule(reader: &Reader<'_>, stripped: &StripSet) -> Option<Rule> {
     let fields = reader.object(PLACE_FIELDS)?;
     let place =
-        fields.one_of(&["query", "path", "header", "body"]).and_then(|(form, name)| place(form, &name, forward));
+        fields.one_of(&["query", "path", "header", "body"]).and_then(|(form, name)| place(form, &name, stripped));
     let words = [("refuse", Missing::Refuse), ("allow", Missing::Allow)];
     let missing = fields.field("missing", Missing::Refuse, |missing| missing.word(&words));
     let separator = fields.maybe("separator", |separator| {
@@ -73,12 +72,12 @@ fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separato
 }
 
 #[inline(never)]
-fn place(form: &str, reader: &Reader<'_>, forward: Option<&Forward>) -> Option<Place> {
+fn place(form: &str, reader: &Reader<'_>, stripped: &StripSet) -> Option<Place> {
     match form {
         "query" => reader.string("a query parameter's name", name::is_text).map(|name| Place::Query(name.to_owned())),
         "path" => reader.string("the name of a variable", name::is_text).map(|name| Place::Path(name.to_owned())),
         "body" => pointer(reader).map(Place::Body),
-        _ => header(reader, forward).map(Place::Header),
+        _ => header(reader, stripped).map(Place::Header),
     }
 }
 
@@ -90,10 +89,9 @@ pub(super) fn pointer(reader: &Reader<'_>) -> Option<Pointer> {
 
 /// A header that the filter strips cannot tell it anything.
 #[inline(never)]
-fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
+fn header(reader: &Reader<'_>, stripped: &StripSet) -> Option<String> {
     let name = name::header(reader)?;
-    let set = forward.into_iter().flat_map(|forward| forward.names().map(|(_, name)| name));
-    if StripSet::new(set).contains(name.as_bytes()) {
+    if stripped.contains(name.as_bytes()) {
         reader.problem("expected another name, since the filter strips this header from requests");
         return None;
     }

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
-use super::{CostError, Factor, Rule, of};
+use super::{CostError, Factor, Rule, of, settled};
 use crate::query::QueryError;
 
 fn rule(weight: u32, factor: Factor) -> Rule {
@@ -33,6 +33,28 @@ fn cost_is_weight_times_factor() {
     check("limit=1", Ok(2));
     check("x=1&limit=100", Ok(200));
     check("limit=%31%30", Ok(20));
+}
+
+#[test]
+fn actual_cost_is_a_whole_number_in_plain_digits() {
+    let cases: [(&[u8], Option<u32>); 12] = [
+        (b"0", Some(0)),
+        (b"17", Some(17)),
+        (b" 17\t", Some(17)),
+        (b"007", Some(7)),
+        // more than is ever charged is as much as can be
+        (b"4294967295", Some(u32::MAX)),
+        (b"99999999999999999999", Some(u32::MAX)),
+        (b"", None),
+        (b"+5", None),
+        (b"-5", None),
+        (b"1.5", None),
+        (b"0x1", None),
+        (b"\xd9\xa1", None),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(settled(value), expected, "{}", value.escape_ascii());
+    }
 }
 
 #[test]

@@ -53,8 +53,8 @@ pub enum PatternError {
 pub enum Fit {
     /// Not at all, however it is read.
     No,
-    /// Only as some servers read it: in any case, decoded, cut at `;`, without the last `/`, or without a suffix (`.json`)
-    /// of the last segment or final dots and spaces of any.
+    /// Only as some servers read it: in any case, decoded, cut at `;`, with or without the last `/`, or without a suffix
+    /// (`.json`) of the last segment or final dots and spaces of any.
     Loose,
     /// As it was sent.
     Exact,
@@ -108,7 +108,7 @@ impl Pattern {
             let Some(part) = parts.next() else {
                 return Fit::No;
             };
-            let is_last = !self.subtree && at.saturating_add(1) == self.segments.len();
+            let is_last = at.saturating_add(1) == self.segments.len() && (!self.subtree || parts.rest.is_none());
             fit = fit.min(segment.fit(part, path.plain, is_last));
             if fit == Fit::No {
                 return Fit::No;
@@ -116,8 +116,9 @@ impl Pattern {
         }
         match (self.subtree, parts.next(), parts.next()) {
             (true, Some(_), _) | (false, None, _) => fit,
-            (false, Some(""), None) => Fit::Loose,
-            _ => Fit::No,
+            // Express, Rails and Laravel take `/a` and `/a/` for one path.
+            (false, Some(""), None) | (true, None, _) => Fit::Loose,
+            (false, ..) => Fit::No,
         }
     }
 

@@ -127,6 +127,14 @@ fn path_that_may_fall_under_an_earlier_route_is_refused() {
     check(&routes, "GET", "/admin/keys", &Found::Route(0));
     check(&routes, "GET", "/admin/b", &Found::Route(1));
     check(&routes, "GET", "/Students/%61;x/", &Found::Route(2));
+    // What is below a path begins with the path itself, for servers that do not tell `/a` from `/a/`.
+    let routes = [route("/grades/", &[]), route("/schools/{id}/", &[]), route("/", &[])];
+    for path in ["/grades", "/GRADES", "/grades;x", "/grades%20", "/grades.json", "/schools/1"] {
+        check(&routes, "GET", path, &Found::Ambiguous);
+    }
+    for (path, expected) in [("/grades/", 0), ("/grades/1", 0), ("/schools/1/", 1), ("/schools/", 2), ("/grade", 2)] {
+        check(&routes, "GET", path, &Found::Route(expected));
+    }
     // An earlier route that does not serve the method takes nothing from anyone.
     let routes = [route("/a", &["POST"]), route("/", &["GET"])];
     check(&routes, "GET", "/A", &Found::Route(1));
@@ -140,6 +148,10 @@ fn final_slash_is_no_trick_where_a_route_names_it() {
     check(&routes, "GET", "/students", &Found::Route(0));
     check(&routes, "GET", "/students/", &Found::Route(1));
     check(&routes, "GET", "/students/1", &Found::Route(1));
+    let routes = [route("/students/", &["GET"]), route("/students", &["GET"]), route("/", &["GET"])];
+    check(&routes, "GET", "/students", &Found::Route(1));
+    check(&routes, "GET", "/Students", &Found::Ambiguous);
+    check(&[route("/students/", &["GET"])], "GET", "/students", &Found::None);
 }
 
 #[test]

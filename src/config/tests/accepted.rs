@@ -355,7 +355,11 @@ fn failed_credentials_are_read() {
         Window::Bucket { amount: ten, per: minute, burst: twenty }
     );
     assert_eq!(window(json!({"requests": 10, "per": "hour"})), Window::Calendar { quota: ten, period: Period::Hour });
-    assert!(accepted(&[("/failed_credentials", json!("off"))]).failed_credentials.is_empty());
+    // YAML takes a bare `off` for `false`.
+    for off in [json!("off"), json!(false)] {
+        assert!(accepted(&[("/failed_credentials", off.clone())]).failed_credentials.is_empty());
+        assert_eq!(accepted(&[("/rate_limit_headers", off)]).rate_limit_headers, RateLimitHeaders::Off);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn bad_settings_of_the_top_level_are_refused() {
-    let realm = "realm: expected printable ASCII without quotes and backslashes, got";
+    let realm = "realm: expected 1 to 256 of printable ASCII without quotes and backslashes, got";
     // A quote would end the quoted string of the challenge.
     refused(&[("/realm", json!("a\"b"))], &format!("{realm} another string"));
     // A line feed would end the header.
@@ -18,12 +18,12 @@ fn bad_settings_of_the_top_level_are_refused() {
     refused(&[("/dry_run", json!("true"))], "dry_run: expected a boolean, got a string");
     // YAML writes `off` as a string here, and some writers as false.
     refused(
-        &[("/rate_limit_headers", json!(false))],
+        &[("/rate_limit_headers", json!(true))],
         "rate_limit_headers: expected `draft-11` or `x-ratelimit` or `off`, got a boolean",
     );
     refused(
         &[("/problem_base", json!("about:blank"))],
-        "problem_base: expected the beginning of an http or https URL, got another string",
+        "problem_base: expected the beginning of an http or https URL, at most 256 bytes, got another string",
     );
     // It stands in JSON as it is.
     for base in ["https://a/\"", "https://a/\\", "https://a/ ", "https://a/é"] {
@@ -82,6 +82,11 @@ fn bad_issuers_are_refused() {
     refused(
         &[("/issuers/0/audiences", json!("https://api.example.com"))],
         "issuers[0].audiences: expected an array, got a string",
+    );
+    // An empty list would accept every token, or none: who writes it means one of both.
+    refused(
+        &[("/issuers/0/audiences", json!([]))],
+        "issuers[0].audiences: expected at least one audience, got none; leave it out to accept every token",
     );
     refused(&[("/issuers/0/audiences/0", json!(7))], "issuers[0].audiences[0]: expected an audience, got a number");
     refused(

@@ -189,10 +189,10 @@ fn bad_scopes_are_refused() {
     }
     refused(&[(schools, json!({"header": "cookie"}))], &format!("routes[0].scope.schools.header: {HEADER}"));
     // Stripped before it could be read, under every spelling.
-    refused(
-        &[(schools, json!({"header": "X_Claim_Schools"}))],
-        "routes[0].scope.schools.header: expected another name, since the filter strips this header from requests",
-    );
+    let stripped =
+        "routes[0].scope.schools.header: expected another name, since the filter strips this header from requests";
+    refused(&[(schools, json!({"header": "X_Claim_Schools"}))], stripped);
+    refused(&[(schools, json!({"header": "X_Cost"})), ("/settlement_header", json!("x-cost"))], stripped);
     // Tokens without schools cannot pass a scope.
     refused(
         &[("/issuers/0/claims/schools", json!(null))],
@@ -235,7 +235,10 @@ fn bad_open_routes_are_refused() {
 fn bad_header_names_are_refused() {
     for name in ["a b", "", ":path", "x\r\n", "é"] {
         let got = if name.is_empty() { "an empty" } else { "another" };
-        refused(&[("/forward/tier", json!(name))], &format!("forward.tier: expected a header name, got {got} string"));
+        refused(
+            &[("/forward/tier", json!(name))],
+            &format!("forward.tier: expected a header name of at most 64 bytes, got {got} string"),
+        );
     }
     let taken = [
         "Host",

@@ -154,6 +154,15 @@ fn bad_keys_are_refused() {
         &[("/api_keys/header", json!("x_claim_tier"))],
         "api_keys.header: expected another name than that of `forward.tier`",
     );
+    refused(
+        &[("/settlement_header", json!("X_Api_Key"))],
+        "settlement_header: expected another name than that of `api_keys.header`",
+    );
+    refused(
+        &[("/routes/1/scope/schools", json!({"header": "x-api-key"}))],
+        "routes[1].scope.schools.header: expected another name, since the filter strips this header from requests",
+    );
+    accepted(&[("/settlement_header", json!("x-cost")), ("/routes/1/scope/schools", json!({"header": "x-school"}))]);
 }
 
 #[test]
@@ -169,6 +178,15 @@ fn contradictions_of_routes_are_refused() {
     refused(
         &[("/routes/0/permissions", json!(["read"]))],
         "routes[0].permissions: expected `bearer` in `require`, since a token carries them",
+    );
+    // No token can have it.
+    refused(
+        &[("/routes/1/permissions", json!(["students.*"]))],
+        "routes[1].permissions[0]: expected a permission, got another string",
+    );
+    refused(
+        &[("/routes/0/issuers", json!(["https://students.example.com/"]))],
+        "routes[0].issuers: expected none where `require` has no `bearer`",
     );
     refused(
         &[("/routes/0/scope", json!({"schools": {"query": "a"}}))],
