@@ -4,10 +4,10 @@
 //! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one account
 //! share its budgets, so that rotation doubles nothing.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::borrow::{Borrow, Cow};
+use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -29,7 +29,10 @@ pub const KEY_BYTES_MAX: usize = basic::USER_BYTES_MAX;
 /// Most keys of a list.
 pub const KEYS_MAX: usize = 100_000;
 
-const LIST_FIELDS: &[&str] = &["version", "keys"];
+/// The end of a key without one.
+const NEVER: Now = Now::from_micros(u64::MAX);
+const KEYS: &str = "keys";
+const LIST_FIELDS: &[&str] = &["version", KEYS];
 const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
 
 /// One API key, without the key.
@@ -43,11 +46,16 @@ pub struct ApiKey {
     /// Whose budgets its requests draw on: the account's, unless a limit counts each key.
     pub owners: Owners,
     /// What it opens alone, without a token; `None`: nothing.
-    pub grants: Option<Grants>,
-    hash: [u8; 32],
-    not_before: Option<Now>,
-    not_after: Option<Now>,
+    pub grants: Option<Box<Grants>>,
+    hash: KeyHash,
+    /// Valid from this moment
+    not_before: Now,
+    /// up to, but not at, this one.
+    not_after: Now,
 }
+
+/// SHA-256 of a key.
+struct KeyHash([u8; 32]);
 
 /// What a key opens without a token: exactly what is listed, nothing beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +69,11 @@ pub struct Grants {
 impl ApiKey {
     /// Whether the key is valid at `now`: from `not_before`, and up to, but not at, `not_after`.
     pub fn is_valid(&self, now: Now) -> bool {
-        self.not_before.is_none_or(|from| from <= now) && self.not_after.is_none_or(|end| now < end)
+        self.not_before <= now && now < self.not_after
     }
 
-    /// The key is valid up to, but not at, this moment; `None`: without end.
-    pub const fn not_after(&self) -> Option<Now> {
+    /// The key is valid up to, but not at, this moment; the end of time for one without end.
+    pub const fn not_after(&self) -> Now {
         self.not_after
     }
 }
@@ -86,21 +94,36 @@ pub struct Context<'a> {
 /// The list of keys.
 pub struct KeyList {
     version: u64,
-    /// By the first half of the hash: nobody finds two keys that share it, and the whole hash is compared after.
-    keys: HashMap<u128, Rc<ApiKey>, BuildHasherDefault<Hashed>>,
+    keys: HashSet<ByHash, BuildHasherDefault<Hashed>>,
 }
+
+/// A key, found by its hash. The table holds a pointer for each: it stays small.
+struct ByHash(Rc<ApiKey>);
+
+/// A key, found by its id.
+struct ById(Rc<ApiKey>);
 
 /// For what is a hash already. Only lists fill the table, so that nobody can crowd a place of it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hashed(u64);
 
+/// A list while it is read.
+struct Loading<'c> {
+    context: &'c Context<'c>,
+    keys: HashSet<ByHash, BuildHasherDefault<Hashed>>,
+    ids: HashSet<ById>,
+}
+
 impl KeyList {
-    /// Reads a list from the network.
+    /// Reads a list from the network, entry by entry: as a whole it would take many times the memory of its keys.
     ///
     /// # Errors
     /// The first thing wrong with it.
     pub fn from_bytes(bytes: &[u8], context: &Context<'_>) -> Result<Self, ListError> {
-        Self::from_value(&list::parse(bytes)?, context)
+        let mut loading = Loading::new(context);
+        let root = list::parse_each(bytes, KEYS, |entry| loading.take(entry))?;
+        let version = version(&root, context)?;
+        Ok(Self { version, keys: loading.keys })
     }
 
     /// Reads a parsed list.
@@ -108,29 +131,12 @@ impl KeyList {
     /// # Errors
     /// The first thing wrong with it: an unknown member, a bad entry, an id or a hash that stands twice.
     pub fn from_value(value: &Value, context: &Context<'_>) -> Result<Self, ListError> {
-        let root = Entry::root(value, LIST_FIELDS)?;
-        let version = root.version(context.origin)?;
-        if root.get("keys").is_none() {
-            return Err(root.wrong("keys", "an array"));
+        let version = version(value, context)?;
+        let mut loading = Loading::new(context);
+        for entry in value.get(KEYS).and_then(Value::as_array).into_iter().flatten() {
+            loading.take(entry)?;
         }
-        let entries = root.entries("keys", KEY_FIELDS)?;
-        if entries.len() > KEYS_MAX {
-            return Err(root.wrong("keys", "at most 100000 keys"));
-        }
-        let mut keys = HashMap::with_capacity_and_hasher(entries.len(), BuildHasherDefault::default());
-        let mut ids = HashSet::with_capacity(entries.len());
-        for entry in &entries {
-            let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?);
-            let hash = hash.unwrap_or_default();
-            let key = key(entry, hash, context)?;
-            if !ids.insert(key.id.clone()) {
-                return Err(entry.wrong("id", "an id that no other key has"));
-            }
-            if keys.insert(half(&hash), Rc::new(key)).is_some() {
-                return Err(entry.wrong("sha256", "a hash that no other key has"));
-            }
-        }
-        Ok(Self { version, keys })
+        Ok(Self { version, keys: loading.keys })
     }
 
     /// The key behind a presented one, whether it is valid now or not.
@@ -138,7 +144,7 @@ impl KeyList {
         if presented.is_empty() || presented.len() > KEY_BYTES_MAX {
             return None;
         }
-        self.find_by(&Sha256::digest(presented).into())
+        self.find_by(&KeyHash(Sha256::digest(presented).into()))
     }
 
     /// What this list has for a key that was found before, in this list or in an earlier one.
@@ -146,9 +152,8 @@ impl KeyList {
         self.find_by(&found.hash)
     }
 
-    fn find_by(&self, digest: &[u8; 32]) -> Option<&Rc<ApiKey>> {
-        let key = self.keys.get(&half(digest))?;
-        is_same(&key.hash, digest).then_some(key)
+    fn find_by(&self, hash: &KeyHash) -> Option<&Rc<ApiKey>> {
+        self.keys.get(hash).map(|ByHash(key)| key)
     }
 
     /// The version that the list carries.
@@ -164,6 +169,76 @@ impl KeyList {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+}
+
+impl<'c> Loading<'c> {
+    fn new(context: &'c Context<'c>) -> Self {
+        Self { context, keys: HashSet::default(), ids: HashSet::default() }
+    }
+
+    /// Reads the next entry.
+    fn take(&mut self, value: &Value) -> Result<(), ListError> {
+        if self.keys.len() >= KEYS_MAX {
+            return Err(ListError::Expected { path: KEYS.to_owned(), what: "at most 100000 keys" });
+        }
+        let entry = Entry::new(format!("{KEYS}[{}]", self.keys.len()), value, KEY_FIELDS)?;
+        let key = Rc::new(key(&entry, self.context)?);
+        if !self.ids.insert(ById(Rc::clone(&key))) {
+            return Err(entry.wrong("id", "an id that no other key has"));
+        }
+        if !self.keys.insert(ByHash(key)) {
+            return Err(entry.wrong("sha256", "a hash that no other key has"));
+        }
+        Ok(())
+    }
+}
+
+impl Borrow<KeyHash> for ByHash {
+    fn borrow(&self) -> &KeyHash {
+        &self.0.hash
+    }
+}
+
+impl PartialEq for ByHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash
+    }
+}
+
+impl Eq for ByHash {}
+
+impl Hash for ByHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash.hash(state);
+    }
+}
+
+impl PartialEq for KeyHash {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(&self.0, &other.0)
+    }
+}
+
+impl Eq for KeyHash {}
+
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
     }
 }
 
@@ -236,7 +311,18 @@ pub fn presented<'h>(head: &'h Head, name: &str, basic: bool) -> Presented<'h> {
     }
 }
 
-fn key(entry: &Entry<'_>, hash: [u8; 32], context: &Context<'_>) -> Result<ApiKey, ListError> {
+/// What a list says of itself.
+fn version(root: &Value, context: &Context<'_>) -> Result<u64, ListError> {
+    let root = Entry::root(root, LIST_FIELDS)?;
+    let version = root.version(context.origin)?;
+    match root.get(KEYS) {
+        Some(Value::Array(_)) => Ok(version),
+        _ => Err(root.wrong(KEYS, "an array")),
+    }
+}
+
+fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
+    let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?).unwrap_or_default();
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let id = entry.text("id", plain, is_plain)?;
     let account = entry.text("account", plain, is_plain)?;
@@ -256,10 +342,10 @@ fn key(entry: &Entry<'_>, hash: [u8; 32], context: &Context<'_>) -> Result<ApiKe
         tier,
         // No issuer has an empty name.
         owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
-        grants: grants(districts, schools, context),
-        hash,
-        not_before,
-        not_after,
+        grants: grants(districts, schools, context).map(Box::new),
+        hash: KeyHash(hash),
+        not_before: not_before.unwrap_or_default(),
+        not_after: not_after.unwrap_or(NEVER),
     })
 }
 
@@ -268,7 +354,7 @@ fn grants(districts: Option<Vec<String>>, schools: Option<Vec<String>>, context:
     if districts.is_none() && schools.is_none() {
         return None;
     }
-    let ids = |list: Option<Vec<String>>| Ids::new(list.unwrap_or_default(), context.format);
+    let ids = |list: Option<Vec<String>>| Ids::new(&list.unwrap_or_default(), context.format);
     Some(Grants { districts: ids(districts), schools: ids(schools) })
 }
 
@@ -288,10 +374,6 @@ fn ids(entry: &Entry<'_>, name: &str) -> Result<Option<Vec<String>>, ListError> 
         id.map(str::to_owned).ok_or_else(|| entry.wrong(name, what))
     };
     elements.into_iter().map(id).collect::<Result<_, _>>().map(Some)
-}
-
-fn half(hash: &[u8; 32]) -> u128 {
-    hash.first_chunk().map_or(0, |half| u128::from_le_bytes(*half))
 }
 
 /// Takes the same time wherever the two differ. In words of eight bytes, each of which takes as long as a byte.

@@ -34,14 +34,17 @@ impl ByteSet {
     }
 }
 
-/// Whether the two are the same, compared in words of eight bytes: `memcmp` takes twenty instructions for each byte in
+/// Whether the two are the same, compared in blocks of sixteen bytes: `memcmp` takes twenty instructions for each byte in
 /// wasm.
 pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks(), b.as_chunks());
+    let ((a_blocks, a_rest), (b_blocks, b_rest)) = (a.as_chunks(), b.as_chunks());
+    let block = |bytes: &[u8; 16]| u128::from_le_bytes(*bytes);
+    let blocks = || a_blocks.iter().zip(b_blocks).fold(0, |differs, (a, b)| differs | (block(a) ^ block(b)));
+    let ((a_words, a_rest), (b_words, b_rest)) = (a_rest.as_chunks(), b_rest.as_chunks());
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
     let words = || a_words.iter().zip(b_words).fold(0, |differs, (a, b)| differs | (word(a) ^ word(b)));
     let rest = || a_rest.iter().zip(b_rest).fold(0, |differs, (a, b)| differs | (a ^ b));
-    a.len() == b.len() && words() == 0 && rest() == 0
+    a.len() == b.len() && blocks() == 0 && words() == 0 && rest() == 0
 }
 
 /// Whether the two are the same in any case; fast where both are spelled alike, as they nearly always are.
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn texts_are_the_same_if_every_byte_is() {
-        let text: Vec<u8> = (b'a'..=b'z').collect();
+        let text: Vec<u8> = (b'a'..=b'z').chain(b'a'..=b'z').collect();
         for len in 0..text.len() {
             let own = &text[..len];
             assert!(is_same(own, own) && is_same_in_any_case(own, own));

@@ -3,6 +3,7 @@
 //! Every member is known, every entry is good, and a list from the network carries a version; anything else refuses
 //! the list as a whole, so that a misspelt date never means "for ever" and the last good list keeps serving.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -62,10 +63,36 @@ impl std::error::Error for ListError {}
 /// # Errors
 /// It is too long, or not strict JSON.
 pub fn parse(bytes: &[u8]) -> Result<Value, ListError> {
-    if bytes.len() > LIST_BYTES_MAX {
-        return Err(ListError::TooLong);
+    json::parse(bounded(bytes)?, json::Limits::DOCUMENT).map_err(ListError::Json)
+}
+
+/// The same, for a list that may be long: the elements of the array `name` go to `take`, one by one, and no longer stand in what
+/// is returned.
+///
+/// # Errors
+/// As [`parse`]; then what `take` finds wrong.
+pub(crate) fn parse_each(
+    bytes: &[u8],
+    name: &str,
+    take: impl FnMut(&Value) -> Result<(), ListError>,
+) -> Result<Value, ListError> {
+    let state = RefCell::new((take, None));
+    let take = |element: &Value| {
+        let Ok(mut state) = state.try_borrow_mut() else {
+            return false;
+        };
+        let taken = (state.0)(element);
+        taken.map_err(|error| state.1 = Some(error)).is_ok()
+    };
+    let parsed = json::parse_each(bounded(bytes)?, json::Limits::DOCUMENT, name, &take);
+    match state.into_inner().1 {
+        Some(error) => Err(error),
+        None => parsed.map_err(ListError::Json),
     }
-    json::parse(bytes, json::Limits::DOCUMENT).map_err(ListError::Json)
+}
+
+fn bounded(bytes: &[u8]) -> Result<&[u8], ListError> {
+    if bytes.len() > LIST_BYTES_MAX { Err(ListError::TooLong) } else { Ok(bytes) }
 }
 
 /// An object of a list and where it stands.

@@ -341,8 +341,8 @@ impl Worker {
         }
         let owners = Owners::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
         let forward = &self.config.forward;
-        let list = |ids: Option<Vec<String>>| ids.map(|ids| Ids::new(ids, forward.schools_format));
-        let lists = [list(claims.schools), list(claims.districts), list(claims.permissions)];
+        let list = |ids: &Option<Vec<String>>| ids.as_deref().map(|ids| Ids::new(ids, forward.schools_format));
+        let lists = [list(&claims.schools), list(&claims.districts), list(&claims.permissions)];
         let too_long = lists.iter().flatten().any(|list| list.header().len() > forward.schools_bytes_max);
         let [schools, districts, permissions] = lists;
         Some(Caller {

@@ -78,10 +78,29 @@ impl std::error::Error for JsonError {}
 ///
 /// The first thing wrong with it.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
+    read(bytes, limits, Role::Value)
+}
+
+/// Reads one document as [`parse`] does, but hands each element of the array in the member `array` of its root to `take` once
+/// it is read, and leaves that array empty, so that a long list is never there as a whole.
+///
+/// # Errors
+///
+/// The first thing wrong with it; anything, if `take` said `false`.
+pub fn parse_each(
+    bytes: &[u8],
+    limits: Limits,
+    array: &str,
+    take: &dyn Fn(&Value) -> bool,
+) -> Result<Value, JsonError> {
+    read(bytes, limits, Role::Root(Each { array, take }))
+}
+
+fn read(bytes: &[u8], limits: Limits, role: Role<'_>) -> Result<Value, JsonError> {
     let text = text_of(bytes)?;
     let budget = Budget::new(limits);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let seed = Strict { depth_left: limits.depth_max, budget: &budget };
+    let seed = Strict { depth_left: limits.depth_max, budget: &budget, role };
     let value = seed.deserialize(&mut deserializer).map_err(|error| budget.error(&error))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
     Ok(value)
@@ -121,16 +140,44 @@ impl Budget {
     }
 }
 
+/// Who gets the elements of an array of the root.
+#[derive(Clone, Copy)]
+struct Each<'b> {
+    array: &'b str,
+    take: &'b dyn Fn(&Value) -> bool,
+}
+
+/// What a value is.
+#[derive(Clone, Copy)]
+enum Role<'b> {
+    /// One like any other.
+    Value,
+    /// The root, of which an array is handed out.
+    Root(Each<'b>),
+    /// That array.
+    Array(Each<'b>),
+}
+
 #[derive(Clone, Copy)]
 struct Strict<'b> {
     depth_left: usize,
     budget: &'b Budget,
+    role: Role<'b>,
 }
 
 impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth_left = self.depth_left.checked_sub(1).ok_or_else(|| self.budget.refuse(JsonError::TooDeep))?;
-        Ok(Self { depth_left, budget: self.budget })
+        Ok(Self { depth_left, role: Role::Value, ..self })
+    }
+
+    /// The value of a member of this object.
+    fn member<E: serde::de::Error>(self, name: &str) -> Result<Self, E> {
+        let role = match self.role {
+            Role::Root(each) if each.array == name => Role::Array(each),
+            _ => Role::Value,
+        };
+        Ok(Self { role, ..self.deeper()? })
     }
 }
 
@@ -182,20 +229,25 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element_seed(inner)? {
             self.budget.take_value().map_err(|refusal| self.budget.refuse(refusal))?;
-            elements.push(element);
+            match self.role {
+                Role::Array(each) if (each.take)(&element) => {}
+                Role::Array(_) => return Err(serde::de::Error::custom("refused")),
+                Role::Value | Role::Root(_) => elements.push(element),
+            }
         }
         Ok(Value::Array(elements))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
+        let _room = self.deeper::<A::Error>()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             self.budget.take_value().map_err(|refusal| self.budget.refuse(refusal))?;
             if members.contains_key(&name) {
                 return Err(self.budget.refuse(JsonError::DuplicateMember));
             }
-            members.insert(name, map.next_value_seed(inner)?);
+            let value = map.next_value_seed(self.member(&name)?)?;
+            members.insert(name, value);
         }
         Ok(Value::Object(members))
     }

@@ -73,7 +73,7 @@ impl Worker {
             districts_open_schools: false,
             token_id: None,
             issued_at: None,
-            not_after: key.not_after().unwrap_or(Now::from_micros(u64::MAX)),
+            not_after: key.not_after(),
             owners: key.owners,
             refused: (longest > self.config.forward.schools_bytes_max).then_some(Denial::SchoolsTooLong),
         })

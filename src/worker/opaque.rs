@@ -99,10 +99,10 @@ impl Worker {
     fn holder(&self, index: usize, issuer: &Issuer, hash: &TokenHash, grant: &Grant) -> Caller {
         let tier = self.config.tiers.iter().position(|tier| tier.name == grant.tier);
         let forward = &self.config.forward;
-        let schools = Ids::new(grant.schools.clone(), forward.schools_format);
-        let districts = Ids::new(vec![grant.district.clone()], forward.schools_format);
-        let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
+        let schools = Ids::new(&grant.schools, forward.schools_format);
         let own = [grant.district.clone()];
+        let districts = Ids::new(&own, forward.schools_format);
+        let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
         let owners = Owners::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
         Caller {
             issuer: index,

@@ -1,3 +1,5 @@
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::rc::Rc;
 
 use proptest::prelude::*;
@@ -53,6 +55,46 @@ fn two_tokens_with_one_fingerprint_are_two() {
     cache.insert(Fingerprint(7), b"token-b", entry(2), 0);
     assert_eq!((get(&mut cache, b"token-a"), get(&mut cache, b"token-b").as_deref()), (None, Some(&2)));
     assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn fingerprint_tells_the_length_and_the_end() {
+    let long = [b'a'; 1_000];
+    let changed = |at: usize| {
+        let mut other = long;
+        other[at] = b'b';
+        print(&other)
+    };
+    // the signature
+    assert!((872..1_000).all(|at| changed(at) != print(&long)));
+    // what it signs
+    assert!((0..872).all(|at| changed(at) == print(&long)));
+    // a short one is all of it
+    for len in [0, 1, 127, 128, 129, 999] {
+        assert_ne!(print(&long[..len]), print(&long[..=len]), "{len}");
+    }
+    assert_ne!(print(b"ab"), print(b"bb"));
+}
+
+#[test]
+fn bad_token_of_a_good_ones_fingerprint_drives_nothing_out() {
+    let (good, mut forged) = (vec![b'a'; 1_000], vec![b'a'; 1_000]);
+    forged[0] = b'b';
+    assert_eq!(print(&good), print(&forged));
+    let (mut cache, mut bad) = (cache(10, 10_000), BadSignatures::new(2, 10_000));
+    cache.insert(print(&good), &good, entry(1), 0);
+    assert_eq!(get(&mut cache, &forged), None);
+    bad.insert(print(&forged), &forged, 0, 1);
+    assert_eq!((get(&mut cache, &good), get(&mut cache, &forged)), (Some(1), None));
+    // Nor does the good one count as bad.
+    assert!(bad.issuer_of(print(&good), &good, |_| Some(1)).is_none());
+    assert!(bad.issuer_of(print(&forged), &forged, |_| Some(1)).is_some());
+    // Any number of them takes the place of one.
+    for at in 1..800 {
+        forged[at] = b'b';
+        bad.insert(print(&forged), &forged, 0, 1);
+    }
+    assert_eq!(bad.len(), 1);
 }
 
 #[test]

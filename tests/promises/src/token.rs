@@ -109,7 +109,7 @@ fn check_claims(claims: &Claims, payload: &Value) {
     let lists = [&claims.schools, &claims.districts].into_iter().flatten();
     for ids in lists {
         for format in [ListFormat::Comma, ListFormat::Json] {
-            check_list(ids, &Ids::new(ids.clone(), format), format);
+            check_list(ids, &Ids::new(ids, format), format);
         }
     }
     assert!(claims.schools.as_ref().is_some_and(|schools| schools.len() <= granted), "{payload}");
