@@ -89,12 +89,21 @@ impl Job<'_> {
     }
 
     /// What is not for the host to check, `jwt-compact` reads and checks as a whole.
+    #[inline(never)]
     fn run_here(&self) -> bool {
-        let key = &self.check.key;
-        let token = std::str::from_utf8(self.token).ok().and_then(|text| jwt_compact::UntrustedToken::new(text).ok());
-        let verifier = Verifier(key.alg());
-        token.is_some_and(|token| verifier.validator::<Empty>(key).validate(&token).is_ok())
+        let token = std::str::from_utf8(self.token).ok().and_then(untrusted);
+        token.is_some_and(|token| is_valid(&self.check.key, &token))
     }
+}
+
+#[inline(never)]
+fn untrusted(token: &str) -> Option<jwt_compact::UntrustedToken<'_>> {
+    jwt_compact::UntrustedToken::new(token).ok()
+}
+
+#[inline(never)]
+fn is_valid(key: &Key, token: &jwt_compact::UntrustedToken<'_>) -> bool {
+    Verifier(key.alg()).validator::<Empty>(key).validate(token).is_ok()
 }
 
 /// The payload of a token that one of `keys` has signed, claims not judged; tokens of up to
@@ -136,22 +145,32 @@ fn native(key: &Key, message: &[u8], signature: &[u8], host: &dyn HostCrypto) ->
 }
 
 /// The same in Rust.
+#[inline(never)]
 fn own(key: &Key, message: &[u8], signature: &[u8]) -> bool {
     match &key.material {
         Material::Rsa { public, modulus, .. } => {
             let alg = rsa(key.alg()).filter(|_| is_rsa_signature(modulus, signature));
             alg.is_some_and(|alg| with(&alg, public, message, signature))
         }
-        Material::P256 { public, .. } => p256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| public.verify(message, &signature).is_ok()),
+        Material::P256 { public, .. } => is_of_p256(public, message, signature),
         Material::P384 { .. } => false,
-        // Strict: refuses points of small order, which would make one signature fit many messages.
-        Material::Ed25519(public) => ed25519_dalek::Signature::from_slice(signature)
-            .is_ok_and(|signature| public.verify_strict(message, &signature).is_ok()),
+        Material::Ed25519(public) => is_of_ed25519(public, message, signature),
         Material::Hs256(secret) => with(&Hs256, secret, message, signature),
         Material::Hs384(secret) => with(&Hs384, secret, message, signature),
         Material::Hs512(secret) => with(&Hs512, secret, message, signature),
     }
+}
+
+#[inline(never)]
+fn is_of_p256(public: &p256::ecdsa::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    p256::ecdsa::Signature::from_slice(signature).is_ok_and(|signature| public.verify(message, &signature).is_ok())
+}
+
+/// Strict: refuses points of small order, which would make one signature fit many messages.
+#[inline(never)]
+fn is_of_ed25519(public: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    ed25519_dalek::Signature::from_slice(signature)
+        .is_ok_and(|signature| public.verify_strict(message, &signature).is_ok())
 }
 
 /// RFC 8017 section 8.2.2 step 1 and section 5.2.2 step 1.
@@ -160,6 +179,7 @@ fn is_rsa_signature(modulus: &[u8], signature: &[u8]) -> bool {
 }
 
 /// One of `jwt-compact`'s algorithms, with the length check that its validator would have made.
+#[inline(never)]
 fn with<A: Algorithm>(alg: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
     if A::Signature::LENGTH.is_some_and(|expected| expected.get() != signature.len()) {
         return false;
