@@ -6,7 +6,6 @@
 //! Readers are `inline(never)`: Envoy compiles the module as it loads, and the memory that this takes goes by the largest
 //! functions. In one piece the readers were two functions of 30 KB, which took 11 MB more.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use crate::api_key::KeyList;
 use crate::grant::DistrictSchools;
 use crate::limits::{Budget, Limit};
+use crate::names::Names;
 use crate::opaque::TokenList;
 use crate::retirement::{Class, Schedule};
 use crate::revocation::RevocationList;
@@ -122,7 +122,7 @@ impl Config {
 
 /// Environment variables of the VM, from which secrets may be read. It has no `Debug`: nothing may print it.
 #[derive(Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment(Vec<(String, String)>);
 
 impl Environment {
     /// Names and values.
@@ -131,7 +131,7 @@ impl Environment {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -164,7 +164,7 @@ pub struct Issuer {
     /// The tier of its tokens where no claim tells it.
     pub default_tier: Option<usize>,
     /// Schools that it may grant, sorted; `None`: any.
-    pub schools: Option<Vec<String>>,
+    pub schools: Option<Names>,
     /// When its tokens retire, if they do.
     pub retirement: Option<Schedule>,
 }
@@ -255,6 +255,7 @@ pub struct Remote {
 
 impl Forward {
     /// All names, with the setting of each.
+    #[inline(never)]
     pub fn names(&self) -> [(&'static str, &str); 6] {
         [
             ("schools", &self.schools),

@@ -75,6 +75,7 @@ impl std::error::Error for DocumentError {}
 
 impl DocumentId {
     /// Documents of the configuration that come over the network, and where from.
+    #[inline(never)]
     pub fn remotes(config: &Config) -> impl Iterator<Item = (Self, &Remote)> {
         let issuers = config.issuers.iter().enumerate();
         let keys = issuers.clone().filter_map(|(at, issuer)| Some((Self::Keys(at), issuer.keys()?.remote()?)));
@@ -108,6 +109,7 @@ impl DocumentId {
     ///
     /// # Errors
     /// It is no such document.
+    #[inline(never)]
     pub fn read(self, config: &Config, bytes: &[u8]) -> Result<Document, DocumentError> {
         match self {
             Self::Keys(_) => {
@@ -260,6 +262,7 @@ pub struct Documents {
 
 impl Documents {
     /// Inline documents, and the places of remote ones.
+    #[inline(never)]
     pub fn new(config: &Config) -> Self {
         let issuers = || config.issuers.iter();
         Self {
@@ -299,6 +302,7 @@ impl Documents {
     }
 
     /// The state of a document, to change it.
+    #[inline(never)]
     pub fn state_mut(&mut self, id: DocumentId) -> Option<&mut dyn State> {
         match id {
             DocumentId::Keys(issuer) => self.keys.get_mut(issuer)?.as_mut().map(|held| held as &mut dyn State),
@@ -316,6 +320,7 @@ impl Documents {
     }
 
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
+    #[inline(never)]
     pub fn on_record(&mut self, id: DocumentId, record: Record) -> bool {
         let is_new = self.state_mut(id).is_some_and(|state| state.on_record(record));
         if let (DocumentId::Tokens, Some(held), Some(document)) = (id, &mut self.tokens, record.document) {
@@ -327,6 +332,7 @@ impl Documents {
     }
 
     /// Takes over a document that came with `record`.
+    #[inline(never)]
     pub fn adopt(&mut self, id: DocumentId, record: Record, document: Document) {
         let version = document.version();
         match (id, document) {

@@ -113,6 +113,7 @@ impl Record {
     const VERSION: u8 = 3;
 
     /// What to do now; `wanted` is the arrival of the latest request that needs a document fetched after it.
+    #[inline(never)]
     pub fn on_tick(&self, remote: &Remote, wanted: Option<Now>, now: Now) -> Action {
         if !self.is_due(wanted, now) || !self.may_start(now) {
             return Action::Idle;
@@ -143,6 +144,7 @@ impl Record {
 
     /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours. A document of
     /// an older version than the last one is a failed fetch.
+    #[inline(never)]
     pub fn on_success(&self, remote: &Remote, started: Now, fetched: Fetched, now: Now) -> Option<Self> {
         if !self.is_claim(started) {
             return None;
@@ -187,6 +189,7 @@ impl Record {
     }
 
     /// The record after the claim's fetch failed; `None` if the claim is no longer ours.
+    #[inline(never)]
     pub fn on_failure(&self, remote: &Remote, started: Now, now: Now) -> Option<Self> {
         if !self.is_claim(started) {
             return None;
@@ -212,6 +215,7 @@ impl Record {
     }
 
     /// What a request may expect that arrived at `arrival` and can wait until `deadline`.
+    #[inline(never)]
     pub fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> Outlook {
         let is_fresh = |d: Document| d.started >= arrival && !is_ahead(d.started, now);
         if self.is_usable(now) && self.document.is_some_and(is_fresh) {
@@ -244,6 +248,7 @@ impl Record {
     }
 
     /// The bytes in shared data.
+    #[inline(never)]
     pub fn encode(&self) -> Vec<u8> {
         let document = self.document.unwrap_or(Document {
             started: Now::default(),
@@ -281,6 +286,7 @@ impl Record {
         Self::read(bytes).unwrap_or_default()
     }
 
+    #[inline(never)]
     fn read(bytes: &[u8]) -> Option<Self> {
         let ([version, has_document, failures @ ..], words) = bytes.split_first_chunk::<6>()?;
         let (words, rest) = words.as_chunks::<8>();
@@ -334,6 +340,7 @@ impl Remote {
     }
 
     /// A text that differs where anything differs that decides about the document; for keys in shared data.
+    #[inline(never)]
     pub fn fingerprint_input(&self) -> String {
         format!(
             "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}",
@@ -350,6 +357,7 @@ impl Remote {
 }
 
 /// `max-age` of a `Cache-Control` value (RFC 9111 section 5.2.2); zero for `no-store` and `no-cache`; `None`: nothing said.
+#[inline(never)]
 pub fn max_age(cache_control: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(cache_control).ok()?;
     let mut age = None;

@@ -1,38 +1,44 @@
 //! Grants: which schools a district opens.
 
-use std::collections::HashMap;
 use std::rc::Rc;
+
+use crate::names::Names;
 
 /// Schools and the districts that each belongs to, from the configuration or from a token.
 ///
 /// By school, since a school has few districts: a request costs the same for a caller with one district and with thousands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DistrictSchools {
-    districts_of: HashMap<Box<str>, Vec<Rc<str>>>,
+    schools: Names,
+    /// By the position of the school.
+    districts_of: Vec<Vec<Rc<str>>>,
     weight: usize,
 }
 
 impl DistrictSchools {
     /// From lists of school ids by district id.
     pub fn new(lists: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
-        let mut districts_of: HashMap<Box<str>, Vec<Rc<str>>> = HashMap::new();
+        let mut known = Names::default();
+        let mut districts_of: Vec<Vec<Rc<str>>> = Vec::new();
         let mut weight = 0_usize;
         for (district, schools) in lists {
             let district: Rc<str> = district.into();
             weight = weight.saturating_add(district.len());
             for school in schools {
-                let entry = size_of::<(Box<str>, Vec<Rc<str>>)>().saturating_add(size_of::<Rc<str>>());
+                let entry = size_of::<(Box<str>, usize, Vec<Rc<str>>)>().saturating_add(size_of::<Rc<str>>());
                 weight = weight.saturating_add(school.len()).saturating_add(entry);
-                let districts = districts_of.entry(school.into_boxed_str()).or_insert_with(|| Vec::with_capacity(1));
-                districts.push(Rc::clone(&district));
+                match known.add(&school).and_then(|at| districts_of.get_mut(at)) {
+                    Some(districts) => districts.push(Rc::clone(&district)),
+                    None => districts_of.push(vec![Rc::clone(&district)]),
+                }
             }
         }
-        Self { districts_of, weight }
+        Self { schools: known, districts_of, weight }
     }
 
     /// The districts that a school belongs to; compared byte by byte.
     pub fn districts_of(&self, school: &str) -> &[Rc<str>] {
-        self.districts_of.get(school).map_or(&[], Vec::as_slice)
+        self.schools.position(school).and_then(|at| self.districts_of.get(at)).map_or(&[], Vec::as_slice)
     }
 
     /// About how much memory it takes, bytes.

@@ -19,7 +19,7 @@
 //!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
 //!     limits (bucket, calendar, slot, ledger, owner, spent)      what is used up
 //!     head  basic  path  query  request_id  time  retirement     strict reading, and what follows from dates alone
-//!     bytes  percent                                             what every text is looked at with
+//!     bytes  percent  names                                      what every text is looked at with
 //! ```
 //!
 //! Modules know only what stands on their own line or below. Invariants:
@@ -45,6 +45,7 @@ pub mod host;
 pub mod limits;
 pub mod list;
 pub mod metrics;
+pub mod names;
 pub mod opaque;
 pub mod path;
 mod percent;

@@ -45,6 +45,7 @@ pub enum ListError {
 }
 
 impl fmt::Display for ListError {
+    #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "list is too long (expected at most {LIST_BYTES_MAX} bytes)"),
@@ -109,6 +110,7 @@ impl<'a> Entry<'a> {
     }
 
     /// An object that stands at `path`.
+    #[inline(never)]
     pub(crate) fn new(path: String, value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
         let Some(members) = value.as_object() else {
             return Err(ListError::Expected { path, what: "an object" });
@@ -143,6 +145,7 @@ impl<'a> Entry<'a> {
     }
 
     /// A string that must be there.
+    #[inline(never)]
     pub(crate) fn text(
         &self,
         name: &str,

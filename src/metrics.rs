@@ -98,12 +98,10 @@ impl Metrics {
         let none = no_tier(config);
         let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain([none.as_str()]).collect();
         let mut list = Vec::new();
-        let counter = |list: &mut Vec<Metric>, name: String| {
-            list.push(Metric { kind: Kind::Counter, name });
-        };
         for decision in ["allow"].into_iter().chain(Denial::CODES) {
             for tier in &tiers {
-                counter(&mut list, labelled("requests_total", &[("decision", decision), ("tier", tier)]));
+                let labels = [("decision", decision), ("tier", *tier)];
+                add(&mut list, Kind::Counter, "requests_total", &labels);
             }
         }
         let limits_at = list.len();
@@ -111,7 +109,7 @@ impl Metrics {
         for (index, tier) in config.tiers.iter().enumerate() {
             for limit in tier.limits() {
                 let labels = [("limit", limit.name.as_str()), ("tier", tier.name.as_str())];
-                counter(&mut list, labelled("limits_reached_total", &labels));
+                add(&mut list, Kind::Counter, "limits_reached_total", &labels);
                 limits.push((index, limit.name.clone()));
             }
         }
@@ -119,56 +117,43 @@ impl Metrics {
         for decision in Denial::CODES {
             for tier in &tiers {
                 let labels = [("decision", decision), ("tier", *tier)];
-                counter(&mut list, labelled("dry_run_denials_total", &labels));
+                add(&mut list, Kind::Counter, "dry_run_denials_total", &labels);
             }
         }
         let cache_at = list.len();
         for result in ["hit", "miss", "bad"] {
-            counter(&mut list, labelled("token_cache_total", &[("result", result)]));
+            add(&mut list, Kind::Counter, "token_cache_total", &[("result", result)]);
         }
         let overflow_at = list.len();
-        counter(&mut list, "hallpass.limit_overflow_total".to_owned());
+        list.push(Metric { kind: Kind::Counter, name: "hallpass.limit_overflow_total".to_owned() });
         let fetch_at = list.len();
         let issuers = issuer_labels(config);
         for issuer in &issuers {
             for result in ["ok", "failed"] {
                 let labels = [("issuer", issuer.as_str()), ("result", result)];
-                counter(&mut list, labelled("key_set_fetches_total", &labels));
+                add(&mut list, Kind::Counter, "key_set_fetches_total", &labels);
             }
         }
         let age_at = list.len();
         for issuer in &issuers {
-            let name = labelled("key_set_age_seconds", &[("issuer", issuer)]);
-            list.push(Metric { kind: Kind::Gauge, name });
+            add(&mut list, Kind::Gauge, "key_set_age_seconds", &[("issuer", issuer)]);
         }
         let dry_run_at = list.len();
         for tier in &tiers {
-            let name = labelled("dry_run", &[("tier", tier)]);
-            list.push(Metric { kind: Kind::Gauge, name });
+            add(&mut list, Kind::Gauge, "dry_run", &[("tier", tier)]);
         }
         let lists: Vec<DocumentId> =
             DocumentId::remotes(config).map(|(id, _)| id).filter(|id| !is_key_set(*id)).collect();
         let lists_at = list.len();
         for id in &lists {
-            let name = match id {
-                DocumentId::Revocations(issuer) => {
-                    format!("revocations_{}", issuers.get(*issuer).map_or("", String::as_str))
-                }
-                DocumentId::Tokens => "tokens".to_owned(),
-                _ => "api-keys".to_owned(),
-            };
-            for result in ["ok", "failed"] {
-                counter(&mut list, labelled("list_fetches_total", &[("list", &name), ("result", result)]));
-            }
-            let name = labelled("list_age_seconds", &[("list", &name)]);
-            list.push(Metric { kind: Kind::Gauge, name });
+            add_list(&mut list, *id, &issuers);
         }
         let retiring: Vec<Class> = config.retiring().collect();
         let retiring_at = list.len();
         for class in &retiring {
             let name = class_label(*class, &issuers);
             for phase in Phase::ALL {
-                counter(&mut list, labelled("retirement_total", &[("class", &name), ("phase", phase.name())]));
+                add(&mut list, Kind::Counter, "retirement_total", &[("class", &name), ("phase", phase.name())]);
             }
         }
         let pending = vec![0; list.len()];
@@ -281,18 +266,33 @@ const fn is_key_set(id: DocumentId) -> bool {
 }
 
 #[inline(never)]
-fn labelled(name: &str, labels: &[(&str, &str)]) -> String {
-    let mut text = format!("hallpass.{name}.");
+fn add(list: &mut Vec<Metric>, kind: Kind, name: &str, labels: &[(&str, &str)]) {
+    let mut text = ["hallpass.", name, "."].concat();
     for (label, value) in labels {
         text.push_str(label);
         text.push_str("=.=");
         text.push_str(value);
         text.push_str(";.;");
     }
-    text
+    list.push(Metric { kind, name: text });
+}
+
+/// The metrics of a list, in the order that [`Metrics::list_cell`] counts on.
+#[inline(never)]
+fn add_list(list: &mut Vec<Metric>, id: DocumentId, issuers: &[String]) {
+    let name = match id {
+        DocumentId::Revocations(issuer) => ["revocations_", issuers.get(issuer).map_or("", String::as_str)].concat(),
+        DocumentId::Tokens => "tokens".to_owned(),
+        _ => "api-keys".to_owned(),
+    };
+    for result in ["ok", "failed"] {
+        add(list, Kind::Counter, "list_fetches_total", &[("list", &name), ("result", result)]);
+    }
+    add(list, Kind::Gauge, "list_age_seconds", &[("list", &name)]);
 }
 
 /// The label of requests without a tier, which no tier has.
+#[inline(never)]
 fn no_tier(config: &Config) -> String {
     let mut name = "none".to_owned();
     while config.tiers.iter().any(|tier| tier.name == name) {
@@ -316,6 +316,7 @@ fn issuer_labels(config: &Config) -> Vec<String> {
 }
 
 /// The label of a class; that of all keys is one that no issuer has.
+#[inline(never)]
 fn class_label(class: Class, issuers: &[String]) -> String {
     const KEYS: &str = "api_keys";
     match class {
@@ -331,6 +332,7 @@ fn class_label(class: Class, issuers: &[String]) -> String {
 }
 
 /// An issuer as a label value: without the characters that separate labels or statistics' names.
+#[inline(never)]
 fn label_value(issuer: &str) -> String {
     let short = issuer.trim_start_matches("https://").trim_start_matches("http://");
     short.trim_end_matches('/').replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "_")

@@ -188,12 +188,14 @@ fn check_whole(segment: &str) -> Result<(), PathError> {
 }
 
 /// Whether a segment is `(A(x)S(y)F(z))` or begins and ends like that.
+#[inline(never)]
 fn is_session(segment: &str) -> bool {
     let inner = segment.strip_prefix('(').and_then(|rest| rest.strip_suffix("))"));
     inner.is_some_and(|inner| inner.starts_with(char::is_alphabetic) && inner.chars().nth(1) == Some('('))
 }
 
 /// Judges a segment as a server reads it that decodes once, and as one that does so twice.
+#[inline(never)]
 fn check_encoded(segment: &str) -> Result<(), PathError> {
     if !segment.contains('%') {
         return Ok(());
@@ -211,6 +213,7 @@ fn check_encoded(segment: &str) -> Result<(), PathError> {
     Ok(())
 }
 
+#[inline(never)]
 fn check_decoded(segment: &str) -> Result<(), PathError> {
     for character in segment.chars() {
         match character {

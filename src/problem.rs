@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::bytes::ByteSet;
 use crate::config::{Config, Dialect};
 use crate::denial::Denial;
@@ -39,6 +37,7 @@ const HEADERS: usize = 8;
 const BODY_BYTES: usize = 512;
 
 /// The answer to `denial`; `request_id` must be safe in a header.
+#[inline(never)]
 pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -> Answer<'a> {
     let text = text::of(denial);
     let mut headers = Vec::with_capacity(HEADERS);
@@ -111,6 +110,7 @@ fn challenge(denial: &Denial, realm: &str) -> Option<String> {
 }
 
 /// The members in the order of their names, as `serde_json` writes them.
+#[inline(never)]
 fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str) -> String {
     let mut json = String::with_capacity(BODY_BYTES);
     json.push_str(r#"{"detail":"#);
@@ -142,13 +142,14 @@ fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str
 
 /// Appends a JSON string of these parts; where nothing must be escaped, which is nearly always, without `serde_json`,
 /// whose way there is longer than all else that a refusal takes.
+#[inline(never)]
 fn push_text(json: &mut String, parts: &[&str]) {
     json.push('"');
     for part in parts {
         if PLAIN.holds_all(part.as_bytes()) {
             json.push_str(part);
         } else {
-            let quoted = Value::from(*part).to_string();
+            let quoted = serde_json::to_string(part).unwrap_or_default();
             json.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
         }
     }

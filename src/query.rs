@@ -62,6 +62,7 @@ pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, Query
 }
 
 /// Whether a parameter may turn the request into another method (`_method`, as Rails, Laravel and Symfony read it).
+#[inline(never)]
 pub fn overrides_method(query: &str) -> bool {
     let is_override = |key: &str| !key.starts_with(['m', 'M']) && folds_to(key, "method");
     any_key(query, is_override) || (query.contains('%') && any_key_once_decoded(query, is_override))
@@ -84,6 +85,7 @@ fn key_of(parameter: &str) -> &str {
     parameter.split('=').next().unwrap_or(parameter)
 }
 
+#[inline(never)]
 fn decode_value(raw: &str) -> Result<Cow<'_, str>, QueryError> {
     if raw.is_empty() {
         return Err(QueryError::Malformed);
@@ -108,6 +110,7 @@ fn decode_value(raw: &str) -> Result<Cow<'_, str>, QueryError> {
 }
 
 /// Whether a server finds the protected parameter in this one that splits at `;`, or that decodes before it splits.
+#[inline(never)]
 fn hides(parameter: &str, name: &str) -> Result<bool, QueryError> {
     for piece in parameter.split(';').filter(|piece| piece.len() < parameter.len()) {
         if resembles(key_of(piece), name)? {
@@ -133,6 +136,7 @@ fn any_key_once_decoded(query: &str, is_it: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Whether a server may take the parameter `key` for the one called `name`.
+#[inline(never)]
 fn resembles(key: &str, name: &str) -> Result<bool, QueryError> {
     let needs_decoding = |byte: u8| !byte.is_ascii() || b"%+[].;".contains(&byte);
     if !key.bytes().any(needs_decoding) {
@@ -157,6 +161,7 @@ pub(crate) fn folds_to(name: &str, protected: &str) -> bool {
 
 /// Whether the name, or what stands before one of its nesting marks, folds to `protected`. One pass, since clients choose
 /// the name.
+#[inline(never)]
 fn leads_through(name: &str, protected: &str) -> bool {
     let mut left = protected.chars();
     for character in name.chars() {
@@ -171,6 +176,7 @@ fn leads_through(name: &str, protected: &str) -> bool {
 }
 
 /// Letters and digits only, in one case; full-width forms as their ASCII twins.
+#[inline(never)]
 pub(crate) fn fold(name: &str) -> String {
     name.chars().flat_map(folded).collect()
 }
@@ -180,6 +186,7 @@ fn folded(character: char) -> impl Iterator<Item = char> {
 }
 
 /// The name without `[]`, `[7]` and `.7`.
+#[inline(never)]
 fn without_indexes(name: &str) -> String {
     let is_index = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b' ');
     let mut kept = String::with_capacity(name.len());

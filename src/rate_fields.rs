@@ -10,6 +10,7 @@ use crate::limits::advert::{SEPARATOR, seconds_up};
 use crate::limits::ledger::Standing;
 
 /// The fields for `standings`, in order; none if no limit counts requests.
+#[inline(never)]
 pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static str, String)> {
     let requests = || standings.iter().filter(|s| s.unit() == Unit::Requests);
     match mode {

@@ -4,14 +4,10 @@
 //! clients may have later dates. At the very second of a date the new phase has begun. Nothing is remembered: the phase
 //! follows from the schedule, the client and the moment alone. `Deprecation` is RFC 9745, `Sunset` RFC 8594, `Link` RFC 8288.
 
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
 
-use crate::time::Now;
-
-/// The last second that an HTTP date can name: the end of the year 9999.
-pub const SECS_MAX: u64 = 253_402_300_799;
+use crate::names::Names;
+use crate::time::{self, Now};
 
 /// Credentials that retire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +78,9 @@ pub struct Schedule {
     replacement: Rc<str>,
     throttled_tier: Option<usize>,
     terms: Rc<Terms>,
-    extensions: HashMap<String, Rc<Terms>>,
+    extended: Names,
+    /// By the position of the client.
+    extensions: Vec<Rc<Terms>>,
 }
 
 /// What holds for one client.
@@ -117,6 +115,7 @@ pub struct Notice {
 
 impl Schedule {
     /// The schedule of a class, and the dates of single clients. `throttled_tier` is by index.
+    #[inline(never)]
     pub fn new(
         announcement: &Announcement,
         throttled_tier: Option<usize>,
@@ -124,18 +123,27 @@ impl Schedule {
         extensions: impl IntoIterator<Item = (String, Dates)>,
     ) -> Self {
         let terms = |dates| Rc::new(Terms { dates, fields: fields(announcement, dates) });
+        let mut extended = Names::default();
+        let extensions = extensions.into_iter().map(|(client, dates)| {
+            extended.add(&client);
+            terms(dates)
+        });
+        let extensions = extensions.collect();
         Self {
             announced: announcement.announced,
             replacement: announcement.replacement.as_str().into(),
             throttled_tier,
             terms: terms(dates),
-            extensions: extensions.into_iter().map(|(client, dates)| (client, terms(dates))).collect(),
+            extended,
+            extensions,
         }
     }
 
     /// Where a credential of `client` stands at `now`, and what its answers carry.
+    #[inline(never)]
     pub fn notice(&self, client: &str, now: Now) -> Notice {
-        let terms = self.extensions.get(client).unwrap_or(&self.terms);
+        let own = self.extended.position(client).and_then(|at| self.extensions.get(at));
+        let terms = own.unwrap_or(&self.terms);
         let is_throttled = terms.dates.throttled_from.is_some_and(|from| from <= now);
         let phase = if terms.dates.refused_from <= now {
             Phase::Refused
@@ -179,15 +187,9 @@ fn fields(announcement: &Announcement, dates: Dates) -> Fields {
     let link = &announcement.link;
     Fields {
         deprecation: format!("@{}", announcement.announced.secs()),
-        sunset: http_date(dates.refused_from),
+        sunset: time::http_date(dates.refused_from),
         link: format!(r#"<{link}>; rel="deprecation"; type="text/html", <{link}>; rel="sunset"; type="text/html""#),
     }
-}
-
-/// An HTTP date (RFC 9110 section 5.6.7), rounded down to a second.
-fn http_date(moment: Now) -> String {
-    let since_epoch = Duration::from_secs(moment.secs().min(SECS_MAX));
-    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
 #[cfg(test)]

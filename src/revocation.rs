@@ -4,11 +4,10 @@
 //! that does not say when it was issued is void as well. There is no tolerance for clocks: a token issued at the very
 //! moment is void.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::Value;
 
 use crate::list::{self, Entry, ListError, Origin};
+use crate::names::Names;
 use crate::time::Now;
 use crate::token::claims::{VALUE_BYTES_MAX, numeric_date};
 
@@ -19,8 +18,10 @@ const VENDOR_FIELDS: &[&str] = &["vendor", "issued_until"];
 #[derive(Debug, Default)]
 pub struct RevocationList {
     version: u64,
-    tokens: HashSet<Box<str>>,
-    vendors: HashMap<Box<str>, Now>,
+    tokens: Names,
+    vendors: Names,
+    /// By the position of the vendor.
+    until: Vec<Now>,
 }
 
 impl RevocationList {
@@ -36,30 +37,34 @@ impl RevocationList {
     ///
     /// # Errors
     /// The first thing wrong with it: an unknown member or a bad entry.
+    #[inline(never)]
     pub fn from_value(value: &Value, origin: Origin) -> Result<Self, ListError> {
         let root = Entry::root(value, LIST_FIELDS)?;
         let version = root.version(origin)?;
-        let mut tokens = HashSet::new();
+        let mut tokens = Names::default();
         for (path, token) in root.elements("tokens")? {
             let token = token.as_str().filter(|token| is_id(token));
             let token = token.ok_or(ListError::Expected { path, what: "a `jti`, a string of 1 to 256 bytes" })?;
-            tokens.insert(token.into());
+            tokens.add(token);
         }
-        let mut vendors: HashMap<Box<str>, Now> = HashMap::new();
+        let (mut vendors, mut kept) = (Names::default(), Vec::<Now>::new());
         for entry in root.entries("vendors", VENDOR_FIELDS)? {
             let vendor = entry.text("vendor", "a vendor's id, a string of 1 to 256 bytes", is_id)?;
             let until = issued_until(&entry)?;
             // Twice: the later moment voids what the earlier does.
-            let kept = vendors.entry(vendor.into()).or_insert(until);
-            *kept = until.max(*kept);
+            match vendors.add(vendor).and_then(|at| kept.get_mut(at)) {
+                Some(kept) => *kept = until.max(*kept),
+                None => kept.push(until),
+            }
         }
-        Ok(Self { version, tokens, vendors })
+        Ok(Self { version, tokens, vendors, until: kept })
     }
 
     /// Whether a token of `vendor` is void.
     pub fn is_revoked(&self, token_id: Option<&str>, vendor: &str, issued_at: Option<Now>) -> bool {
-        token_id.is_some_and(|id| self.tokens.contains(id))
-            || self.vendors.get(vendor).is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
+        let until = || self.vendors.position(vendor).and_then(|at| self.until.get(at));
+        token_id.is_some_and(|id| self.tokens.position(id).is_some())
+            || until().is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
     }
 
     /// The version that the list carries.

@@ -103,11 +103,7 @@ pub fn requested<'a>(
         return Ok(values);
     };
     // In a header list (`a, b`) spaces around an id are no part of it.
-    let margin = match rule.place {
-        Place::Header(_) => &[' '][..],
-        Place::Query(_) | Place::Path(_) | Place::Body(_) => &[],
-    };
-    split_all(&values, separator, margin)
+    split_all(&values, separator, matches!(rule.place, Place::Header(_)))
 }
 
 /// Judges the ids of [`requested`] by what the caller was granted.
@@ -152,20 +148,15 @@ impl fmt::Display for ScopeError {
 
 impl std::error::Error for ScopeError {}
 
-/// Every id of every value, without the `margin`.
-fn split_all<'a>(values: &[Cow<'a, str>], separator: char, margin: &[char]) -> Result<Vec<Cow<'a, str>>, ScopeError> {
+/// Every id of every value; `trims`: without the spaces around it.
+#[inline(never)]
+fn split_all<'a>(values: &[Cow<'a, str>], separator: char, trims: bool) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let mut ids = Vec::new();
     for value in values {
-        // One more than allowed is enough to tell.
-        let room = VALUES_MAX.saturating_add(1);
         match value {
-            Cow::Borrowed(text) => {
-                let parts = text.split(separator).take(room);
-                ids.extend(parts.map(|id| Cow::Borrowed(id.trim_matches(margin))));
-            }
+            Cow::Borrowed(text) => ids.extend(split(text, separator, trims).into_iter().map(Cow::Borrowed)),
             Cow::Owned(text) => {
-                let parts = text.split(separator).take(room);
-                ids.extend(parts.map(|id| Cow::Owned(id.trim_matches(margin).to_owned())));
+                ids.extend(split(text, separator, trims).into_iter().map(|id| Cow::Owned(id.to_owned())));
             }
         }
         if ids.len() > VALUES_MAX {
@@ -178,7 +169,15 @@ fn split_all<'a>(values: &[Cow<'a, str>], separator: char, margin: &[char]) -> R
     Ok(ids)
 }
 
+#[inline(never)]
+fn split(text: &str, separator: char, trims: bool) -> Vec<&str> {
+    // One more than allowed is enough to tell.
+    let ids = text.split(separator).take(VALUES_MAX.saturating_add(1));
+    ids.map(|id| if trims { id.trim_matches(' ') } else { id }).collect()
+}
+
 /// Every value of the header; refuses other spellings that a server may fold to its name.
+#[inline(never)]
 fn header_values<'a>(head: &'a Head, name: &str, separator: Option<char>) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let mut values = Vec::new();
     for (it, value) in head.pairs() {
@@ -219,6 +218,7 @@ fn has_body(head: &Head) -> bool {
 }
 
 /// Whether some server may read the body as form fields: a form type, none, two, or one that cannot be read.
+#[inline(never)]
 fn may_be_form(head: &Head) -> bool {
     let value = match head.known(Known::ContentType) {
         Ok(Some(value)) => value,

@@ -335,7 +335,7 @@ impl Worker {
         };
         let tier = tier.filter(|tier| issuer.tiers.contains(tier));
         if let (Some(bound), Some(granted)) = (&issuer.schools, &claims.schools)
-            && granted.iter().any(|school| bound.binary_search(school).is_err())
+            && granted.iter().any(|school| bound.position(school).is_none())
         {
             return None;
         }

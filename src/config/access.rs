@@ -128,7 +128,7 @@ fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accept
 
 /// `permissions`: all of them are required.
 pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
-    fields.field("permissions", Vec::new(), |list| list.strings(NAMES_MAX, "a permission", is_school))
+    fields.field("permissions", Vec::new(), |list| list.strings(NAMES_MAX, "a permission", &is_school))
 }
 
 /// How the body is read, if the scope or the cost looks into it.

@@ -11,6 +11,7 @@ use super::retirement;
 use super::tiers::{TIERS_MAX, Tiers};
 use super::tokens;
 use super::{Check, Environment, Issuer};
+use crate::names::Names;
 use crate::route::{Credential, Route};
 use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
 
@@ -101,8 +102,7 @@ fn issuer<'a>(
     let keys = keys::read(&fields, beside.environment);
     let rules = rules(&fields, name);
     let grants = grants(&fields, beside.tiers);
-    let mut schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", is_school));
-    schools.iter_mut().flatten().for_each(|schools| schools.sort_unstable());
+    let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", &is_school).map(named));
     let revocations = fields.maybe("revocations", lists::revocations);
     let may = grants.as_ref().map(|grants| grants.tiers.as_slice());
     let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, beside.tiers, may));
@@ -137,7 +137,8 @@ fn issuer_name<'a>(fields: &Object<'a>, before: &[Option<&str>]) -> Option<&'a s
 
 #[inline(never)]
 fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
-    let audiences = fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", name::is_text));
+    let audiences =
+        fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", &name::is_text));
     let clock_skew =
         fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(Duration::ZERO..=CLOCK_SKEW_MAX));
     let lifetime_max =
@@ -201,6 +202,14 @@ fn is_claim(path: &str) -> bool {
     name::is_text(path) && (!pointer || escapes)
 }
 
+fn named(names: Vec<String>) -> Names {
+    let mut named = Names::default();
+    for name in names {
+        named.add(&name);
+    }
+    named
+}
+
 /// What an issuer may grant.
 #[derive(Debug)]
 pub(super) struct Grants {
@@ -252,7 +261,7 @@ fn contradictions(
     fields: &Object<'_>,
     names: &ClaimNames,
     grants: &Grants,
-    schools: Option<&Vec<String>>,
+    schools: Option<&Names>,
     with_keys: bool,
 ) -> Option<()> {
     if names.tier.is_none() && grants.default.is_none() && !with_keys {

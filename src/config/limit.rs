@@ -1,6 +1,5 @@
 //! Reading of limits, wherever they stand, and the contradictions between limits of one name.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
 use crate::limits::{Budget, By, LIMITS_MAX, Limit, Period, Unit, Window};
+use crate::names::Names;
 
 const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst", "by"];
 /// The same for a budget whose name and unit are given.
@@ -49,7 +49,7 @@ pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
 /// The limits of a tier: requests or cost.
 #[inline(never)]
 pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
-    list(reader, |fields| {
+    list(reader, &|fields| {
         let (unit, amount) = fields.one_of(&["requests", "cost"])?;
         let unit = if unit == "cost" { Unit::Cost } else { Unit::Requests };
         Some((unit, self::amount(&amount)?))
@@ -59,7 +59,7 @@ pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
 /// The limits of an address: requests only, since an open route has no cost.
 #[inline(never)]
 pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
-    list(reader, |fields| {
+    list(reader, &|fields| {
         if fields.get("by").is_some() {
             fields.problem("by", "expected it at limits of tiers only, since these count for an address");
             return None;
@@ -104,9 +104,12 @@ fn budget(fields: &Object<'_>) -> Option<Window> {
 /// A budget is known by its limit's name: what is stored of it is read under every limit of that name.
 #[inline(never)]
 pub(super) fn agree(limits: &[Placed<'_>]) {
-    let mut by_name: BTreeMap<&str, &Placed<'_>> = BTreeMap::new();
+    let (mut names, mut firsts) = (Names::default(), Vec::<&Placed<'_>>::new());
     for placed in limits {
-        let first = *by_name.entry(&placed.limit.name).or_insert(placed);
+        let Some(first) = names.add(&placed.limit.name).and_then(|at| firsts.get(at)) else {
+            firsts.push(placed);
+            continue;
+        };
         if alike(first, placed) {
             continue;
         }
@@ -115,9 +118,9 @@ pub(super) fn agree(limits: &[Placed<'_>]) {
             first.reader.path()
         ));
     }
-    let mut by_id: BTreeMap<_, &Placed<'_>> = BTreeMap::new();
-    for placed in by_name.values() {
-        if let Some(other) = by_id.insert(placed.limit.id(), placed) {
+    for (nth, placed) in firsts.iter().enumerate() {
+        let mut before = firsts.iter().take(nth).rev();
+        if let Some(other) = before.find(|other| other.limit.id() == placed.limit.id()) {
             placed.reader.problem(format_args!(
                 "expected another name, since the ids of this one and of `{}` collide",
                 other.limit.name
@@ -138,9 +141,9 @@ fn alike(one: &Placed<'_>, other: &Placed<'_>) -> bool {
 #[inline(never)]
 fn list<'a>(
     reader: &Reader<'a>,
-    counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
+    counted: &dyn Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
 ) -> Option<Vec<Placed<'a>>> {
-    let limits = reader.list(LIMITS_MAX, |item| limit(item, &counted))?;
+    let limits = reader.list(LIMITS_MAX, |item| limit(item, counted))?;
     for (index, placed) in limits.iter().enumerate() {
         let before = limits.get(..index).unwrap_or_default();
         if before.iter().any(|other| other.limit.name == placed.limit.name) {
@@ -152,7 +155,7 @@ fn list<'a>(
 }
 
 #[inline(never)]
-fn limit<'a>(reader: &Reader<'a>, counted: impl Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>) -> Option<Placed<'a>> {
+fn limit<'a>(reader: &Reader<'a>, counted: &dyn Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>) -> Option<Placed<'a>> {
     let fields = reader.object(FIELDS)?;
     let name = fields
         .required("name")

@@ -57,7 +57,7 @@ pub(super) fn districts(fields: &Object<'_>) -> Option<DistrictSchools> {
             reader.problem("expected a district's id, in visible ASCII without comma, quote, backslash and `*`");
             return None;
         }
-        Some((name.to_owned(), reader.strings(SCHOOLS_MAX, "a school id", is_school)?))
+        Some((name.to_owned(), reader.strings(SCHOOLS_MAX, "a school id", &is_school)?))
     };
     let lists: Vec<Option<_>> = entries.into_iter().map(district).collect();
     lists.into_iter().collect::<Option<Vec<_>>>().map(DistrictSchools::new)

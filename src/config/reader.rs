@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::duration;
 use super::problem::Sink;
 use super::wire;
+use crate::names::Names;
 
 /// Longest member name that is repeated in a path, characters.
 const NAME_SHOWN_MAX: usize = 40;
@@ -135,15 +136,19 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words.
-    #[inline(never)]
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let found = words.iter().find(|(word, _)| self.value.as_str() == Some(word));
         if found.is_none() {
-            let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let got = if self.value.is_string() { "another string" } else { kind(self.value) };
-            self.problem(format_args!("expected {}, got {got}", words.join(" or ")));
+            self.other_word(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>());
         }
         found.map(|(_, meaning)| *meaning)
+    }
+
+    #[inline(never)]
+    fn other_word(&self, words: &[&str]) {
+        let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+        let got = if self.value.is_string() { "another string" } else { kind(self.value) };
+        self.problem(format_args!("expected {}, got {got}", words.join(" or ")));
     }
 
     /// The items of an array, at most `max`.
@@ -169,15 +174,16 @@ impl<'a> Reader<'a> {
 
     /// An array of distinct accepted strings.
     #[inline(never)]
-    pub(super) fn strings(&self, max: usize, what: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-        let strings = self.list(max, |item| Some((item.clone(), item.string(what, &accepts)?)))?;
-        let mut seen = std::collections::BTreeSet::new();
-        let repeated = strings.iter().find(|(_, text)| !seen.insert(*text));
-        if let Some((item, _)) = repeated {
+    pub(super) fn strings(&self, max: usize, what: &str, accepts: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
+        let items = self.items(max)?;
+        let texts: Vec<_> = items.iter().map(|item| item.string(what, accepts)).collect();
+        let strings = texts.into_iter().collect::<Option<Vec<&str>>>()?;
+        let mut seen = Names::default();
+        if let Some((item, _)) = items.iter().zip(&strings).find(|(_, text)| seen.add(text).is_some()) {
             item.problem("expected distinct strings, got one a second time");
             return None;
         }
-        Some(strings.into_iter().map(|(_, text)| text.to_owned()).collect())
+        Some(strings.into_iter().map(str::to_owned).collect())
     }
 
     /// The members of an object whose names the user chooses, in the order of names.

@@ -3,8 +3,6 @@
 //! A schedule that takes clients by surprise is refused: without notice, out of order, or with dates that cannot be read in
 //! one way only.
 
-use std::collections::BTreeSet;
-
 use http::Uri;
 
 use super::Tier;
@@ -12,6 +10,7 @@ use super::issuers;
 use super::reader::{Object, Reader};
 use super::tiers::Tiers;
 use crate::limits::{By, Limit, Window};
+use crate::names::Names;
 use crate::retirement::{Announcement, Dates, Schedule};
 use crate::time::{Now, whole_second};
 use crate::token::claims::is_plain;
@@ -118,12 +117,12 @@ fn replacement(reader: &Reader<'_>) -> Option<String> {
 #[inline(never)]
 fn extensions(reader: &Reader<'_>, class: Dates) -> Option<Vec<(String, Dates)>> {
     let items = reader.items(EXTENSIONS_MAX)?;
-    let mut seen = BTreeSet::new();
+    let mut seen = Names::default();
     let mut read = Vec::with_capacity(items.len());
     for item in &items {
         let extension = extension(item, class);
         if let Some((client, _)) = &extension
-            && !seen.insert(client.clone())
+            && seen.add(client).is_some()
         {
             item.problem("expected distinct clients, got one a second time");
             read.push(None);

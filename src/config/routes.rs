@@ -1,7 +1,5 @@
 //! `routes`: what requests match, what callers must show, what requests cost, and contradictions between routes.
 
-use std::collections::BTreeMap;
-
 use super::access::{self, Beside, NAMES_MAX};
 use super::issuers::Issuers;
 use super::limit::{self, Placed};
@@ -10,6 +8,7 @@ use super::reader::{Object, Reader};
 use super::scope::Scope;
 use super::{cost, scope};
 use crate::cost::Factor;
+use crate::names::Names;
 use crate::path::Pattern;
 use crate::route::{self, Credential, HostMatch, Route};
 use crate::scope::Place;
@@ -35,7 +34,25 @@ const ROUTES_MAX: usize = 1_000;
 
 /// The limits of addresses and those of failures by path template, by which their budgets are kept: only limits within one
 /// share any.
-type ByTemplate<'a> = BTreeMap<String, [Vec<Placed<'a>>; 2]>;
+#[derive(Default)]
+struct ByTemplate<'a> {
+    templates: Names,
+    /// By the position of the template.
+    placed: Vec<[Vec<Placed<'a>>; 2]>,
+}
+
+impl<'a> ByTemplate<'a> {
+    #[inline(never)]
+    fn add(&mut self, template: &str, limits: [&[Placed<'a>]; 2]) {
+        if self.templates.add(template).is_none() {
+            self.placed.push([Vec::new(), Vec::new()]);
+        }
+        let placed = self.templates.position(template).and_then(|at| self.placed.get_mut(at));
+        for (placed, limits) in placed.into_iter().flatten().zip(limits) {
+            placed.extend_from_slice(limits);
+        }
+    }
+}
 
 /// Reads `routes`, at least one.
 #[inline(never)]
@@ -45,9 +62,9 @@ pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>) -> Option<V
     if items.is_empty() {
         reader.problem("expected at least one route, got none");
     }
-    let mut by_template = ByTemplate::new();
+    let mut by_template = ByTemplate::default();
     let routes: Vec<_> = items.iter().map(|item| route(item, beside, &mut by_template)).collect();
-    for [address_limits, failure_limits] in by_template.values() {
+    for [address_limits, failure_limits] in &by_template.placed {
         limit::agree(address_limits);
         limit::agree(failure_limits);
     }
@@ -91,10 +108,8 @@ fn route<'a>(reader: &Reader<'a>, beside: &Beside<'_, 'a>, by_template: &mut ByT
     let limits = fields.field("address_limits", Vec::new(), limit::of_address);
     let flags = (fields.flag("cors_preflight"), fields.flag("upgrades"), fields.flag("open_subtree"));
     let (matched, open_subtree) = (matched?, flags.2?);
-    let placed = by_template.entry(matched.path.template.clone()).or_default();
-    for (placed, limits) in placed.iter_mut().zip([&limits, &failure_limits]) {
-        placed.extend(limits.iter().flatten().cloned());
-    }
+    let placed = [&limits, &failure_limits].map(|limits| limits.as_deref().unwrap_or_default());
+    by_template.add(&matched.path.template, placed);
     let scope = scope?;
     let route = Route {
         host: matched.host,
@@ -138,7 +153,7 @@ fn matching(reader: &Reader<'_>) -> Option<Matching> {
         Pattern::parse(text).map_err(|error| path.problem(error)).ok()
     });
     let methods = fields.field("methods", Vec::new(), |list| {
-        list.strings(NAMES_MAX, "a method in upper case, other than CONNECT", is_method)
+        list.strings(NAMES_MAX, "a method in upper case, other than CONNECT", &is_method)
     });
     if fields.get("methods").is_some() && methods.as_ref().is_some_and(Vec::is_empty) {
         fields.problem("methods", "expected at least one method, got none; leave it out for all");

@@ -66,6 +66,7 @@ pub fn sources(worker: &Worker) -> Vec<Source> {
 
 impl Source {
     /// Takes over what other workers fetched, and fetches if it is time and nobody else does. `serves`: requests were seen here.
+    #[inline(never)]
     pub fn on_tick(&mut self, worker: &mut Worker, serves: bool, now: Now) {
         self.make(worker, now);
         let (record, cas) = self.read();
@@ -115,6 +116,7 @@ impl Source {
     }
 
     /// Begins an index of these bytes.
+    #[inline(never)]
     fn begin(&mut self, worker: &Worker, bytes: Vec<u8>, started: Now, now: Now) -> Result<(), BuildError> {
         let (record, _) = self.read();
         let Some(keys) = worker.index().filter(|_| record.started == started) else {
@@ -168,6 +170,7 @@ impl Source {
 
     /// Gives up a call-out under way: its answer would come to a context that is gone, and nobody else would fetch until its
     /// claim counts as abandoned.
+    #[inline(never)]
     pub fn release(&mut self) {
         let making = self.making.take().map(|making| making.started);
         let Some(started) = self.call.take().map(|(_, started)| started).or(making) else {
@@ -184,6 +187,7 @@ impl Source {
         }
     }
 
+    #[inline(never)]
     fn send(&mut self, worker: &mut Worker, now: Now) {
         let remote = &self.remote;
         let headers = [
@@ -239,6 +243,7 @@ impl Source {
     }
 
     /// Writes a document to the place that the current record does not name, unless it is the current document.
+    #[inline(never)]
     fn write(&self, record: Record, answer: &Answer) -> Result<(), Status> {
         let generation = answer.fetched.generation;
         if record.document.is_some_and(|document| document.generation == generation) {
@@ -251,6 +256,7 @@ impl Source {
     }
 
     /// Takes over the document that a record names.
+    #[inline(never)]
     fn adopt(&self, worker: &mut Worker, record: Record, now: Now) {
         let Some(document) = record.document else {
             return;
@@ -302,6 +308,7 @@ fn generation(bytes: &[u8]) -> u64 {
 }
 
 /// The body of the answer at hand, if there is one that may be a document.
+#[inline(never)]
 fn body(id: DocumentId, headers: usize, body_len: usize) -> Result<Vec<u8>, String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());

@@ -12,7 +12,7 @@ use crate::host::status::Status;
 use crate::limits::ledger::{StoreError, Swap, Version};
 use crate::opaque::bucket::{BucketId, IndexKeys};
 use crate::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
-use crate::time::Now;
+use crate::time::{self, Now};
 
 /// Longest slice, microseconds, but for the last piece.
 const SLICE_US: u64 = 2_500;
@@ -24,6 +24,7 @@ const SLICE_PIECES: usize = 64;
 pub struct SharedIndex(pub Rc<IndexKeys>);
 
 impl Buckets for SharedIndex {
+    #[inline(never)]
     fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         match abi::shared_data(self.0.bucket(id).as_bytes()) {
@@ -36,6 +37,7 @@ impl Buckets for SharedIndex {
         }
     }
 
+    #[inline(never)]
     fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
         let cas = match version {
             Version::Absent => abi::CAS_CREATE,
@@ -68,7 +70,7 @@ pub struct Making {
     pub max_age: Option<Duration>,
     since: Now,
     /// How long its bytes took to be copied, microseconds.
-    copy_us: u128,
+    copy_us: u64,
     slices: u32,
     longest_us: u64,
 }
@@ -81,7 +83,7 @@ impl Making {
     pub fn new(bytes: Vec<u8>, index: SharedIndex, record: &Record, now: Now) -> Result<Self, BuildError> {
         let builder = Builder::new(bytes, record)?;
         let (started, since) = (record.started, now);
-        let copy_us = abi::now().unwrap_or(now).since(now).as_micros();
+        let copy_us = time::micros(abi::now().unwrap_or(now).since(now));
         Ok(Self { builder, index, started, max_age: None, since, copy_us, slices: 0, longest_us: 0 })
     }
 
@@ -89,6 +91,7 @@ impl Making {
     ///
     /// # Errors
     /// There will be no index.
+    #[inline(never)]
     pub fn slice(&mut self, now: Now) -> Result<Option<Built>, BuildError> {
         let mut done = None;
         let mut taken_us = 0;
@@ -110,7 +113,7 @@ impl Making {
 
     /// What it took, for the log.
     pub fn account(&self, built: &Built, now: Now) -> String {
-        let millis = now.since(self.since).as_millis();
+        let millis = time::micros(now.since(self.since)) / 1_000;
         let Self { copy_us, slices, longest_us, .. } = self;
         let tokens = built.tokens;
         format!(

@@ -92,6 +92,7 @@ impl Root {
         Self { context, configured: None, shared: None, sources: Vec::new(), metrics: Vec::new() }
     }
 
+    #[inline(never)]
     fn configure(&mut self, bytes: &[u8]) -> bool {
         let digest = Sha256::digest(bytes).into();
         if self.configured == Some(digest) {
@@ -149,6 +150,7 @@ impl Root {
     }
 
     /// Lets streams go on that are ready, those first that nobody looked at the last time; whether there may be more of them.
+    #[inline(never)]
     fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
             return false;
@@ -181,6 +183,7 @@ impl Root {
         is_cut_short
     }
 
+    #[inline(never)]
     fn adjust_tick(&self, shared: &Shared, is_cut_short: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
@@ -214,6 +217,7 @@ impl Drop for Root {
 }
 
 impl Context for Root {
+    #[inline(never)]
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
         #[cfg(feature = "test-faults")]
         faults::at(Callback::CallResponse, self.context);
@@ -237,6 +241,7 @@ impl RootContext for Root {
         true
     }
 
+    #[inline(never)]
     fn on_configure(&mut self, len: usize) -> bool {
         #[cfg(feature = "test-faults")]
         if !faults::on_configure() {
@@ -254,6 +259,7 @@ impl RootContext for Root {
         }
     }
 
+    #[inline(never)]
     fn on_tick(&mut self) {
         #[cfg(feature = "test-faults")]
         faults::on_tick(self.shared.as_ref().is_some_and(|shared| shared.serves.get()));

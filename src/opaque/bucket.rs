@@ -48,6 +48,7 @@ pub struct IndexKeys {
 
 impl IndexKeys {
     /// Those of the list that is fetched from here.
+    #[inline(never)]
     pub fn new(remote: &Remote) -> Self {
         let digest = Sha256::digest(remote.fingerprint_input());
         let mut buckets = "hallpass1/t/".to_owned();
@@ -89,6 +90,7 @@ pub(super) fn find(bytes: &[u8], build: u64, hash: &TokenHash) -> Option<Grant> 
 }
 
 /// Adds a token to a bucket as it was read.
+#[inline(never)]
 pub(super) fn add(bytes: &mut Vec<u8>, build: u64, hash: &TokenHash, grant: &Grant) -> Added {
     match split(bytes) {
         Some((found, _)) if found > build => return Added::Superseded,

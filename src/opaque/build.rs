@@ -131,6 +131,7 @@ impl Builder {
     ///
     /// # Errors
     /// It is no such list, or shared data failed, or somebody else builds. Nothing has changed then.
+    #[inline(never)]
     pub fn advance(&mut self, buckets: &mut impl Buckets) -> Result<Progress, BuildError> {
         match &mut self.phase {
             Phase::Hashing { digest, at } => {
@@ -172,6 +173,7 @@ impl Builder {
         }
     }
 
+    #[inline(never)]
     fn on_hashed(&mut self, generation: u64) -> Progress {
         match self.current {
             Some(document) if document.generation == generation => {
@@ -193,6 +195,7 @@ impl fmt::Debug for Builder {
 }
 
 /// Adds a token to its bucket, unless somebody else builds.
+#[inline(never)]
 fn add(
     buckets: &mut impl Buckets,
     id: BucketId,

@@ -26,6 +26,7 @@ const NEVER: Now = Now::from_micros(u64::MAX);
 ///
 /// # Errors
 /// The first thing wrong with it.
+#[inline(never)]
 pub(super) fn read(entry: &Entry<'_>) -> Result<(TokenHash, Grant), ListError> {
     let hash = entry.get("sha256").and_then(Value::as_str).and_then(api_key::hash);
     let hash = hash.ok_or_else(|| entry.wrong("sha256", "64 hexadecimal digits"))?;
@@ -48,6 +49,7 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<(TokenHash, Grant), ListError> {
     Ok((TokenHash::new(hash), grant))
 }
 
+#[inline(never)]
 fn schools(entry: &Entry<'_>) -> Result<Vec<String>, ListError> {
     let list = entry.get("schools").and_then(Value::as_array).filter(|list| list.len() <= SCHOOLS_MAX);
     let list = list.ok_or_else(|| entry.wrong("schools", "an array of at most 10000 school ids"))?;
@@ -63,6 +65,7 @@ fn schools(entry: &Entry<'_>) -> Result<Vec<String>, ListError> {
 }
 
 /// Appends the bytes of a grant.
+#[inline(never)]
 pub(super) fn encode(grant: &Grant, into: &mut Vec<u8>) {
     into.extend_from_slice(&grant.not_before.micros().to_le_bytes());
     into.extend_from_slice(&grant.not_after.micros().to_le_bytes());
@@ -75,6 +78,7 @@ pub(super) fn encode(grant: &Grant, into: &mut Vec<u8>) {
 }
 
 /// Reads what [`encode`] wrote; `None` for anything else.
+#[inline(never)]
 pub(super) fn decode(bytes: &[u8]) -> Option<Grant> {
     let (not_before, bytes) = bytes.split_first_chunk()?;
     let (not_after, mut bytes) = bytes.split_first_chunk()?;

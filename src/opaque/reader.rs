@@ -83,6 +83,7 @@ impl ListReader {
     ///
     /// # Errors
     /// The first thing wrong with the list. It is refused as a whole.
+    #[inline(never)]
     pub fn next(&mut self, bytes: &[u8]) -> Result<Read, ListError> {
         if self.at == 0 && bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(ListError::Json(JsonError::ByteOrderMark));
@@ -129,6 +130,7 @@ impl ListReader {
         next
     }
 
+    #[inline(never)]
     fn name(&mut self, rest: &[u8]) -> Result<Member, ListError> {
         let member = match self.value(rest, "")? {
             Value::String(name) if name == "version" => Member::Version,
@@ -149,6 +151,7 @@ impl ListReader {
         Ok(())
     }
 
+    #[inline(never)]
     fn entry(&mut self, rest: &[u8]) -> Result<(TokenHash, Grant), ListError> {
         if self.entries >= TOKENS_MAX {
             return Err(expected(TOKENS, "at most 100000 tokens"));
@@ -160,6 +163,7 @@ impl ListReader {
     }
 
     /// Reads the value at the beginning of `rest`, and passes it.
+    #[inline(never)]
     fn value(&mut self, rest: &[u8], path: &str) -> Result<Value, ListError> {
         // One byte more than an entry may have, so that the end of the window is told from that of the list.
         let window = rest.get(..=ENTRY_BYTES_MAX).unwrap_or(rest);

@@ -65,6 +65,7 @@ impl Pattern {
     ///
     /// # Errors
     /// The text is no pattern.
+    #[inline(never)]
     pub fn parse(template: &str) -> Result<Self, PatternError> {
         let rest = template.strip_prefix('/').ok_or(PatternError::NotAbsolute)?;
         let (inner, subtree) = match rest.strip_suffix('/') {
@@ -123,6 +124,7 @@ impl Pattern {
     }
 
     /// The value of a variable in a path that [matches](Self::matches), decoded once. `None`: no such variable.
+    #[inline(never)]
     pub fn variable<'a>(&self, path: &RawPath<'a>, name: &str) -> Option<Result<Cow<'a, str>, PathError>> {
         let is_it = |segment: &Segment| matches!(segment, Segment::Variable(it) if it == name);
         let part = path.segments().nth(self.segments.iter().position(is_it)?)?;
@@ -148,6 +150,7 @@ impl Pattern {
     }
 
     /// Whether every path of `other` is one of this pattern too.
+    #[inline(never)]
     pub fn covers(&self, other: &Self) -> bool {
         let depth_fits = match (self.subtree, other.subtree) {
             (true, true) => other.segments.len() >= self.segments.len(),
@@ -212,12 +215,12 @@ impl fmt::Display for PatternError {
             Self::NotAbsolute => f.write_str("does not begin with `/`"),
             Self::EmptySegment => f.write_str("holds an empty segment"),
             Self::DotSegment => f.write_str("holds a dot segment"),
-            Self::Literal(it) => write!(f, "holds `{}`, which no path literal may", it.escape_debug()),
+            Self::Literal(it) => write!(f, "holds `{}`, which no path literal may", it.escape_default()),
             Self::Wildcard => {
                 f.write_str("holds `*` (expected `{name}` for one segment, or a final `/` for everything below)")
             }
             Self::Variable(it) => {
-                write!(f, "holds `{}` (expected a whole segment `{{name}}` of a-z, 0-9 and _)", it.escape_debug())
+                write!(f, "holds `{}` (expected a whole segment `{{name}}` of a-z, 0-9 and _)", it.escape_default())
             }
             Self::Doubled(name) => write!(f, "holds `{{{name}}}` twice"),
         }
@@ -227,6 +230,7 @@ impl fmt::Display for PatternError {
 impl std::error::Error for PatternError {}
 
 /// Decodes a segment that serves as a value, where every server reads the same.
+#[inline(never)]
 fn decode_value(part: &str) -> Result<Cow<'_, str>, PathError> {
     let value = percent::decode(part).ok_or(PathError::Escape)?;
     // `;` begins a parameter for some; `%` is decoded again by some; a raw `+` is a space to some.
@@ -240,6 +244,7 @@ fn decode_value(part: &str) -> Result<Cow<'_, str>, PathError> {
 const SUFFIX_MARKS: [char; 2] = ['.', ':'];
 
 /// Whether a lenient server may read `part` as `literal`: decoded not at all, once or twice, and cut at `;`.
+#[inline(never)]
 fn is_loosely(literal: &str, part: &str, plain: bool, is_last: bool) -> bool {
     let is_it = |part: &str| is_almost(literal, part, is_last);
     if plain || !part.contains(['%', ';']) {

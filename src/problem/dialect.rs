@@ -1,7 +1,5 @@
 //! Dialects: error bodies as other APIs know them. One table says which code each denial has in each.
 
-use serde_json::json;
-
 use super::{BODY_BYTES, push_text};
 use crate::denial::Denial;
 
@@ -55,6 +53,7 @@ pub(super) const fn codes(denial: &Denial) -> Codes {
 }
 
 /// A body of the Student Data API.
+#[inline(never)]
 pub(super) fn student_data_api(denial: &Denial, message: &str) -> String {
     let mut json = String::with_capacity(BODY_BYTES);
     json.push_str(r#"{"actionOk":false,"error":["#);
@@ -66,23 +65,28 @@ pub(super) fn student_data_api(denial: &Denial, message: &str) -> String {
 }
 
 /// `imsx_StatusInfo` (1EdTech `OneRoster` 1.2, REST binding).
+#[inline(never)]
 pub(super) fn oneroster(denial: &Denial, description: &str) -> String {
-    let field = json!({
-        "imsx_codeMinorFieldName": "TargetEndSystem",
-        "imsx_codeMinorFieldValue": codes(denial).oneroster,
-    });
-    json!({
-        "imsx_codeMajor": "failure",
-        "imsx_severity": "error",
-        "imsx_description": description,
-        "imsx_CodeMinor": {"imsx_codeMinorField": [field]},
-    })
-    .to_string()
+    let mut json = String::with_capacity(BODY_BYTES);
+    json.push_str(r#"{"imsx_CodeMinor":{"imsx_codeMinorField":[{"imsx_codeMinorFieldName":"TargetEndSystem","#);
+    json.push_str(r#""imsx_codeMinorFieldValue":"#);
+    push_text(&mut json, &[codes(denial).oneroster]);
+    json.push_str(r#"}]},"imsx_codeMajor":"failure","imsx_description":"#);
+    push_text(&mut json, &[description]);
+    json.push_str(r#","imsx_severity":"error"}"#);
+    json
 }
 
 /// An error of RFC 6749 section 5.2.
+#[inline(never)]
 pub(super) fn oauth(denial: &Denial, description: &str) -> String {
-    json!({"error": codes(denial).oauth, "error_description": description}).to_string()
+    let mut json = String::with_capacity(BODY_BYTES);
+    json.push_str(r#"{"error":"#);
+    push_text(&mut json, &[codes(denial).oauth]);
+    json.push_str(r#","error_description":"#);
+    push_text(&mut json, &[description]);
+    json.push('}');
+    json
 }
 
 #[cfg(test)]

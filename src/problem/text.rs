@@ -12,6 +12,7 @@ pub(super) struct Text {
 }
 
 /// The text of a denial.
+#[inline(never)]
 pub(super) fn of(denial: &Denial) -> Text {
     if let Denial::CredentialRetired(retired) = denial {
         return self::retired(retired);

@@ -7,7 +7,6 @@
 //! A key that cannot be used is skipped, with a reason. In the configuration ([`Origin::Inline`]) a key that is weak
 //! or broken is an error instead; one that is merely meant for something else is skipped there as well.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -15,6 +14,7 @@ use serde_json::Value;
 
 use super::jose::{Alg, UntrustedToken, is_kid};
 use super::json::{self, JsonError};
+use crate::names::Names;
 use material::Material;
 
 mod jwk;
@@ -123,6 +123,7 @@ impl SkipReason {
 }
 
 impl fmt::Display for Skipped {
+    #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {}: ", self.index)?;
         match self.reason {
@@ -162,6 +163,7 @@ pub enum KeySetError {
 }
 
 impl fmt::Display for KeySetError {
+    #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "key set is too long (expected at most {KEY_SET_BYTES_MAX} bytes)"),
@@ -235,7 +237,7 @@ impl KeySet {
         if entries.len() > KEYS_MAX {
             return Err(KeySetError::TooManyKeys);
         }
-        Self::from_results(entries.iter().map(|entry| key_from_jwk(entry, origin)), &names(entries), origin)
+        Self::from_results(&mut entries.iter().map(|entry| key_from_jwk(entry, origin)), &names(entries), origin)
     }
 
     /// From shared secrets.
@@ -243,26 +245,27 @@ impl KeySet {
     /// # Errors
     ///
     /// There is none, one is too short for its algorithm, or two have one `kid`.
+    #[inline(never)]
     pub fn from_secrets(secrets: &[Secret<'_>]) -> Result<Self, KeySetError> {
         if secrets.len() > KEYS_MAX {
             return Err(KeySetError::TooManyKeys);
         }
         Self::from_results(
-            secrets.iter().map(key_from_secret),
-            &count(secrets.iter().filter_map(|s| s.kid)),
+            &mut secrets.iter().map(key_from_secret),
+            &count(&mut secrets.iter().filter_map(|s| s.kid)),
             Origin::Inline,
         )
     }
 
     #[inline(never)]
     fn from_results(
-        results: impl Iterator<Item = Result<Key, SkipReason>>,
-        names: &BTreeMap<&str, usize>,
+        results: &mut dyn Iterator<Item = Result<Key, SkipReason>>,
+        uses: &Uses,
         origin: Origin,
     ) -> Result<Self, KeySetError> {
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (index, result) in results.enumerate() {
-            let is_twice = |key: &Key| key.kid().and_then(|kid| names.get(kid)).is_some_and(|&uses| uses > 1);
+            let is_twice = |key: &Key| key.kid().is_some_and(|kid| uses.is_twice(kid));
             match result {
                 Ok(key) if is_twice(&key) => skipped.push(Skipped { index, reason: SkipReason::DuplicateKid }),
                 Ok(key) => keys.push(Rc::new(key)),
@@ -305,6 +308,7 @@ impl KeySet {
     /// # Errors
     ///
     /// There is none; only [`SelectError::UnknownKid`] may go away with a newer set.
+    #[inline(never)]
     pub fn select(&self, token: &UntrustedToken<'_>) -> Result<Rc<Key>, SelectError> {
         let key = match token.kid() {
             Some(kid) => self.keys.iter().find(|key| key.kid() == Some(kid)).ok_or(SelectError::UnknownKid)?,
@@ -344,15 +348,30 @@ fn key_from_secret(secret: &Secret<'_>) -> Result<Key, SkipReason> {
 
 /// How often each `kid` stands in the document, also on keys that are unusable: which one signed would be a guess.
 #[inline(never)]
-fn names(entries: &[Value]) -> BTreeMap<&str, usize> {
-    count(entries.iter().filter_map(|entry| entry.get("kid").and_then(Value::as_str)))
+fn names(entries: &[Value]) -> Uses {
+    count(&mut entries.iter().filter_map(|entry| entry.get("kid").and_then(Value::as_str)))
 }
 
-fn count<'a>(kids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
-    let mut uses = BTreeMap::new();
+#[inline(never)]
+fn count<'a>(kids: &mut dyn Iterator<Item = &'a str>) -> Uses {
+    let mut uses = Uses::default();
     for kid in kids {
-        let count: &mut usize = uses.entry(kid).or_default();
-        *count = count.saturating_add(1);
+        if uses.known.add(kid).is_some() {
+            uses.twice.add(kid);
+        }
     }
     uses
+}
+
+/// Which `kid`s there are, and which more than once.
+#[derive(Default)]
+struct Uses {
+    known: Names,
+    twice: Names,
+}
+
+impl Uses {
+    fn is_twice(&self, kid: &str) -> bool {
+        self.twice.position(kid).is_some()
+    }
 }

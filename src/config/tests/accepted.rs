@@ -319,7 +319,9 @@ fn tier_may_come_from_a_default() {
 #[test]
 fn bound_on_schools_is_read() {
     let config = accepted(&[("/issuers/0/schools", json!(["a", "b"]))]);
-    assert_eq!(config.issuers[0].schools, Some(vec!["a".to_owned(), "b".to_owned()]));
+    let schools = config.issuers[0].schools.as_ref().unwrap();
+    assert!(schools.position("a").is_some() && schools.position("b").is_some());
+    assert_eq!(schools.position("c"), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{Origin, SkipReason};
 use crate::token::jose::Alg;
 
 /// What a JWK verifies with.
+#[inline(never)]
 pub(super) fn read(jwk: &Value, origin: Origin) -> Result<(Alg, Material), SkipReason> {
     if !jwk.is_object() {
         return Err(SkipReason::Malformed("keys"));
@@ -49,6 +50,7 @@ enum Kind {
 }
 
 impl Kind {
+    #[inline(never)]
     fn of(jwk: &Value, origin: Origin) -> Result<Self, SkipReason> {
         match (text(jwk, "kty")?, origin) {
             ("RSA", _) => Ok(Self::Rsa),

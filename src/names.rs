@@ -1,0 +1,28 @@
+//! Names and their positions: the one hash table of all that looks things up by names, since each kind of table is code.
+
+use std::collections::HashMap;
+
+#[cfg(test)]
+mod tests;
+
+/// Distinct names, counted from 0 in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(HashMap<Box<str>, usize>);
+
+impl Names {
+    /// Adds a name, which takes the next position; `Some`: it was there before, at this one.
+    #[inline(never)]
+    pub fn add(&mut self, name: &str) -> Option<usize> {
+        let known = self.position(name);
+        if known.is_none() {
+            self.0.insert(name.into(), self.0.len());
+        }
+        known
+    }
+
+    /// Where a name stands; compared byte by byte.
+    #[inline(never)]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied()
+    }
+}
