@@ -33,6 +33,7 @@ mod keys;
 mod limit;
 mod lists;
 mod name;
+mod place;
 mod problem;
 mod reader;
 mod retirement;

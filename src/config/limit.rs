@@ -165,7 +165,7 @@ fn limit<'a>(reader: &Reader<'a>, counted: &dyn Fn(&Object<'a>) -> Option<(Unit,
     let window = window(&fields, counted.map(|(_, amount)| amount), per);
     let by = fields.field("by", By::Client, by);
     let (unit, _) = counted?;
-    Some(Placed { reader: reader.clone(), limit: Limit::new(name?, unit, window?), by: by? })
+    Some(Placed { reader: *reader, limit: Limit::new(name?, unit, window?), by: by? })
 }
 
 /// `by`: `[client]`, `[district]`, both, or `[token]`.

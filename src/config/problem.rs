@@ -6,6 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use super::place::Places;
+
 /// Problems that are kept; the rest are only counted, so that a hostile document cannot flood the log.
 const PROBLEMS_MAX: usize = 64;
 
@@ -44,6 +46,7 @@ impl std::error::Error for ConfigErrors {}
 /// Where readers put what they find.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
+    pub(super) places: Places,
     problems: RefCell<Vec<String>>,
     more: Cell<usize>,
     warnings: RefCell<Vec<String>>,

@@ -10,17 +10,15 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::duration;
+use super::place::{self, NAME_SHOWN_MAX, Place};
 use super::problem::Sink;
 use super::wire;
 use crate::names::Names;
 
-/// Longest member name that is repeated in a path, characters.
-const NAME_SHOWN_MAX: usize = 40;
-
 /// A value of the document and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
-    path: String,
+    place: Place,
     value: &'a Value,
     sink: &'a Sink,
 }
@@ -28,12 +26,13 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The document as a whole.
     pub(super) fn root(value: &'a Value, sink: &'a Sink) -> Self {
-        Self { path: String::new(), value, sink }
+        Self { place: Place::ROOT, value, sink }
     }
 
     /// Where the value stands.
-    pub(super) fn path(&self) -> &str {
-        &self.path
+    #[inline(never)]
+    pub(super) fn path(&self) -> String {
+        self.sink.places.path(self.place)
     }
 
     /// The value as it was read.
@@ -48,12 +47,17 @@ impl<'a> Reader<'a> {
 
     /// Notes a problem with this value.
     pub(super) fn problem(&self, message: impl fmt::Display) {
-        self.sink.problem(&self.path, &message);
+        self.note(&message, Sink::problem);
     }
 
     /// Notes a warning about this value.
     pub(super) fn warn(&self, message: impl fmt::Display) {
-        self.sink.warn(&self.path, &message);
+        self.note(&message, Sink::warn);
+    }
+
+    #[inline(never)]
+    fn note(&self, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
+        into(self.sink, &self.path(), message);
     }
 
     /// Notes that the value is not `what`.
@@ -162,7 +166,7 @@ impl<'a> Reader<'a> {
             self.problem(format_args!("expected at most {max} items, got {}", items.len()));
             return None;
         }
-        let item = |(index, value)| Self { path: format!("{}[{index}]", self.path), value, sink: self.sink };
+        let item = |(index, value)| Self { place: self.sink.places.element(self.place, index), value, sink: self.sink };
         Some(items.iter().enumerate().map(item).collect())
     }
 
@@ -194,7 +198,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         let entry = |(name, value): (&'a String, &'a Value)| {
-            (name.as_str(), Self { path: join(&self.path, name), value, sink: self.sink })
+            (name.as_str(), Self { place: self.sink.places.member(self.place, name), value, sink: self.sink })
         };
         Some(members.iter().map(entry).collect())
     }
@@ -207,18 +211,18 @@ impl<'a> Reader<'a> {
             return None;
         };
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
-            let path = join(&self.path, name);
+            let path = self.sink.places.path(self.sink.places.member(self.place, name));
             match closest(name, known) {
                 Some(near) => self.sink.problem(&path, &format_args!("unknown field; did you mean `{near}`?")),
                 None => self.sink.problem(&path, &"unknown field"),
             }
         }
-        Some(Object { reader: self.clone(), members })
+        Some(Object { reader: *self, members })
     }
 }
 
 /// An object whose fields are known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Object<'a> {
     reader: Reader<'a>,
     members: &'a Map<String, Value>,
@@ -229,7 +233,8 @@ impl<'a> Object<'a> {
     #[inline(never)]
     pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
         let value = self.members.get(name)?;
-        Some(Reader { path: join(&self.reader.path, name), value, sink: self.reader.sink })
+        let Reader { place, sink, .. } = self.reader;
+        Some(Reader { place: sink.places.member(place, name), value, sink })
     }
 
     /// A field that must be given.
@@ -254,7 +259,7 @@ impl<'a> Object<'a> {
 
     #[inline(never)]
     fn note(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
-        into(self.reader.sink, &dotted(&self.reader.path, fields), message);
+        into(self.reader.sink, &place::dotted(&self.reader.path(), fields), message);
     }
 
     /// A field, or the default where it is absent.
@@ -289,23 +294,6 @@ impl<'a> Object<'a> {
             }
         }
     }
-}
-
-#[inline(never)]
-fn dotted(path: &str, fields: &str) -> String {
-    let dot = if path.is_empty() { "" } else { "." };
-    format!("{path}{dot}{fields}")
-}
-
-/// The path of a member whose name may be anything.
-#[inline(never)]
-fn join(path: &str, name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if !name.is_empty() && name.len() <= NAME_SHOWN_MAX && name.chars().all(plain) {
-        return dotted(path, name);
-    }
-    let shown: String = name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_default).collect();
-    format!("{path}[\"{shown}\"]")
 }
 
 /// The known name that a typing error may have meant.
