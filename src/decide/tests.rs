@@ -23,7 +23,7 @@ fn config() -> Value {
         }],
         "tiers": {"standard": {"limits": [{"name": "minute", "requests": 2, "per": "1m"}]}},
         "routes": [
-            {"match": {"path": "/stats/", "methods": ["GET"]}, "scope": {"schools": {"query": "school_id"}}},
+            {"match": {"path": "/stats/", "methods": ["GET", "POST"]}, "scope": {"schools": {"query": "school_id"}}},
             {"match": {"path": "/students", "methods": ["POST"]}, "scope": {"schools": {"body": "/school"}},
              "body": {"max_bytes": 20}}
         ]
@@ -73,7 +73,7 @@ fn code(verdict: &Verdict) -> &'static str {
 #[test]
 fn request_in_scope_passes_and_its_own_claims_are_stripped() {
     let bearer = bearer();
-    let head = head("GET", "/stats/?school_id=oakwood", &bearer);
+    let head = head("POST", "/stats/?school_id=oakwood", &bearer);
     let trailers: [Pair<'_>; 2] = [(b"x-claim-tier", b"premium"), (b"x-checksum", b"1")];
     let call = Call { head: &head, trailers: &trailers, ..Call::default() };
     let verdict = decide(config().to_string().as_bytes(), &[(DocumentId::Keys(0), &keys())], &call, &NoHost, NOW);
