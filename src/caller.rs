@@ -86,7 +86,7 @@ mod tests {
             issuer: 0,
             client: client.to_owned(),
             tier: None,
-            schools: Some(Ids::new(schools.to_vec(), ListFormat::Comma)),
+            schools: Some(Ids::new(schools, ListFormat::Comma)),
             districts: None,
             permissions: None,
             district_schools: DistrictSchools::default(),

@@ -5,9 +5,13 @@
 //! follows from the schedule, the client and the moment alone. `Deprecation` is RFC 9745, `Sunset` RFC 8594, `Link` RFC 8288.
 
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use crate::names::Names;
-use crate::time::{self, Now};
+use crate::time::Now;
+
+/// The last second that an HTTP date can name: the end of the year 9999.
+pub const SECS_MAX: u64 = 253_402_300_799;
 
 /// Credentials that retire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,9 +191,15 @@ fn fields(announcement: &Announcement, dates: Dates) -> Fields {
     let link = &announcement.link;
     Fields {
         deprecation: format!("@{}", announcement.announced.secs()),
-        sunset: time::http_date(dates.refused_from),
+        sunset: http_date(dates.refused_from),
         link: format!(r#"<{link}>; rel="deprecation"; type="text/html", <{link}>; rel="sunset"; type="text/html""#),
     }
+}
+
+/// An HTTP date (RFC 9110 section 5.6.7), rounded down to a second.
+fn http_date(moment: Now) -> String {
+    let since_epoch = Duration::from_secs(moment.secs().min(SECS_MAX));
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
 #[cfg(test)]

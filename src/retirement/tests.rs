@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::time::{SECS_MAX, http_date, whole_second};
+use crate::time::whole_second;
 
 /// The schedule of 2014: announced at the start of July, limited harder from September in Chicago, refused with the new year.
 fn schedule() -> Schedule {

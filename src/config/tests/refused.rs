@@ -29,7 +29,7 @@ fn bad_settings_of_the_top_level_are_refused() {
     for base in ["https://a/\"", "https://a/\\", "https://a/ ", "https://a/é"] {
         refused(
             &[("/problem_base", json!(base))],
-            "problem_base: expected the beginning of an http or https URL, got another string",
+            "problem_base: expected the beginning of an http or https URL, at most 256 bytes, got another string",
         );
     }
     refused(

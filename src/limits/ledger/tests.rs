@@ -162,7 +162,7 @@ fn several_budgets_are_charged_as_one() {
 
 #[test]
 fn client_over_its_limit_never_reaches_the_budgets_of_addresses() {
-    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    let address = Owner::address(&Secret::default(), "route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {
         let mut slots = Memory::default();
         let mut charges =

@@ -106,7 +106,7 @@ fn of_a_lost_slot_only_what_cannot_have_drained_is_given_back() {
     // Where nearly nothing drains, the new entry tells by its outflow that it is not the one that was charged.
     let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 3_600, 10)]);
     let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
-    slots.values.clear();
+    slots.slots.0.clear();
     assert!(ask(&mut slots, &limits, 5, at(10)).admitted);
     cancel(&mut slots, receipt, at(10)).unwrap();
     assert_eq!(ask(&mut slots, &limits, 0, at(10)).standings[0].remaining, 5);
