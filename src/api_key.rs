@@ -4,16 +4,15 @@
 //! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one account
 //! share its budgets, so that rotation doubles nothing.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::rc::Rc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
 
+use self::table::{ById, KeyHash, Table};
 use crate::basic::{self, Basic};
 use crate::config::ListFormat;
 use crate::head::Head;
@@ -54,9 +53,6 @@ pub struct ApiKey {
     not_after: Now,
 }
 
-/// SHA-256 of a key.
-struct KeyHash([u8; 32]);
-
 /// What a key opens without a token: exactly what is listed, nothing beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants {
@@ -94,23 +90,13 @@ pub struct Context<'a> {
 /// The list of keys.
 pub struct KeyList {
     version: u64,
-    keys: HashSet<ByHash, BuildHasherDefault<Hashed>>,
+    keys: Table,
 }
-
-/// A key, found by its hash. The table holds a pointer for each: it stays small.
-struct ByHash(Rc<ApiKey>);
-
-/// A key, found by its id.
-struct ById(Rc<ApiKey>);
-
-/// For what is a hash already. Only lists fill the table, so that nobody can crowd a place of it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Hashed(u64);
 
 /// A list while it is read.
 struct Loading<'c> {
     context: &'c Context<'c>,
-    keys: HashSet<ByHash, BuildHasherDefault<Hashed>>,
+    keys: Table,
     ids: HashSet<ById>,
 }
 
@@ -153,7 +139,7 @@ impl KeyList {
     }
 
     fn find_by(&self, hash: &KeyHash) -> Option<&Rc<ApiKey>> {
-        self.keys.get(hash).map(|ByHash(key)| key)
+        self.keys.get(hash)
     }
 
     /// The version that the list carries.
@@ -168,13 +154,13 @@ impl KeyList {
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.len() == 0
     }
 }
 
 impl<'c> Loading<'c> {
     fn new(context: &'c Context<'c>) -> Self {
-        Self { context, keys: HashSet::default(), ids: HashSet::default() }
+        Self { context, keys: Table::default(), ids: HashSet::default() }
     }
 
     /// Reads the next entry.
@@ -187,68 +173,10 @@ impl<'c> Loading<'c> {
         if !self.ids.insert(ById(Rc::clone(&key))) {
             return Err(entry.wrong("id", "an id that no other key has"));
         }
-        if !self.keys.insert(ByHash(key)) {
+        if !self.keys.insert(key) {
             return Err(entry.wrong("sha256", "a hash that no other key has"));
         }
         Ok(())
-    }
-}
-
-impl Borrow<KeyHash> for ByHash {
-    fn borrow(&self) -> &KeyHash {
-        &self.0.hash
-    }
-}
-
-impl PartialEq for ByHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.hash == other.0.hash
-    }
-}
-
-impl Eq for ByHash {}
-
-impl Hash for ByHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash.hash(state);
-    }
-}
-
-impl PartialEq for KeyHash {
-    fn eq(&self, other: &Self) -> bool {
-        is_same(&self.0, &other.0)
-    }
-}
-
-impl Eq for KeyHash {}
-
-impl Hash for KeyHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
-    }
-}
-
-impl Eq for ById {}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id.hash(state);
-    }
-}
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.first_chunk().map_or(0, |head| u64::from_le_bytes(*head));
     }
 }
 
@@ -376,13 +304,6 @@ fn ids(entry: &Entry<'_>, name: &str) -> Result<Option<Vec<String>>, ListError> 
     elements.into_iter().map(id).collect::<Result<_, _>>().map(Some)
 }
 
-/// Takes the same time wherever the two differ. In words of eight bytes, each of which takes as long as a byte.
-fn is_same(hash: &[u8; 32], other: &[u8; 32]) -> bool {
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    let words = hash.as_chunks().0.iter().zip(other.as_chunks().0);
-    words.fold(Choice::from(1), |same, (a, b)| same & word(a).ct_eq(&word(b))).into()
-}
-
 /// Reads 64 hexadecimal digits.
 pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
@@ -395,5 +316,6 @@ pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
+mod table;
 #[cfg(test)]
 mod tests;

@@ -34,8 +34,11 @@ fn accepted(keys: &[Value]) -> KeyList {
 
 #[track_caller]
 fn refused(document: &Value, problem: &str) {
-    let error = KeyList::from_bytes(document.to_string().as_bytes(), &CONTEXT).unwrap_err();
-    assert_eq!(error.to_string(), problem, "{document}");
+    // Entry by entry, and as a whole.
+    let bytes = KeyList::from_bytes(document.to_string().as_bytes(), &CONTEXT);
+    for list in [bytes, KeyList::from_value(document, &CONTEXT)] {
+        assert_eq!(list.unwrap_err().to_string(), problem, "{document}");
+    }
 }
 
 #[test]
@@ -100,6 +103,9 @@ fn bad_lists_are_refused_whole() {
     refused(&json!({"keys": []}), "`version`: expected a whole number from 0");
     refused(&json!({"version": 1}), "`keys`: expected an array");
     refused(&json!([]), "list: expected an object");
+    refused(&json!({"version": 1, "keys": {}}), "`keys`: expected an array");
+    refused(&json!({"version": 1, "keys": [1]}), "`keys[0]`: expected an object");
+    refused(&json!({"version": 1, "keys": [], "more": 1}), "list: expected no other members than the documented ones");
     accepted(&[]);
 }
 

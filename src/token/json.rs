@@ -165,19 +165,18 @@ struct Strict<'b> {
     role: Role<'b>,
 }
 
-impl Strict<'_> {
+impl<'b> Strict<'b> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth_left = self.depth_left.checked_sub(1).ok_or_else(|| self.budget.refuse(JsonError::TooDeep))?;
         Ok(Self { depth_left, role: Role::Value, ..self })
     }
 
-    /// The value of a member of this object.
-    fn member<E: serde::de::Error>(self, name: &str) -> Result<Self, E> {
-        let role = match self.role {
+    /// What the value of a member of this object is.
+    fn role_of(&self, name: &str) -> Role<'b> {
+        match self.role {
             Role::Root(each) if each.array == name => Role::Array(each),
             _ => Role::Value,
-        };
-        Ok(Self { role, ..self.deeper()? })
+        }
     }
 }
 
@@ -239,15 +238,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let _room = self.deeper::<A::Error>()?;
+        let inner = self.deeper()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             self.budget.take_value().map_err(|refusal| self.budget.refuse(refusal))?;
             if members.contains_key(&name) {
                 return Err(self.budget.refuse(JsonError::DuplicateMember));
             }
-            let value = map.next_value_seed(self.member(&name)?)?;
-            members.insert(name, value);
+            let seed = Self { role: self.role_of(&name), ..inner };
+            members.insert(name, map.next_value_seed(seed)?);
         }
         Ok(Value::Object(members))
     }

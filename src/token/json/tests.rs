@@ -1,7 +1,9 @@
-use proptest::prelude::*;
-use serde_json::Value;
+use std::cell::RefCell;
 
-use super::{JsonError, Limits, parse};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{JsonError, Limits, parse, parse_each};
 
 const SMALL: Limits = Limits { depth_max: 3, values_max: 5 };
 
@@ -123,6 +125,66 @@ fn members_and_elements_are_bounded_together() {
 fn errors_do_not_quote_the_document() {
     let error = parse(br#"{"canary-7781":canary-7781}"#, SMALL).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+/// What is handed out, and what is left.
+fn each(text: &str, limits: Limits) -> (Vec<Value>, Result<Value, JsonError>) {
+    let taken = RefCell::new(Vec::new());
+    let take = |element: &Value| {
+        taken.borrow_mut().push(element.clone());
+        true
+    };
+    let rest = parse_each(text.as_bytes(), limits, "keys", &take);
+    (taken.into_inner(), rest)
+}
+
+#[test]
+fn elements_of_one_array_are_handed_out() {
+    for (text, elements, rest) in [
+        (
+            r#"{"a":[1],"keys":[{"keys":[1]},2],"z":3}"#,
+            json!([{"keys": [1]}, 2]),
+            json!({"a": [1], "keys": [], "z": 3}),
+        ),
+        (r#"{"keys":[]}"#, json!([]), json!({"keys": []})),
+        // no array, none, not in the root, no object
+        (r#"{"keys":{"keys":[1]}}"#, json!([]), json!({"keys": {"keys": [1]}})),
+        (r#"{"a":{"keys":[1]}}"#, json!([]), json!({"a": {"keys": [1]}})),
+        (r#"[{"keys":[1]}]"#, json!([]), json!([{"keys": [1]}])),
+        ("1", json!([]), json!(1)),
+    ] {
+        let (taken, left) = each(text, Limits::DOCUMENT);
+        assert_eq!((Value::Array(taken), left), (elements, Ok(rest)), "{text}");
+    }
+}
+
+#[test]
+fn what_is_handed_out_is_read_as_strictly() {
+    for text in [
+        r#"{"keys":[1,2,3,4]}"#,
+        // too many values, too deep, a name twice in an element and in the root, two documents, none
+        r#"{"keys":[1,2,3,4,5]}"#,
+        r#"{"keys":[[[]]]}"#,
+        r#"{"keys":[{"a":1,"a":2}]}"#,
+        r#"{"keys":[1],"keys":[2]}"#,
+        r#"{"keys":[1]}1"#,
+        r#"{"keys":[1,]}"#,
+        "",
+    ] {
+        let whole = parse(text.as_bytes(), SMALL);
+        assert_eq!(each(text, SMALL).1.err(), whole.err(), "{text}");
+    }
+}
+
+#[test]
+fn reading_ends_when_an_element_is_refused() {
+    let taken = RefCell::new(0);
+    let take = |element: &Value| {
+        *taken.borrow_mut() += 1;
+        element != &json!(2)
+    };
+    let read = parse_each(br#"{"keys":[1,2,3]}"#, Limits::DOCUMENT, "keys", &take);
+    assert!(read.is_err() && taken.into_inner() == 2);
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use hallpass::config::{ListFormat, Remote};
 use hallpass::fetch::{Action, Fetched, Record};
 use hallpass::limits::ledger::{StoreError, Swap, Version};
 use hallpass::limits::owner::{Owner, Secret};
-use hallpass::list::Origin;
+use hallpass::list::{self, Origin};
 use hallpass::opaque::bucket::BucketId;
 use hallpass::opaque::build::{Buckets, Builder, Progress};
 use hallpass::revocation::RevocationList;
@@ -22,7 +22,12 @@ pub fn lists(data: &[u8]) {
     let tiers = ["free", "starter"];
     for issuer in [None, Some("i")] {
         let context = Context { issuer, tiers: &tiers, origin: Origin::Remote, format: ListFormat::Comma };
-        if let Ok(list) = KeyList::from_bytes(data, &context) {
+        let list = KeyList::from_bytes(data, &context);
+        // Read entry by entry it is the same list as read at once.
+        let whole = list::parse(data).and_then(|value| KeyList::from_value(&value, &context));
+        let told = |list: &KeyList| (list.version(), list.len());
+        assert_eq!(list.as_ref().ok().map(told), whole.as_ref().ok().map(told));
+        if let Ok(list) = list {
             // The hash of a key is no key.
             assert!(list.find(data).is_none() && list.find(b"").is_none());
         }
