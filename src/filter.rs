@@ -99,7 +99,9 @@ impl Request {
             }
             (Stage::LookingUp(lookup), Event::Found(found)) => self.on_found(worker, head, now, &lookup, found),
             (Stage::Refunding(after), Event::Refunded) => {
-                self.address.into_iter().for_each(|address| worker.note_refund(address));
+                if let Some(address) = self.address {
+                    worker.note_refund(address);
+                }
                 self.proceed(worker, head, after)
             }
             (Stage::Waiting(wait), Event::Ready) => self.on_ready(worker, head, now, wait),

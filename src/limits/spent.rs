@@ -83,7 +83,9 @@ impl Refusal {
     fn seen_at(&self, now: Now) -> Outcome {
         let elapsed = now.since(self.at);
         let mut standings = self.standings.clone();
-        standings.iter_mut().for_each(|standing| standing.let_pass(elapsed));
+        for standing in &mut standings {
+            standing.let_pass(elapsed);
+        }
         let retry_after = self.retry_after.saturating_sub(elapsed);
         Outcome { admitted: false, never: false, retry_after, overflow: self.overflow, standings, receipt: None }
     }
