@@ -105,6 +105,15 @@ fn base_is_charged_before_the_body_and_the_rest_after() {
 }
 
 #[test]
+fn tier_that_limits_cost_alone_is_charged_the_rest() {
+    let limits = json!([{"name": "cost", "cost": 100, "per": "1m"}]);
+    let mut stack = Stack::new(&[("/tiers/starter/limits", limits)]);
+    for verdict in ["pass", "pass", "limit-reached"] {
+        assert_eq!(stack.students("acme1", &token(&json!({})), r#"{"d":"d1","limit":20}"#).verdict(), verdict);
+    }
+}
+
+#[test]
 fn schools_of_the_body_are_counted() {
     let mut stack = Stack::new(&[
         ("/routes/1/scope", json!({"schools": {"body": "/s"}})),

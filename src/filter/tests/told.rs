@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::filter::note_overflow;
+use super::setup::good;
+use super::stack;
 use crate::filter::testing::{Stack, token};
+use crate::filter::{Event, Request, Step, note_overflow};
 use crate::limits::outcome::Outcome;
 
 #[test]
@@ -44,4 +46,34 @@ fn charge_to_a_shared_budget_is_counted() {
     assert_eq!(stack.counted(name), 0);
     note_overflow(&mut stack.worker, &outcome(true));
     assert_eq!(stack.counted(name), 1);
+}
+
+#[test]
+fn shared_budget_that_is_only_looked_at_is_not_counted() {
+    let mut stack = stack::Stack::new(&[]);
+    let bearer = format!("Bearer {}", good());
+    let head = stack::head("GET", "/plain", &[("authorization", &bearer)]).ending(true);
+    let (mut request, now) = (Request::default(), stack.now);
+    let mut step = |event| request.step(&mut stack.worker, &head, now, event);
+    assert!(matches!(step(Event::Head), Step::NeedAddress));
+    assert!(matches!(step(Event::Address(stack.address)), Step::Foresee(_)));
+    let outcome = Outcome {
+        admitted: false,
+        never: false,
+        retry_after: Duration::from_secs(1),
+        overflow: true,
+        standings: Vec::new(),
+        receipt: None,
+    };
+    assert!(matches!(step(Event::Foreseen(Ok(outcome))), Step::Deny(_)));
+    assert_eq!(stack.counted("hallpass.limit_overflow_total"), 0);
+}
+
+#[test]
+fn refused_key_charges_nothing_where_failures_are_not_limited() {
+    for (limit, charges) in [(serde_json::json!("off"), 0), (serde_json::json!({"requests": 3, "per": "1m"}), 1)] {
+        let mut stack = Stack::new(&[("/failed_credentials", limit)]);
+        let exchange = stack.get("unknown", "");
+        assert_eq!((exchange.verdict(), exchange.trace.len()), ("key-refused", charges));
+    }
 }

@@ -19,6 +19,23 @@ pub mod mutation {
         static ID: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
         *ID.get_or_init(|| std::env::var(\"HALLPASS_MUTANT\").ok().and_then(|it| it.parse().ok()).unwrap_or(0)) == id
     }
+
+    #[derive(Clone)]
+    pub enum Either<L, R> {
+        Left(L),
+        Right(R),
+    }
+
+    impl<T, L: Iterator<Item = T>, R: Iterator<Item = T>> Iterator for Either<L, R> {
+        type Item = T;
+
+        fn next(&mut self) -> Option<T> {
+            match self {
+                Self::Left(it) => it.next(),
+                Self::Right(it) => it.next(),
+            }
+        }
+    }
 }
 ";
 
@@ -56,7 +73,9 @@ pub fn build(dir: &Path, all: &[Mutant]) -> Result<Built> {
         if let Some(binary) = binary {
             let woven = files.values().flat_map(|it| &it.alternatives).map(|(_, id)| *id).collect();
             left_out.keep(dir)?;
-            return Ok(Built { tree, binary, woven, unviable: left_out.unviable });
+            let mut unviable = left_out.unviable;
+            unviable.extend(files.values().flat_map(|it| &it.impossible));
+            return Ok(Built { tree, binary, woven, unviable });
         }
         let before = left_out.clone();
         for error in &errors {

@@ -20,6 +20,8 @@ pub struct Woven {
     pub alternatives: Vec<(Range<usize>, usize)>,
     /// Where the value of a `match` begins in `text` from which a mutant may take an arm, and whose it is.
     pub matched: Vec<(usize, usize)>,
+    /// Mutants that never compile: `||` beside a `let`.
+    pub impossible: Vec<usize>,
 }
 
 /// What is inserted, in the order of the text. At one offset what ends a place comes before what begins one.
@@ -37,13 +39,14 @@ struct Weaver<'a> {
     mutants: Vec<&'a Mutant>,
     insertions: BTreeMap<Key, Vec<(String, Option<usize>)>>,
     rank: isize,
+    impossible: Vec<usize>,
 }
 
 /// Weaves `mutants`, all of one file, into its `source`. Functions that cannot ask (`const`) lose that word.
 pub fn weave(source: &str, mutants: Vec<&Mutant>) -> Result<Woven> {
     let file = syn::parse_file(source).context("no Rust")?;
     let lines = std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let mut weaver = Weaver { source, lines, mutants, insertions: BTreeMap::new(), rank: 0 };
+    let mut weaver = Weaver { source, lines, mutants, insertions: BTreeMap::new(), rank: 0, impossible: Vec::new() };
     weaver.functions();
     weaver.visit_file(&file);
     Ok(weaver.write())
@@ -101,6 +104,32 @@ impl Weaver<'_> {
         }
     }
 
+    /// Where a function gives some iterator: both the mutant's and its own, as one type.
+    fn iterator(&mut self, body: &syn::Block) {
+        let (Some(first), Some(last)) = (body.stmts.first(), body.stmts.last()) else { return };
+        let range = self.offset(first.span().start())..self.offset(last.span().end());
+        let found = self.at(first.span(), "FnValue").into_iter();
+        let found = found.filter(|it| it.opaque && it.replacement.starts_with("::std::iter::"));
+        // `&mut T` in place of `&T`, which nothing makes of it inside of an iterator.
+        let (leaks, found): (Vec<_>, Vec<_>) = found.partition(|it| it.replacement.contains("Box::leak"));
+        self.impossible.extend(leaks.iter().map(|it| it.id));
+        if found.is_empty() || self.source[range.clone()].contains("return") {
+            return;
+        }
+        let either = "crate::mutation::Either";
+        let mut before = Vec::new();
+        for it in &found {
+            let text = format!("if crate::mutation::on({}) {{ {either}::Left({}) }} else ", it.id, it.replacement);
+            before.push((text, Some(it.id)));
+            before.push((format!("{{ {either}::Right("), None));
+        }
+        before.push(("{ ".to_owned(), None));
+        self.rank += 1;
+        let rank = self.rank;
+        self.insert(range.start, true, rank, before);
+        self.insert(range.end, false, -rank, vec![(format!(" }}{}", ") }".repeat(found.len())), None)]);
+    }
+
     fn write(mut self) -> Woven {
         let mut text = String::new();
         let (mut alternatives, mut matched) = (Vec::new(), Vec::new());
@@ -119,7 +148,7 @@ impl Weaver<'_> {
             }
         }
         text.push_str(&self.source[done..]);
-        Woven { text, alternatives, matched }
+        Woven { text, alternatives, matched, impossible: self.impossible }
     }
 }
 
@@ -133,9 +162,21 @@ fn holds_let(it: &syn::Expr) -> bool {
 }
 
 impl<'ast> Visit<'ast> for Weaver<'_> {
+    fn visit_item_fn(&mut self, it: &'ast syn::ItemFn) {
+        self.iterator(&it.block);
+        visit::visit_item_fn(self, it);
+    }
+
+    fn visit_impl_item_fn(&mut self, it: &'ast syn::ImplItemFn) {
+        self.iterator(&it.block);
+        visit::visit_impl_item_fn(self, it);
+    }
+
     fn visit_expr_binary(&mut self, it: &'ast syn::ExprBinary) {
         let found = self.at(it.op.span(), "BinaryOperator");
-        if !found.is_empty() && !holds_let(&it.left) && !holds_let(&it.right) {
+        if holds_let(&it.left) || holds_let(&it.right) {
+            self.impossible.extend(found.iter().map(|it| it.id));
+        } else if !found.is_empty() {
             let (left, right) = (self.text(&it.left), self.text(&it.right));
             let alternatives =
                 found.iter().map(|mutant| (mutant.id, format!("{left} {} {right}", mutant.replacement))).collect();

@@ -67,3 +67,29 @@ fn what_cannot_ask_is_left_as_it_is() {
     let chain = "fn f() { if let Some(a) = b && c {} }";
     check(chain, &[("BinaryOperator", "&&", "||")], chain);
 }
+
+#[test]
+fn iterator_of_a_mutant_is_of_one_type_with_the_own_one() {
+    let source = "fn f() -> impl Iterator { let a = b; a.iter() }";
+    let at = |id, replacement: &str| {
+        let column = source.find("let").unwrap() + 1;
+        Mutant { opaque: true, ..mutant(id, "FnValue", column, replacement) }
+    };
+    let empty = at(1, "::std::iter::empty()");
+    let leak = at(2, "::std::iter::once(Box::leak(Box::new(1)))");
+    let woven = weave(source, vec![&empty, &leak]).unwrap();
+    assert_eq!(
+        woven.text.replace("crate::mutation::", ""),
+        "fn f() -> impl Iterator { if on(1) { Either::Left(::std::iter::empty()) } else { Either::Right({ let a = b; \
+         a.iter() }) } }"
+    );
+    assert_eq!(woven.impossible, [2]);
+}
+
+#[test]
+fn let_in_a_chain_allows_no_or() {
+    let source = "fn f() { if let Some(a) = b && c {} }";
+    let it = mutant(1, "BinaryOperator", source.find("&&").unwrap() + 1, "||");
+    let woven = weave(source, vec![&it]).unwrap();
+    assert_eq!((woven.text.as_str(), woven.impossible.as_slice()), (source, &[1][..]));
+}
