@@ -79,8 +79,8 @@ pub fn run(built: &Built, chosen: &[&Mutant], end: Option<Instant>, report: &mut
         if verdict == Verdict::Missed {
             eprintln!("lives so far: {}", mutant.name);
             locked(&left).push(mutant);
-            return Ok(());
         }
+        // Also what the others may kill yet: a run that is stopped leaves it to `--again`.
         locked(&report).add(mutant, verdict)
     })?;
     let left = std::mem::take(&mut *locked(&left));

@@ -111,7 +111,7 @@ impl Weaver<'_> {
         let found = self.at(first.span(), "FnValue").into_iter();
         let found = found.filter(|it| it.opaque && it.replacement.starts_with("::std::iter::"));
         // `&mut T` in place of `&T`, which nothing makes of it inside of an iterator.
-        let (leaks, found): (Vec<_>, Vec<_>) = found.partition(|it| it.replacement.contains("Box::leak"));
+        let (leaks, found): (Vec<_>, Vec<_>) = found.partition(|it| it.replacement.contains("leak("));
         self.impossible.extend(leaks.iter().map(|it| it.id));
         if found.is_empty() || self.source[range.clone()].contains("return") {
             return;

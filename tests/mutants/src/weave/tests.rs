@@ -76,7 +76,7 @@ fn iterator_of_a_mutant_is_of_one_type_with_the_own_one() {
         Mutant { opaque: true, ..mutant(id, "FnValue", column, replacement) }
     };
     let empty = at(1, "::std::iter::empty()");
-    let leak = at(2, "::std::iter::once(Box::leak(Box::new(1)))");
+    let leak = at(2, "::std::iter::once(Vec::leak(vec![1]))");
     let woven = weave(source, vec![&empty, &leak]).unwrap();
     assert_eq!(
         woven.text.replace("crate::mutation::", ""),
