@@ -1,10 +1,11 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+use std::hash::{BuildHasher as _, BuildHasherDefault};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Context, KEY_BYTES_MAX, KeyList, Presented, is_same, presented};
+use super::{Context, Hashed, KEY_BYTES_MAX, KeyList, Presented, is_same, presented};
 use crate::config::ListFormat;
 use crate::filter::testing::sha256;
 use crate::head::Head;
@@ -285,4 +286,10 @@ fn ids_of_a_key_are_bounded() {
     };
     assert!(with(10_000));
     assert!(!with(10_001));
+}
+
+#[test]
+fn places_of_keys_follow_from_their_hashes() {
+    let place = |key: u128| BuildHasherDefault::<Hashed>::default().hash_one(key);
+    assert_eq!((place(7), place(8), place(7 | 9 << 64)), (7, 8, 7));
 }
