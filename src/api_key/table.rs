@@ -24,7 +24,7 @@ pub(super) struct ById(pub(super) Rc<ApiKey>);
 
 /// For what is a hash already. Only lists fill the table, so that nobody can crowd a place of it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Hashed(u64);
+pub(super) struct Hashed(u64);
 
 impl Table {
     /// The key of this hash.
