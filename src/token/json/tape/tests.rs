@@ -142,3 +142,18 @@ proptest! {
         agrees(text.as_bytes(), SMALL);
     }
 }
+
+#[test]
+fn member_of_an_object_is_none_of_those_beside_it() {
+    let tape = Tape::parse(br#"{"a":{"x":1},"b":2}"#, Limits::TOKEN).unwrap();
+    let inner = tape.root().get("a").unwrap();
+    assert_eq!(inner.get("x").and_then(Node::unsigned), Some(1));
+    assert!(inner.get("b").is_none(), "it stands right behind the object");
+    assert_eq!(tape.root().get("b").and_then(Node::unsigned), Some(2));
+}
+
+#[test]
+fn tape_shows_no_value() {
+    let tape = Tape::parse(br#"["secret",1]"#, Limits::TOKEN).unwrap();
+    assert_eq!(format!("{tape:?}"), "Tape(3 values)");
+}
