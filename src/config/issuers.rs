@@ -203,11 +203,11 @@ fn is_claim(path: &str) -> bool {
 }
 
 fn named(names: Vec<String>) -> Names {
-    let mut named = Names::default();
+    let mut table = Names::default();
     for name in names {
-        named.add(&name);
+        table.add(&name);
     }
-    named
+    table
 }
 
 /// What an issuer may grant.

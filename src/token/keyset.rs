@@ -353,7 +353,7 @@ fn names(entries: &[Value]) -> Uses {
 }
 
 #[inline(never)]
-fn count<'a>(kids: &mut dyn Iterator<Item = &'a str>) -> Uses {
+fn count(kids: &mut dyn Iterator<Item = &str>) -> Uses {
     let mut uses = Uses::default();
     for kid in kids {
         if uses.known.add(kid).is_some() {
