@@ -13,7 +13,7 @@ const COST: &str = "x-actual-cost";
 fn config() -> Value {
     let mut config = open_and_guarded();
     config["settlement_header"] = json!("X-Actual-Cost");
-    config["routes"][1]["cost"] = json!(5);
+    config["routes"][2]["cost"] = json!(5);
     config["tiers"]["standard"]["limits"] = json!([{"name": "cost", "cost": 14, "per": NEVER}]);
     config
 }
