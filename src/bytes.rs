@@ -101,9 +101,10 @@ mod tests {
 
     #[test]
     fn two_differences_do_not_make_up_for_each_other() {
-        let text = [b'a'; 19];
-        // in two words, in the rest behind them, in both
-        for (one, other) in [(0, 8), (16, 17), (17, 18), (0, 16)] {
+        // two blocks, a word and three bytes
+        let text = [b'a'; 43];
+        // in a block, in two, in the word and behind it, in the rest
+        for (one, other) in [(0, 8), (0, 16), (15, 31), (32, 40), (40, 41), (41, 42)] {
             let mut changed = text;
             changed[one] ^= 1;
             changed[other] ^= 1;
