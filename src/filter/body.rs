@@ -94,7 +94,8 @@ impl Request {
     #[inline(never)]
     fn charge_rest<'h>(&mut self, worker: &mut Worker, cost: u32) -> Step<'h> {
         let rest = cost.saturating_sub(self.cost);
-        if rest == 0 {
+        // Without a charge before, a dry run has let pass what a limit refused: it charges nothing.
+        if rest == 0 || self.cost == 0 {
             return self.pass(worker);
         }
         if let Some(denial) = self.over_ceiling(worker, cost) {

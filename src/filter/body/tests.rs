@@ -179,6 +179,21 @@ fn dry_run_reports_scope_and_keeps_bodies_strict() {
     assert_eq!(stack.students("globex", &token, r#"{"d":"d1"}"#).verdict(), "vendor-mismatch");
 }
 
+#[test]
+fn dry_run_charges_nothing_of_what_a_limit_would_refuse() {
+    let mut stack = Stack::new(&[("/dry_run", json!(true))]);
+    let token = token(&json!({}));
+    for _ in 0..5 {
+        let exchange = stack.students("acme1", &token, r#"{"d":"d1","limit":2}"#);
+        assert_eq!((exchange.trace.last().unwrap().as_str(), exchange.request.cost()), ("rate+cost+dayx0/2", 4));
+    }
+    // The sixth of the minute, which allows five.
+    let exchange = stack.students("acme1", &token, r#"{"d":"d1","limit":10}"#);
+    assert_eq!((exchange.verdict(), exchange.request.cost()), ("pass", 0));
+    assert_eq!(exchange.trace, ["rate+cost+dayx1/2"]);
+    assert_eq!(stack.counted("hallpass.dry_run_denials_total.decision=.=limit-reached"), 1);
+}
+
 fn any_event() -> impl Strategy<Value = usize> {
     0..8_usize
 }
