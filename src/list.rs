@@ -8,11 +8,14 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::names::closest;
 use crate::time::{Now, rfc3339};
 use crate::token::json::{self, JsonError};
 
 /// Longest list from the network, bytes: tens of thousands of entries.
 pub const LIST_BYTES_MAX: usize = 16 << 20;
+
+const NO_OTHERS: &str = "expected no other members than the documented ones";
 
 /// Where a list comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,13 @@ pub enum ListError {
         /// What.
         what: &'static str,
     },
+    /// An object has a member that none is documented as.
+    Unknown {
+        /// Where: that of the object; of the member if it is but a typing error.
+        path: String,
+        /// The member that may be meant.
+        near: Option<&'static str>,
+    },
 }
 
 impl fmt::Display for ListError {
@@ -53,6 +63,9 @@ impl fmt::Display for ListError {
             Self::NotJson { at } => write!(f, "list is not JSON from byte {at} on"),
             Self::Expected { path, what } if path.is_empty() => write!(f, "list: expected {what}"),
             Self::Expected { path, what } => write!(f, "`{path}`: expected {what}"),
+            Self::Unknown { path, near: Some(near) } => write!(f, "`{path}`: unknown member; did you mean `{near}`?"),
+            Self::Unknown { path, near: None } if path.is_empty() => write!(f, "list: {NO_OTHERS}"),
+            Self::Unknown { path, near: None } => write!(f, "`{path}`: {NO_OTHERS}"),
         }
     }
 }
@@ -105,19 +118,18 @@ pub(crate) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// The list itself.
-    pub(crate) fn root(value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
+    pub(crate) fn root(value: &'a Value, known: &[&'static str]) -> Result<Self, ListError> {
         Self::new(String::new(), value, known)
     }
 
     /// An object that stands at `path`.
     #[inline(never)]
-    pub(crate) fn new(path: String, value: &'a Value, known: &[&str]) -> Result<Self, ListError> {
+    pub(crate) fn new(path: String, value: &'a Value, known: &[&'static str]) -> Result<Self, ListError> {
         let Some(members) = value.as_object() else {
             return Err(ListError::Expected { path, what: "an object" });
         };
-        // Its name is not repeated: whoever misplaces a secret must not find it in a log.
-        if members.keys().any(|name| !known.contains(&name.as_str())) {
-            return Err(ListError::Expected { path, what: "no other members than the documented ones" });
+        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
+            return Err(unknown(path, name, known));
         }
         Ok(Self { path, members })
     }
@@ -140,7 +152,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The objects of the array `name`.
-    pub(crate) fn entries(&self, name: &str, known: &[&str]) -> Result<Vec<Self>, ListError> {
+    pub(crate) fn entries(&self, name: &str, known: &[&'static str]) -> Result<Vec<Self>, ListError> {
         self.elements(name)?.into_iter().map(|(path, value)| Self::new(path, value, known)).collect()
     }
 
@@ -172,9 +184,23 @@ impl<'a> Entry<'a> {
 
     /// The error about a member.
     pub(crate) fn wrong(&self, name: &str, what: &'static str) -> ListError {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        ListError::Expected { path: format!("{}{dot}{name}", self.path), what }
+        ListError::Expected { path: below(&self.path, name), what }
     }
+}
+
+/// The error about a member of the object at `path`. Its name is repeated only where it is nearly a known one: whoever
+/// misplaces a secret must not find it in a log.
+#[inline(never)]
+pub(crate) fn unknown(path: String, name: &str, known: &[&'static str]) -> ListError {
+    let near = closest(name, known);
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let path = if near.is_some() && is_plain { below(&path, name) } else { path };
+    ListError::Unknown { path, near }
+}
+
+fn below(path: &str, name: &str) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    [path, dot, name].concat()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Names and their positions: the one hash table of all that looks things up by names, since each kind of table is code.
+//! And which name of a few another one may have been meant for.
 
 use std::collections::HashMap;
 
@@ -25,4 +26,20 @@ impl Names {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.0.get(name).copied()
     }
+}
+
+/// Longest name that is compared with others, bytes: what is longer is no typing error.
+pub(crate) const COMPARED_BYTES_MAX: usize = 40;
+
+/// The known name that a typing error may have meant.
+#[inline(never)]
+pub(crate) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if name.len() > COMPARED_BYTES_MAX {
+        return None;
+    }
+    let near = |candidate: &&'static str| {
+        let distance = strsim::osa_distance(name, candidate);
+        (distance <= 2 && distance < candidate.len().min(name.len())).then_some((distance, *candidate))
+    };
+    known.iter().filter_map(near).min().map(|(_, candidate)| candidate)
 }

@@ -90,7 +90,13 @@ fn bad_lists_are_refused_whole() {
     let hex = "`keys[1].sha256`: expected 64 hexadecimal digits";
     let date = "expected a date such as `2026-01-01T00:00:00Z`";
     // a misspelt date must not mean "for ever"
-    refused(&with("not_affter", json!("x")), "`keys[1]`: expected no other members than the documented ones");
+    refused(&with("not_affter", json!("x")), "`keys[1].not_affter`: unknown member; did you mean `not_after`?");
+    // what is nearly none of the members is not repeated: it may be a key
+    let others = "`keys[1]`: expected no other members than the documented ones";
+    refused(&with("c2VjcmV0IGtleQ", json!("x")), others);
+    refused(&with(&format!("id{}", "d".repeat(39)), json!("x")), others);
+    // nor what could end the line of a log
+    refused(&with("not_after\n", json!("x")), "`keys[1]`: unknown member; did you mean `not_after`?");
     refused(&with("id", json!("a,b")), &format!("`keys[1].id`: {plain}"));
     refused(&with("account", json!(null)), &format!("`keys[1].account`: {plain}"));
     refused(&with("sha256", json!("ab")), hex);

@@ -89,7 +89,7 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
         let accepted = (0..all).collect();
         return bindable(fields, beside, with_key && !is_open, accepted);
     };
-    let accepted = reader.list(NAMES_MAX, |item| issuer(item, issuers))?;
+    let accepted = reader.distinct(NAMES_MAX, "issuers", |item| issuer(item, issuers))?;
     if is_open || accepted.is_empty() {
         let what = match require {
             Some(it) if it.list.is_empty() => "no issuers on an open route",

@@ -143,7 +143,7 @@ fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
         fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(Duration::ZERO..=CLOCK_SKEW_MAX));
     let lifetime_max =
         fields.maybe("max_lifetime", |lifetime| lifetime.duration(Duration::from_secs(1)..=duration::LONGEST));
-    let required = fields.field("required_claims", Vec::new(), |list| list.list(NAMES_MAX, claim));
+    let required = fields.field("required_claims", Vec::new(), |list| list.distinct(NAMES_MAX, "claims", claim));
     let names = claim_names(fields);
     let audiences = audiences?;
     if audiences.is_empty() && fields.get("audiences").is_some() {
@@ -220,7 +220,7 @@ pub(super) struct Grants {
 #[inline(never)]
 pub(super) fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
     let all = (0..tiers.names.len()).collect();
-    let may = fields.field("tiers", all, |list| list.list(TIERS_MAX, |item| tier(item, tiers)));
+    let may = fields.field("tiers", all, |list| list.distinct(TIERS_MAX, "tiers", |item| tier(item, tiers)));
     let default = fields.maybe("default_tier", |name| tier(name, tiers));
     let (may, default) = (may?, default?);
     if may.is_empty() && tiers.list.is_some() {

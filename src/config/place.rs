@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 /// Longest member name that is repeated in a path, characters.
-pub(super) const NAME_SHOWN_MAX: usize = 40;
+const NAME_SHOWN_MAX: usize = 40;
 
 /// Where a value stands: the number of its step, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

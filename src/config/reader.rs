@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::duration;
-use super::place::{self, NAME_SHOWN_MAX, Place};
+use super::place::{self, Place};
 use super::problem::Sink;
 use super::wire;
-use crate::names::Names;
+use crate::names::{Names, closest};
 
 /// A value of the document and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +176,24 @@ impl<'a> Reader<'a> {
         read.into_iter().collect()
     }
 
+    /// The same; no item stands twice. `what` they are.
+    pub(super) fn distinct<T: PartialEq>(
+        &self,
+        max: usize,
+        what: &str,
+        read: impl Fn(&Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items = self.items(max)?;
+        let found: Vec<Option<T>> = items.iter().map(read).collect();
+        let found = found.into_iter().collect::<Option<Vec<T>>>()?;
+        let is_again = |nth: usize| found.iter().take(nth).any(|before| Some(before) == found.get(nth));
+        if let Some((_, item)) = items.iter().enumerate().find(|(nth, _)| is_again(*nth)) {
+            item.problem(format_args!("expected distinct {what}, got one a second time"));
+            return None;
+        }
+        Some(found)
+    }
+
     /// An array of distinct accepted strings.
     #[inline(never)]
     pub(super) fn strings(&self, max: usize, what: &str, accepts: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
@@ -294,19 +312,6 @@ impl<'a> Object<'a> {
             }
         }
     }
-}
-
-/// The known name that a typing error may have meant.
-#[inline(never)]
-fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    if name.len() > NAME_SHOWN_MAX {
-        return None;
-    }
-    let near = |candidate: &&'static str| {
-        let distance = strsim::osa_distance(name, candidate);
-        (distance <= 2 && distance < candidate.len().min(name.len())).then_some((distance, *candidate))
-    };
-    known.iter().filter_map(near).min().map(|(_, candidate)| candidate)
 }
 
 #[inline(never)]

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Value};
 
 use super::entry::{self, ENTRY_BYTES_MAX};
-use super::{Grant, TOKEN_FIELDS, TOKENS, TOKENS_MAX, TokenHash};
-use crate::list::{Entry, ListError};
+use super::{Grant, LIST_FIELDS, TOKEN_FIELDS, TOKENS, TOKENS_MAX, TokenHash};
+use crate::list::{self, Entry, ListError};
 use crate::token::json::{self, JsonError, Limits};
 
 /// Blank space that is skipped in one call, bytes.
@@ -135,7 +135,7 @@ impl ListReader {
         let member = match self.value(rest, "")? {
             Value::String(name) if name == "version" => Member::Version,
             Value::String(name) if name == TOKENS => Member::Tokens,
-            Value::String(_) => return Err(expected("", "no other members than the documented ones")),
+            Value::String(name) => return Err(list::unknown(String::new(), &name, LIST_FIELDS)),
             _ => return Err(self.syntax()),
         };
         let is_doubled = match member {

@@ -89,7 +89,7 @@ fn bad_entry_refuses_the_list() {
     // a misspelt date must never mean "for ever"
     refused(
         with("notafter", json!("2026-01-01T00:00:00Z")),
-        "`tokens[0]`: expected no other members than the documented ones",
+        "`tokens[0].notafter`: unknown member; did you mean `not_after`?",
     );
     refused(json!("a"), "`tokens[0]`: expected an object");
 }

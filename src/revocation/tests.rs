@@ -59,7 +59,7 @@ fn bad_lists_are_refused_whole() {
     let date = "`vendors[0].issued_until`: expected a date such as `2026-01-01T00:00:00Z`";
     refused(&json!({"tokens": []}), "`version`: expected a whole number from 0");
     refused(&json!({"version": -1}), "`version`: expected a whole number from 0");
-    refused(&json!({"version": 1, "token": []}), "list: expected no other members than the documented ones");
+    refused(&json!({"version": 1, "token": []}), "`token`: unknown member; did you mean `tokens`?");
     refused(&json!({"version": 1, "tokens": "t"}), "`tokens`: expected an array");
     refused(&json!({"version": 1, "tokens": [7]}), "`tokens[0]`: expected a `jti`, a string of 1 to 256 bytes");
     refused(&vendor(json!({"vendor": "a"})), date);

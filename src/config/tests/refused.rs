@@ -101,6 +101,10 @@ fn bad_issuers_are_refused() {
         &[("/issuers/0/max_lifetime", json!("367d"))],
         "issuers[0].max_lifetime: expected a duration from 1s to 366d, got 367d",
     );
+    refused(
+        &[("/issuers/0/required_claims", json!(["jti", "sub", "jti"]))],
+        "issuers[0].required_claims[2]: expected distinct claims, got one a second time",
+    );
     let claim = "expected a claim's name, or a JSON Pointer such as `/org/schools`, got another string";
     // `~2` is no escape of JSON Pointer.
     refused(&[("/issuers/0/required_claims", json!(["/a~2"]))], &format!("issuers[0].required_claims[0]: {claim}"));
@@ -115,6 +119,10 @@ fn bad_issuers_are_refused() {
 fn bad_grants_are_refused() {
     refused(&[("/issuers/0/tiers/1", json!("gold"))], "issuers[0].tiers[1]: expected one of `tiers`, got `gold`");
     refused(&[("/issuers/0/tiers", json!([]))], "issuers[0].tiers: expected at least one tier, got none");
+    refused(
+        &[("/issuers/0/tiers", json!(["free", "premium", "premium", "free"]))],
+        "issuers[0].tiers[2]: expected distinct tiers, got one a second time",
+    );
     // Every token names its tier, so that a default would never count.
     refused(
         &[("/issuers/0/default_tier", json!("free"))],

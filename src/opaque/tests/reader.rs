@@ -187,6 +187,7 @@ fn first_thing_wrong_is_told() {
         ("{\"tokens\":[]}", "`version`: expected a whole number from 0"),
         ("{\"version\":\"7\"}", "`version`: expected a whole number from 0"),
         ("{\"more\":7}", "list: expected no other members than the documented ones"),
+        ("{\"verson\":7}", "`verson`: unknown member; did you mean `version`?"),
         ("{\"version\" 7}", "list is not JSON from byte 11 on"),
         ("{7:7}", "list is not JSON from byte 2 on"),
         ("{\"version\":7,\"tokens\":[]}x", "list has data after its end"),
