@@ -104,6 +104,8 @@ pub enum SkipReason {
     },
     /// The RSA exponent is even, below 3, or above 33 bits.
     RsaExponent,
+    /// A private key, in the configuration: this member is part of it.
+    Private(&'static str),
     /// The point is not on the curve, or has a small order.
     Point,
     /// The secret is shorter than the hash of its algorithm.
@@ -137,6 +139,7 @@ impl fmt::Display for Skipped {
                 write!(f, "unacceptable RSA modulus (expected odd, 2048 to 4096 bits, whole bytes, got {bits} bits)")
             }
             SkipReason::RsaExponent => f.write_str("unacceptable RSA exponent (expected odd, at least 3, 33 bits)"),
+            SkipReason::Private(name) => write!(f, "private key, by its `{name}` (expected the public one alone)"),
             SkipReason::Point => f.write_str("no acceptable point on the curve"),
             SkipReason::SecretTooShort { bytes, bytes_min } => {
                 write!(f, "secret is too short (expected {bytes_min} bytes, got {bytes})")

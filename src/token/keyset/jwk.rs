@@ -1,6 +1,7 @@
 //! One JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037 section 2): its purpose, its algorithm, its numbers.
 //!
-//! Private members (`d`, `p`, ...) are ignored, as are certificates (`x5c`, `x5u`).
+//! Private members (`d`, `p`, ...) refuse a key of the configuration, where nobody should find them; in a set from the network
+//! they are ignored, as are certificates (`x5c`, `x5u`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,10 +17,19 @@ pub(super) fn read(jwk: &Value, origin: Origin) -> Result<(Alg, Material), SkipR
     if !jwk.is_object() {
         return Err(SkipReason::Malformed("keys"));
     }
+    if let (Origin::Inline, Some(name)) = (origin, private_member(jwk)) {
+        return Err(SkipReason::Private(name));
+    }
     judge_purpose(jwk)?;
     let kind = Kind::of(jwk, origin)?;
     let alg = kind.alg(jwk)?;
     Ok((alg, kind.material(jwk, alg)?))
+}
+
+/// What makes a key of a pair the private one: RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2, and `AKP` of later ones.
+/// A shared secret (`oct`) has none of them.
+fn private_member(jwk: &Value) -> Option<&'static str> {
+    ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"].into_iter().find(|name| jwk.get(name).is_some())
 }
 
 /// `use` and `key_ops`: RFC 7517 sections 4.2 and 4.3; absent means anything.

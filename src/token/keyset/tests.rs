@@ -130,6 +130,31 @@ fn broken_keys_are_skipped() {
 }
 
 #[test]
+fn private_key_has_no_place_in_a_configuration() {
+    for alg in [Alg::Rs256, Alg::Es256, Alg::Es384, Alg::EdDsa] {
+        let private = format!(r#"{{"d":"AQAB",{}}}"#, jwk_members(alg));
+        let Err(KeySetError::BadKeys(bad)) = set(&[&private], Origin::Inline) else { panic!("{private} accepted") };
+        assert_eq!(bad.iter().map(|key| key.reason).collect::<Vec<_>>(), [SkipReason::Private("d")]);
+        assert!(!KeySetError::BadKeys(bad).to_string().contains("AQAB"));
+        // Whoever serves it has told it already; its public part still verifies.
+        assert!(set(&[&private], Origin::Remote).unwrap().skipped().is_empty());
+    }
+    for name in ["p", "q", "dp", "dq", "qi", "oth", "priv"] {
+        let private = rsa(&format!(r#","{name}":"AQAB""#));
+        assert!(set(&[&private], Origin::Inline).unwrap_err().to_string().contains(&format!("by its `{name}`")));
+    }
+    // Also where the key is for something else, or of an unknown kind: what is wrong is that it stands there.
+    for other in [rsa(r#","use":"enc","d":"AQAB""#), r#"{"kty":"AKP","priv":"AQAB"}"#.to_owned()] {
+        assert!(
+            matches!(set(&[&rsa(""), &other], Origin::Inline), Err(KeySetError::BadKeys(bad)) if bad[0].index == 1)
+        );
+    }
+    // A shared secret has to be there; public members of any name may be.
+    let secret = format!("{{{}}}", jwk_members(Alg::Hs256));
+    assert!(set(&[&secret, &rsa(r#","x5c":[],"dx":"AQAB""#)], Origin::Inline).is_ok());
+}
+
+#[test]
 fn duplicate_kid_is_excluded() {
     let (a, b, c) =
         (rsa(r#","kid":"a""#), rsa(r#","kid":"b""#), format!(r#"{{"kid":"a",{}}}"#, jwk_members(Alg::Es256)));
