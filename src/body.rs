@@ -72,6 +72,16 @@ impl Pointer {
         let is_whole = names.iter().all(|name| !name.is_empty());
         is_whole.then(|| Self(names.into_iter().map(Name::new).collect()))
     }
+
+    /// Whether no body can have something at another place as well: one of the two is above the other, or servers may take one
+    /// for the other.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        let inside = |value: Value, name: &Name| Value::Object(Map::from_iter([(name.text.clone(), value)]));
+        match other.0.iter().rev().fold(Value::Null, inside) {
+            Value::Object(members) => self != other && !matches!(Body(members).find(self), Ok(None)),
+            _ => false,
+        }
+    }
 }
 
 impl Name {

@@ -23,6 +23,7 @@ use crate::token::keyset::KeySet;
 
 mod access;
 mod api_keys;
+mod clash;
 mod cost;
 mod document;
 mod duration;

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU32;
 
-use super::name;
 use super::reader::{Object, Reader};
 use super::scope;
 use crate::cost::{Factor, Rule};
@@ -49,6 +48,6 @@ fn factor(reader: &Reader<'_>) -> Option<Factor> {
         fields.problem("body", "expected `query` or `body`, got both");
         return None;
     }
-    let name = fields.required("query").and_then(|name| name.string("a query parameter's name", name::is_text));
-    Some(Factor::Query { name: name?.to_owned(), default: default? })
+    let name = fields.required("query").and_then(|name| scope::parameter(&name));
+    Some(Factor::Query { name: name?, default: default? })
 }

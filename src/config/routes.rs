@@ -1,9 +1,9 @@
 //! `routes`: what requests match, what callers must show, what requests cost, and contradictions between routes.
 
 use super::access::{self, Beside, NAMES_MAX};
+use super::clash;
 use super::issuers::Issuers;
 use super::limit::{self, Placed};
-use super::name;
 use super::reader::{Object, Reader};
 use super::scope::Scope;
 use super::{cost, scope};
@@ -135,6 +135,7 @@ fn route<'a>(reader: &Reader<'a>, beside: &Beside<'_, 'a>, by_template: &mut ByT
         judge_guarded(&fields, &route, open_subtree, beside.issuers);
     }
     access::judge(&fields, &route);
+    clash::judge(&fields, &route);
     Some(route)
 }
 
@@ -152,24 +153,37 @@ fn matching(reader: &Reader<'_>) -> Option<Matching> {
         let text = path.string("a path", |_| true)?;
         Pattern::parse(text).map_err(|error| path.problem(error)).ok()
     });
-    let methods = fields.field("methods", Vec::new(), |list| {
-        list.strings(NAMES_MAX, "a method in upper case, other than CONNECT", &is_method)
-    });
+    let methods = fields.field("methods", Vec::new(), methods);
     if fields.get("methods").is_some() && methods.as_ref().is_some_and(Vec::is_empty) {
         fields.problem("methods", "expected at least one method, got none; leave it out for all");
     }
     Some(Matching { host: host?, path: path?, methods: methods? })
 }
 
+#[inline(never)]
+fn methods(reader: &Reader<'_>) -> Option<Vec<String>> {
+    let items = reader.items(NAMES_MAX)?;
+    if let Some(item) = items.iter().find(|item| item.value().as_str() == Some("*")) {
+        item.problem("expected a method by its name, got `*`; leave `methods` out for all");
+        return None;
+    }
+    reader.strings(NAMES_MAX, "a method in upper case, other than CONNECT", &is_method)
+}
+
+/// Other characters of tokens are none of methods, but of patterns (`GET|POST`), which would match nothing.
 fn is_method(method: &str) -> bool {
-    name::is_token(method) && !method.bytes().any(|b| b.is_ascii_lowercase()) && method != "CONNECT"
+    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    !method.is_empty() && method.bytes().all(is_part) && method != "CONNECT"
 }
 
 /// `example.com`, `*.example.com`, or `*`.
 #[inline(never)]
 fn host(reader: &Reader<'_>) -> Option<HostMatch> {
     let what = "a host such as `api.example.com` or `*.example.com`, without port";
-    let text = reader.string(what, |text| text == "*" || is_host(text.strip_prefix("*.").unwrap_or(text)))?;
+    let text = reader.string(what, |text| match text.strip_prefix("*.") {
+        Some(domain) => is_domain(domain),
+        None => text == "*" || is_host(text),
+    })?;
     let lower = text.to_ascii_lowercase();
     Some(match lower.strip_prefix('*') {
         Some("") => HostMatch::Any,
@@ -183,6 +197,11 @@ fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
     }
+    is_domain(host)
+}
+
+/// What may have names below it: nothing stands before the bracket of an address.
+fn is_domain(host: &str) -> bool {
     let label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     host.len() <= 253 && host.split('.').all(label)

@@ -64,6 +64,10 @@ fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separato
         fields.problem("missing", "expected `refuse`, since a path always names a school");
         return None;
     }
+    if matches!(place, Place::Path(_)) && separator == Some(';') {
+        fields.problem("separator", "expected another with `path`, where `;` is refused");
+        return None;
+    }
     if matches!(place, Place::Body(_)) && separator.is_some() {
         fields.problem("separator", "expected none with `body`, where several ids are an array");
         return None;
@@ -74,11 +78,18 @@ fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separato
 #[inline(never)]
 fn place(form: &str, reader: &Reader<'_>, stripped: &StripSet) -> Option<Place> {
     match form {
-        "query" => reader.string("a query parameter's name", name::is_text).map(|name| Place::Query(name.to_owned())),
+        "query" => parameter(reader).map(Place::Query),
         "path" => reader.string("the name of a variable", name::is_text).map(|name| Place::Path(name.to_owned())),
         "body" => pointer(reader).map(Place::Body),
         _ => header(reader, stripped).map(Place::Header),
     }
+}
+
+/// The name of a query parameter, as it stands in a query.
+pub(super) fn parameter(reader: &Reader<'_>) -> Option<String> {
+    let what = "a query parameter's name, of visible ASCII without `%`, `&`, `=`, `+`, `;` and `#`";
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"%&=+;#".contains(&byte);
+    reader.string(what, |name| !name.is_empty() && name.bytes().all(is_part)).map(str::to_owned)
 }
 
 /// A JSON Pointer to a member of the body.

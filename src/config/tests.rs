@@ -8,6 +8,7 @@ use super::wire::{Entry, Kind, List, ProtoValue, Struct};
 use super::{Config, ConfigErrors};
 
 mod accepted;
+mod clashes;
 mod documents;
 mod properties;
 mod refused;

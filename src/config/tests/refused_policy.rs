@@ -112,13 +112,19 @@ fn bad_routes_are_refused() {
     refused(&[("/routes/0/match", json!(null))], "routes[0].match: missing");
     refused(&[("/routes/0/match/path", json!("stats"))], "routes[0].match.path: does not begin with `/`");
     let host = "routes[0].match.host: expected a host such as `api.example.com` or `*.example.com`, without port, got another string";
-    for name in ["api.example.com:443", "a..b", "*.*.com", "a*", "é.example", "[::g]"] {
+    for name in ["api.example.com:443", "a..b", "*.*.com", "a*", "é.example", "[::g]", "*.[::1]", "*.", "*.*"] {
         refused(&[("/routes/0/match/host", json!(name))], host);
     }
-    for method in ["get", "CONNECT", "G ET", "GET,POST"] {
+    for method in ["get", "CONNECT", "G ET", "GET,POST", "GET|POST", ".*", "^GET$", "GET+"] {
         let problem =
             "routes[0].match.methods[0]: expected a method in upper case, other than CONNECT, got another string";
         refused(&[("/routes/0/match/methods/0", json!(method))], problem);
+    }
+    // It would match nothing.
+    for methods in [json!(["*"]), json!(["GET", "*"])] {
+        let nth = methods.as_array().unwrap().len() - 1;
+        let problem = "expected a method by its name, got `*`; leave `methods` out for all";
+        refused(&[("/routes/0/match/methods", methods)], &format!("routes[0].match.methods[{nth}]: {problem}"));
     }
     refused(
         &[("/routes/0/match/methods", json!([]))],
@@ -132,6 +138,11 @@ fn bad_routes_are_refused() {
     refused(
         &[("/routes/0/issuers", json!(["https://other/"]))],
         "routes[0].issuers[0]: expected the name of one of `issuers`, got `https://other/`",
+    );
+    let issuer = "https://auth.example.com/";
+    refused(
+        &[("/routes/0/issuers", json!([issuer, issuer]))],
+        "routes[0].issuers[1]: expected distinct issuers, got one a second time",
     );
     // A guarded route that nobody can pass.
     refused(
@@ -186,6 +197,20 @@ fn bad_scopes_are_refused() {
             "routes[0].scope.schools.separator: expected one of `,`, `;`, `|`, `:` and a space, got {got} string"
         );
         refused(&[(schools, json!({"query": "a", "separator": separator}))], &problem);
+    }
+    let problem = "routes[0].scope.schools.separator: expected another with `path`, where `;` is refused";
+    let path = ("/routes/0/match/path", json!("/{school}"));
+    refused(&[(schools, json!({"path": "school", "separator": ";"})), path], problem);
+    // What no server reads by this name, or every server by another one, would pass unjudged.
+    let parameter = "expected a query parameter's name, of visible ASCII without `%`, `&`, `=`, `+`, `;` and `#`";
+    for name in ["school%5Fid", "a=b", "a&b", "a;b", "a+b", "a#b", "school id", "é"] {
+        let rule = json!({"query": name, "missing": "allow"});
+        refused(&[(schools, rule)], &format!("routes[0].scope.schools.query: {parameter}, got another string"));
+        let times = json!({"times": {"query": name, "default": 1}});
+        refused(&[("/routes/0/cost", times)], &format!("routes[0].cost.times.query: {parameter}, got another string"));
+    }
+    for name in ["school_id", "filter[school]", "school.id", "$school", "~"] {
+        accepted(&[(schools, json!({"query": name}))]);
     }
     refused(&[(schools, json!({"header": "cookie"}))], &format!("routes[0].scope.schools.header: {HEADER}"));
     // Stripped before it could be read, under every spelling.

@@ -1,0 +1,73 @@
+//! Rules of one route that stand in each other's way: whoever names what one of them looks for is refused by the other.
+
+use super::name;
+use super::reader::Object;
+use crate::body::{self, Pointer};
+use crate::cost::Factor;
+use crate::query;
+use crate::route::Route;
+use crate::scope::{Place, Rule};
+
+/// What a rule looks for.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    /// A query parameter.
+    Parameter(&'a str),
+    /// A header.
+    Header(&'a str),
+    /// A member of the body: ids, or a number.
+    Member(&'a Pointer, bool),
+}
+
+/// Refuses rules of which no request can satisfy both.
+#[inline(never)]
+pub(super) fn judge(fields: &Object<'_>, route: &Route) {
+    let schools = route.scope.as_ref().and_then(of_scope).map(|it| ("scope.schools", it));
+    let districts = route.districts.as_ref().and_then(of_scope).map(|it| ("scope.districts", it));
+    let cost = of_cost(&route.cost.factor).map(|it| ("cost.times", it));
+    let all: Vec<_> = [schools, districts, cost].into_iter().flatten().collect();
+    for (nth, (field, one)) in all.iter().enumerate() {
+        let mut before = all.iter().take(nth);
+        if let Some((first, _)) = before.find(|(_, other)| one.refuses(*other) || other.refuses(*one)) {
+            let why = "a request that names both is refused, since servers may take one for the other";
+            fields.problem(field, format_args!("expected another name than that of `{first}`; {why}"));
+        }
+    }
+}
+
+fn of_scope(rule: &Rule) -> Option<Sought<'_>> {
+    match &rule.place {
+        Place::Query(name) => Some(Sought::Parameter(name)),
+        Place::Header(name) => Some(Sought::Header(name)),
+        Place::Body(pointer) => Some(Sought::Member(pointer, false)),
+        // Its name is in no request.
+        Place::Path(_) => None,
+    }
+}
+
+const fn of_cost(factor: &Factor) -> Option<Sought<'_>> {
+    match factor {
+        Factor::Query { name, .. } => Some(Sought::Parameter(name.as_str())),
+        Factor::Body { pointer, .. } => Some(Sought::Member(pointer, true)),
+        Factor::One | Factor::Schools => None,
+    }
+}
+
+impl Sought<'_> {
+    /// Whether the rule that looks for this refuses a request that has the other.
+    fn refuses(self, other: Sought<'_>) -> bool {
+        match (self, other) {
+            (Self::Parameter(own), Sought::Parameter(name)) => query::values(&query_of(name), own).is_err(),
+            (Self::Member(own, _), Sought::Parameter(name)) => body::is_overridden(&query_of(name), own),
+            (Self::Header(own), Sought::Header(name)) => own != name && name::fold(own) == name::fold(name),
+            (Self::Member(own, is_number), Sought::Member(other, is_other_number)) => {
+                own.clashes(other) || (own == other && is_number != is_other_number)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn query_of(name: &str) -> String {
+    [name, "=1"].concat()
+}
