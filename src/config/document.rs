@@ -86,17 +86,16 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let api_keys = api_keys::read(&fields, &issuers, &tiers, forward.as_ref());
     let settlement_header = forward::settlement(&fields, forward.as_ref(), api_keys.as_ref().and_then(Option::as_ref));
     let districts = lists::districts(&fields);
+    let stripped = forward
+        .iter()
+        .flat_map(|it| it.names().map(|(_, name)| name))
+        .chain(settlement_header.iter().flatten().map(String::as_str))
+        .chain(api_keys.iter().flatten().map(|it| it.header.as_str()));
     let beside = Beside {
         issuers: &issuers,
         api_keys: api_keys.as_ref().and_then(Option::as_ref),
         has_api_keys: fields.get("api_keys").is_some(),
-        stripped: &StripSet::new(
-            forward
-                .iter()
-                .flat_map(|it| it.names().map(|(_, name)| name))
-                .chain(settlement_header.iter().flatten().map(String::as_str))
-                .chain(api_keys.iter().flatten().map(|it| it.header.as_str())),
-        ),
+        stripped: &if names_hosts(&fields) { StripSet::with_hosts(stripped) } else { StripSet::new(stripped) },
     };
     let routes = routes::read(&fields, &beside);
     if beside.has_api_keys {
@@ -128,6 +127,13 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         bounds: bounds?,
         warnings: Vec::new(),
     })
+}
+
+/// Whether any route is one of certain hosts: then the headers go by which servers take another host.
+fn names_hosts(fields: &Object<'_>) -> bool {
+    let routes = fields.get("routes").and_then(|routes| routes.value().as_array());
+    let host = |route: &Value| route.pointer("/match/host").is_some_and(|host| host != "*");
+    routes.is_some_and(|routes| routes.iter().any(host))
 }
 
 /// It stands in a quoted string of `WWW-Authenticate`.

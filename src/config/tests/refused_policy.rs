@@ -218,6 +218,12 @@ fn bad_scopes_are_refused() {
         "routes[0].scope.schools.header: expected another name, since the filter strips this header from requests";
     refused(&[(schools, json!({"header": "X_Claim_Schools"}))], stripped);
     refused(&[(schools, json!({"header": "X_Cost"})), ("/settlement_header", json!("x-cost"))], stripped);
+    // Stripped where routes are those of certain hosts: the upstream would not see what was judged.
+    for header in ["X-Host", "forwarded", "x-http-host-override"] {
+        refused(&[(schools, json!({"header": header}))], stripped);
+        accepted(&[(schools, json!({"header": header})), ("/routes/0/match/host", json!("*"))]);
+        accepted(&[(schools, json!({"header": header})), ("/routes/0/match/host", json!(null))]);
+    }
     // Tokens without schools cannot pass a scope.
     refused(
         &[("/issuers/0/claims/schools", json!(null))],
