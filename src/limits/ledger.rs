@@ -184,7 +184,8 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
     if let (Wait::None, Some(at), 1..) = (wait, at, amount) {
         let after = limit.add(current, level_of(amount.into()));
         slot.put(at, after);
-        let posted = Some(Posted { level: after.level, stamp: after.stamp, outflow: after.outflow });
+        let Record { level, stamp, outflow, refunded, .. } = after;
+        let posted = Some(Posted { level, stamp, outflow, refunded });
         return Mark { overflow, posted, ..mark(limit, after, now) };
     }
     Mark { wait, overflow, ..mark(limit, current, now) }

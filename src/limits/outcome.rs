@@ -37,6 +37,7 @@ pub(super) struct Posted {
     pub(super) level: u64,
     pub(super) stamp: u64,
     pub(super) outflow: u64,
+    pub(super) refunded: u64,
 }
 
 /// Whether a request must wait for a limit; ordered by how long.

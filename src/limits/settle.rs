@@ -82,15 +82,15 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
         return;
     }
     let back = level_of(charged.saturating_sub(actual).into());
-    let back = back.min(refundable(limit, stored, posted, now)).min(stored.level);
+    let back = back.min(refundable(limit, stored, posted, charged, now)).min(stored.level);
     // Nothing was charged since: an undoing, which concerns no older receipt.
     let is_last = stored.level.saturating_add(stored.outflow_since(posted.outflow)) == posted.level;
-    let left = if is_last { stored } else { stored.with_outflow(back) };
+    let left = if is_last { stored } else { stored.with_refund(back) };
     slot.put(at, Record { level: stored.level.saturating_sub(back), ..left });
 }
 
 /// What of a charge can still be in use, in micro-units.
-fn refundable(limit: &Limit, stored: Record, posted: Posted, now: Now) -> u64 {
+fn refundable(limit: &Limit, stored: Record, posted: Posted, charged: u32, now: Now) -> u64 {
     match limit.window {
         Window::Calendar { .. } if stored.stamp == posted.stamp => posted.level,
         Window::Calendar { .. } => 0,
@@ -102,8 +102,12 @@ fn refundable(limit: &Limit, stored: Record, posted: Posted, now: Now) -> u64 {
             // refunds and the other tiers' faster draining, and in addition what no one has drained yet.
             let by_clock = limit.drained_in(at.saturating_sub(posted.stamp));
             let pending = limit.drained_in(at.saturating_sub(stored.stamp));
-            let by_flow = stored.outflow_since(posted.outflow).saturating_add(pending);
-            posted.level.saturating_sub(by_clock.max(by_flow))
+            let left = stored.outflow_since(posted.outflow).saturating_add(pending);
+            let drained = stored.drained_since(posted.outflow, posted.refunded).saturating_add(pending);
+            // Nobody knows whose refunds the others were: of charges before this one, they brought its turn to drain
+            // nearer. But no more of it has drained than has drained at all.
+            let behind_others = posted.level.saturating_sub(by_clock.max(left));
+            behind_others.max(level_of(charged.into()).saturating_sub(by_clock.max(drained)))
         }
     }
 }

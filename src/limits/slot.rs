@@ -1,14 +1,15 @@
 //! The bytes of one slot: usage of the few owners whose tags lead to it.
 //!
 //! A version byte, then entries: the owner's tag (16), a count (1), and that many records of 30 bytes (all numbers
-//! little-endian): limit id (4), level (8), stamp (8), time of clearance in seconds (4), outflow (6).
+//! little-endian): limit id (4), level (8), stamp (8), time of clearance in seconds (4), outflow (6). Level and stamp
+//! take 52 bits; the 12 above each hold the low and the high half of the units given back.
 //!
 //! An owner's entry makes room for another only when everything in it would answer as for a newcomer. When there is
 //! no room, newcomers share the *overflow* entry, for which room is always kept. Who later gets an entry of his own
 //! starts it with the overflow's usage, since part of that may be his: nothing resets a live limit.
 //! Bytes that do not parse are an empty slot.
 
-use super::LIMITS_MAX;
+use super::{LIMITS_MAX, UNIT};
 use crate::time::Now;
 
 pub use super::owner::SlotId;
@@ -27,6 +28,11 @@ const _: () = assert!(ENTRY_BYTES_MAX <= OWNED_BYTES_MAX, "a full entry fits a s
 /// The tag of the overflow entry. A hash that equals it is as likely as two owners with one tag.
 const OVERFLOW: [u8; 16] = [0xff; 16];
 const OUTFLOW_MASK: u64 = (1 << 48) - 1;
+/// Levels are below 2^50, and times until 2112 below this.
+const LOW_BITS: u32 = 52;
+const LOW_MASK: u64 = (1 << LOW_BITS) - 1;
+const HALF_BITS: u32 = u64::BITS - LOW_BITS;
+const REFUNDED_MASK: u64 = (1 << (2 * HALF_BITS)) - 1;
 
 /// Usage of one limit by one owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub struct Record {
     /// Micro-units that have left the bucket, by draining or refund, modulo 2^48: tells a refund what of its
     /// charge must be gone already. Begins anywhere.
     pub outflow: u64,
+    /// Whole units of the outflow that were refunds, rounded down, modulo 2^24: what else has left, has drained.
+    pub refunded: u64,
 }
 
 impl Record {
@@ -47,6 +55,20 @@ impl Record {
     #[must_use]
     pub(super) fn with_outflow(self, level: u64) -> Self {
         Self { outflow: self.outflow.wrapping_add(level) & OUTFLOW_MASK, ..self }
+    }
+
+    /// The same, where it is given back.
+    #[must_use]
+    pub(super) fn with_refund(self, level: u64) -> Self {
+        let refunded = self.refunded.wrapping_add(level / UNIT) & REFUNDED_MASK;
+        Self { refunded, ..self.with_outflow(level) }
+    }
+
+    /// What has drained since the two counts were these: at most that, and all that has left where they do not fit.
+    pub(super) const fn drained_since(self, outflow: u64, refunded: u64) -> u64 {
+        let left = self.outflow_since(outflow);
+        let back = (self.refunded.wrapping_sub(refunded) & REFUNDED_MASK).saturating_mul(UNIT);
+        if back <= left { left.saturating_sub(back) } else { left }
     }
 
     /// What has left since the outflow was `since`.
@@ -73,8 +95,10 @@ impl Record {
     fn encode(self, id: u32) -> [u8; RECORD_BYTES] {
         let clear_at = u32::try_from(self.clear_at.div_ceil(1_000_000)).unwrap_or(u32::MAX);
         let [i0, i1, i2, i3] = id.to_le_bytes();
-        let [l0, l1, l2, l3, l4, l5, l6, l7] = self.level.to_le_bytes();
-        let [s0, s1, s2, s3, s4, s5, s6, s7] = self.stamp.to_le_bytes();
+        let level = self.level.min(LOW_MASK) | (self.refunded << LOW_BITS);
+        let stamp = self.stamp.min(LOW_MASK) | ((self.refunded >> HALF_BITS) << LOW_BITS);
+        let [l0, l1, l2, l3, l4, l5, l6, l7] = level.to_le_bytes();
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = stamp.to_le_bytes();
         let [c0, c1, c2, c3] = clear_at.to_le_bytes();
         let [o0, o1, o2, o3, o4, o5, ..] = self.outflow.to_le_bytes();
         [
@@ -184,11 +208,14 @@ impl Slot {
         };
         let [_, _, _, _, l0, l1, l2, l3, l4, l5, l6, l7, s0, s1, s2, s3, s4, s5, s6, s7, rest @ ..] = bytes;
         let [c0, c1, c2, c3, o0, o1, o2, o3, o4, o5] = rest;
+        let level = u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]);
+        let stamp = u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
         Record {
-            level: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
-            stamp: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            level: level & LOW_MASK,
+            stamp: stamp & LOW_MASK,
             clear_at: u64::from(u32::from_le_bytes([c0, c1, c2, c3])).wrapping_mul(1_000_000), // below 2^52
             outflow: u64::from_le_bytes([o0, o1, o2, o3, o4, o5, 0, 0]),
+            refunded: (level >> LOW_BITS) | ((stamp >> LOW_BITS) << HALF_BITS),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What guessing costs: failed logins per key and address, guessed keys per address, guessed tokens per account.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -57,6 +58,16 @@ fn only_failed_logins_are_charged() {
         passed += usize::from(login(&gateway, ACME, "198.51.100.7").send().status != 429);
     }
     assert_eq!(passed, 2 * LOGINS);
+    // several at once, which end in another order than they began
+    let begun = AtomicUsize::new(0);
+    upstream.answer(move |_| {
+        let delay = [30, 0, 20, 10][begun.fetch_add(1, Ordering::Relaxed) % 4];
+        Answer::new(200).after(Duration::from_millis(delay))
+    });
+    for round in 0..15 {
+        let together = race(4, (0..4).map(|_| login(&gateway, ACME, "198.51.100.8")).collect());
+        assert!(together.iter().all(|response| response.status == 200), "round {round}: {together:?}");
+    }
 }
 
 #[test]

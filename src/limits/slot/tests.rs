@@ -7,7 +7,7 @@ use super::*;
 const NOW: Now = Now::from_secs(1_000);
 
 fn live(level: u64) -> Record {
-    Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3 }
+    Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3, refunded: 0 }
 }
 
 /// Claims and fills `count` records of an owner.
@@ -181,7 +181,7 @@ fn times_ahead_by_more_than_they_last_are_moved_back() {
         [(2_000_000, 1, false), (2_000_001, 1, true), (5_000_000, 5_000_000, false), (5_000_001, 5_000_000, true)]
     {
         let stamp = NOW.micros() + ahead;
-        let record = Record { level: 1, stamp, clear_at: stamp + life, outflow: 0 };
+        let record = Record { level: 1, stamp, clear_at: stamp + life, outflow: 0, refunded: 0 };
         let expected = if moves { NOW.micros() } else { stamp };
         let clamped = clamp(record, NOW);
         assert_eq!((clamped.stamp, clamped.clear_at), (expected, expected + life), "{ahead} us ahead");

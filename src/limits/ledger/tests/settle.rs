@@ -1,6 +1,7 @@
 //! What is given back, and what is charged later.
 
 use super::*;
+use crate::limits::UNIT;
 
 #[test]
 fn what_has_drained_is_not_given_back() {
@@ -80,6 +81,54 @@ fn undoing_the_last_charge_leaves_older_receipts_whole() {
     assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 6);
     cancel(&mut slots, first, at(0)).unwrap();
     assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 10);
+}
+
+#[test]
+fn refunds_in_any_order_give_everything_back_where_nothing_drains() {
+    // Which of three charges of 4, 1 and 5 is given back first, second, third.
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 36_000, 10)]);
+        let mut receipts = [4, 1, 5].map(|amount| ask(&mut slots, &limits, amount, at(0)).receipt);
+        for (nth, left) in order.into_iter().zip([None, None, Some(10)]) {
+            cancel(&mut slots, receipts[nth].take().unwrap(), at(0)).unwrap();
+            let remaining = ask(&mut slots, &limits, 0, at(0)).standings[0].remaining;
+            assert!(left.is_none_or(|left| remaining == left), "{order:?}: {remaining}");
+        }
+    }
+}
+
+#[test]
+fn refunds_of_others_hide_nothing_that_has_drained() {
+    // Of two charges of 4 some drains, one per second, the first one's first; five more are in use, and stay.
+    for secs in [0, 1, 4, 6, 8, 100] {
+        for reverse in [false, true] {
+            let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 1, 20)]);
+            let mut receipts = [4, 4].map(|amount| ask(&mut slots, &limits, amount, at(0)).receipt.unwrap());
+            assert!(ask(&mut slots, &limits, 5, at(secs)).admitted);
+            if reverse {
+                receipts.reverse();
+            }
+            receipts.into_iter().for_each(|receipt| cancel(&mut slots, receipt, at(secs)).unwrap());
+            let remaining = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
+            assert_eq!(remaining, 15, "after {secs} s, reverse: {reverse}");
+        }
+    }
+}
+
+#[test]
+fn counts_of_refunds_go_round_and_fit_no_other_entry() {
+    let record = |outflow, refunded| Record { outflow, refunded, ..Record::default() };
+    // What left and came back, units, since counts at the end of their range; drained of it.
+    for (left, back, drained) in [(0, 0, 0), (5, 5, 0), (5, 2, 3), (1 << 20, 1 << 19, 1 << 19)] {
+        let before = record((1 << 48) - 1, (1 << 24) - 1);
+        let after = before.with_outflow((left - back) * UNIT).with_refund(back * UNIT);
+        assert_eq!(after.drained_since(before.outflow, before.refunded), drained * UNIT, "{left}, {back}");
+    }
+    // More has come back than has left: it is another entry, or the count has gone round. All counts as drained.
+    assert_eq!(record(7, 0).drained_since(0, 1), 7);
+    // Parts of a unit are no proof of a refund.
+    let third = record(0, 0).with_refund(UNIT / 3);
+    assert_eq!(third.drained_since(0, 0), UNIT / 3);
 }
 
 #[test]
