@@ -6,7 +6,7 @@
 use super::charge::Amounts;
 use super::outcome::{Mark, Posted, Posting, Receipt};
 use super::owner::Owner;
-use super::slot::{Record, Seat, Slot};
+use super::slot::{REFUND_STEP, Record, Seat, Slot};
 use super::store::{Slots, StoreError, edit};
 use super::{Limit, Window, level_of};
 use crate::time::Now;
@@ -85,6 +85,8 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
     let back = back.min(refundable(limit, stored, posted, charged, now)).min(stored.level);
     // Nothing was charged since: an undoing, which concerns no older receipt.
     let is_last = stored.level.saturating_add(stored.outflow_since(posted.outflow)) == posted.level;
+    // In whole steps, or what is counted would fall behind what is given back.
+    let back = if is_last { back } else { back.saturating_sub(back % REFUND_STEP) };
     let left = if is_last { stored } else { stored.with_refund(back) };
     slot.put(at, Record { level: stored.level.saturating_sub(back), ..left });
 }

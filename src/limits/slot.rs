@@ -2,7 +2,7 @@
 //!
 //! A version byte, then entries: the owner's tag (16), a count (1), and that many records of 30 bytes (all numbers
 //! little-endian): limit id (4), level (8), stamp (8), time of clearance in seconds (4), outflow (6). Level and stamp
-//! take 52 bits; the 12 above each hold the low and the high half of the units given back.
+//! take 52 bits; the 12 above each hold the low and the high half of what was given back.
 //!
 //! An owner's entry makes room for another only when everything in it would answer as for a newcomer. When there is
 //! no room, newcomers share the *overflow* entry, for which room is always kept. Who later gets an entry of his own
@@ -33,6 +33,8 @@ const LOW_BITS: u32 = 52;
 const LOW_MASK: u64 = (1 << LOW_BITS) - 1;
 const HALF_BITS: u32 = u64::BITS - LOW_BITS;
 const REFUNDED_MASK: u64 = (1 << (2 * HALF_BITS)) - 1;
+/// What refunds are counted in, micro-units.
+pub(super) const REFUND_STEP: u64 = UNIT / 64;
 
 /// Usage of one limit by one owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub struct Record {
     /// Micro-units that have left the bucket, by draining or refund, modulo 2^48: tells a refund what of its
     /// charge must be gone already. Begins anywhere.
     pub outflow: u64,
-    /// Whole units of the outflow that were refunds, rounded down, modulo 2^24: what else has left, has drained.
+    /// Of the outflow the refunds, in steps of [`REFUND_STEP`], modulo 2^24: what else has left, has drained.
     pub refunded: u64,
 }
 
@@ -57,17 +59,17 @@ impl Record {
         Self { outflow: self.outflow.wrapping_add(level) & OUTFLOW_MASK, ..self }
     }
 
-    /// The same, where it is given back.
+    /// The same, where it is given back; parts of a step count as drained.
     #[must_use]
     pub(super) fn with_refund(self, level: u64) -> Self {
-        let refunded = self.refunded.wrapping_add(level / UNIT) & REFUNDED_MASK;
+        let refunded = self.refunded.wrapping_add(level / REFUND_STEP) & REFUNDED_MASK;
         Self { refunded, ..self.with_outflow(level) }
     }
 
     /// What has drained since the two counts were these: at most that, and all that has left where they do not fit.
     pub(super) const fn drained_since(self, outflow: u64, refunded: u64) -> u64 {
         let left = self.outflow_since(outflow);
-        let back = (self.refunded.wrapping_sub(refunded) & REFUNDED_MASK).saturating_mul(UNIT);
+        let back = (self.refunded.wrapping_sub(refunded) & REFUNDED_MASK).saturating_mul(REFUND_STEP);
         if back <= left { left.saturating_sub(back) } else { left }
     }
 

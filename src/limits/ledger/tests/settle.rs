@@ -116,19 +116,33 @@ fn refunds_of_others_hide_nothing_that_has_drained() {
 }
 
 #[test]
+fn refunds_lose_no_more_than_what_drains_meanwhile() {
+    // Eight at once over and over, which end in another order than they began; a hundredth drains meanwhile.
+    let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 100, 10)]);
+    for round in 0..20 {
+        let mut receipts: Vec<_> = (0..8).map(|_| ask(&mut slots, &limits, 1, at(round)).receipt).collect();
+        for nth in [3, 0, 6, 1, 7, 4, 2, 5] {
+            let receipt = receipts[nth].take().unwrap_or_else(|| panic!("{nth} of round {round} was refused"));
+            cancel(&mut slots, receipt, at(round + 1)).unwrap();
+        }
+    }
+    // At most a step of a refund for each of the seven that are not the first.
+    assert!(ask(&mut slots, &limits, 0, at(20)).standings[0].remaining >= 10 - 20 * 7 / 64 - 1);
+}
+
+#[test]
 fn counts_of_refunds_go_round_and_fit_no_other_entry() {
     let record = |outflow, refunded| Record { outflow, refunded, ..Record::default() };
     // What left and came back, units, since counts at the end of their range; drained of it.
-    for (left, back, drained) in [(0, 0, 0), (5, 5, 0), (5, 2, 3), (1 << 20, 1 << 19, 1 << 19)] {
+    for (left, back, drained) in [(0, 0, 0), (5, 5, 0), (5, 2, 3), (1 << 18, 1 << 17, 1 << 17)] {
         let before = record((1 << 48) - 1, (1 << 24) - 1);
         let after = before.with_outflow((left - back) * UNIT).with_refund(back * UNIT);
         assert_eq!(after.drained_since(before.outflow, before.refunded), drained * UNIT, "{left}, {back}");
     }
     // More has come back than has left: it is another entry, or the count has gone round. All counts as drained.
     assert_eq!(record(7, 0).drained_since(0, 1), 7);
-    // Parts of a unit are no proof of a refund.
-    let third = record(0, 0).with_refund(UNIT / 3);
-    assert_eq!(third.drained_since(0, 0), UNIT / 3);
+    // Parts of a step are no proof of a refund.
+    assert_eq!(record(0, 0).with_refund(UNIT / 64 + 9).drained_since(0, 0), 9);
 }
 
 #[test]
