@@ -108,7 +108,9 @@ fn refunds_of_others_hide_nothing_that_has_drained() {
             if reverse {
                 receipts.reverse();
             }
-            receipts.into_iter().for_each(|receipt| cancel(&mut slots, receipt, at(secs)).unwrap());
+            for receipt in receipts {
+                cancel(&mut slots, receipt, at(secs)).unwrap();
+            }
             let remaining = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
             assert_eq!(remaining, 15, "after {secs} s, reverse: {reverse}");
         }
