@@ -161,8 +161,7 @@ fn is_plain(head: &Head) -> bool {
 
 /// Whether the query names a member that the body is judged by, or one above it: some servers merge the two.
 pub fn is_overridden(query: &str, pointer: &Pointer) -> bool {
-    let names = |name: &Name| query::values(query, &name.text).map_or(true, |values| !values.is_empty());
-    !query.is_empty() && pointer.0.iter().any(names)
+    pointer.0.iter().any(|name| query::names(query, &name.text))
 }
 
 /// `application/json`, without parameters or with `charset=utf-8` alone.
@@ -185,13 +184,15 @@ impl Body {
     /// Reads a whole body.
     ///
     /// # Errors
-    /// It is not exactly one JSON object.
+    /// It is not exactly one JSON object, or one by which Laravel takes the request for one of another method.
     pub fn parse(rule: Rule, bytes: &[u8]) -> Result<Self, BodyError> {
         if bytes.len() > usize::try_from(rule.bytes_max).unwrap_or(usize::MAX) {
             return Err(BodyError::TooLarge);
         }
         match json::parse(bytes, LIMITS) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(Value::Object(members)) if !members.keys().any(|name| query::is_method_override(name)) => {
+                Ok(Self(members))
+            }
             _ => Err(BodyError::Malformed),
         }
     }

@@ -203,7 +203,7 @@ impl Request {
         let Ok(path) = RawPath::parse(path) else {
             return self.deny(worker, Denial::Malformed(Malformed::Path));
         };
-        if method == b"POST" && path.query.is_some_and(query::overrides_method) {
+        if path.query.is_some_and(query::overrides_method) {
             return self.deny(worker, Denial::Malformed(Malformed::Parameter));
         }
         let authority = head.authority().unwrap_or_default();

@@ -61,11 +61,22 @@ pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, Query
     Ok(values)
 }
 
-/// Whether a parameter may turn the request into another method (`_method`, as Rails, Laravel and Symfony read it).
+/// Whether the query names the parameter `name`, or may do so for some server.
+pub(crate) fn names(query: &str, name: &str) -> bool {
+    !query.is_empty() && values(query, name).map_or(true, |values| !values.is_empty())
+}
+
+/// Whether a parameter may turn the request into another method: `_method`, which Laravel and Symfony read in a POST,
+/// WordPress in any request.
 #[inline(never)]
 pub fn overrides_method(query: &str) -> bool {
-    let is_override = |key: &str| !key.starts_with(['m', 'M']) && folds_to(key, "method");
-    any_key(query, is_override) || (query.contains('%') && any_key_once_decoded(query, is_override))
+    any_key(query, is_method_override) || (query.contains('%') && any_key_once_decoded(query, is_method_override))
+}
+
+/// Whether a field of this name does that.
+pub(crate) fn is_method_override(name: &str) -> bool {
+    // Nearly every name: none of another letter folds to it, and `method` itself means something else.
+    !name.starts_with(|it: char| it.is_ascii_alphabetic()) && folds_to(name, "method")
 }
 
 impl fmt::Display for QueryError {

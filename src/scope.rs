@@ -87,13 +87,14 @@ pub fn requested<'a>(
     pattern: &Pattern,
 ) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let query = path.query.unwrap_or_default();
-    if !query.is_empty() && head.method() == Some(b"POST") && query::overrides_method(query) {
+    if !query.is_empty() && query::overrides_method(query) {
         return Err(ScopeError::Ambiguous);
     }
     let values = match &rule.place {
         Place::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
         Place::Query(_) if query.is_empty() => Vec::new(),
         Place::Query(name) => query::values(query, name)?,
+        Place::Path(name) if query::names(query, name) => return Err(ScopeError::Ambiguous),
         Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
         Place::Header(name) => header_values(head, name, rule.separator)?,
         Place::Body(pointer) if body::is_overridden(query, pointer) => return Err(ScopeError::Ambiguous),
@@ -235,8 +236,16 @@ fn may_be_form(head: &Head) -> bool {
         || !is_token(subtype)
         || value.contains(&b',')
         || kind.eq_ignore_ascii_case(b"multipart")
-        || media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        || is_urlencoded(subtype)
 }
+
+/// `x-www-form-urlencoded`, and what old Werkzeug (`x-url-encoded`) and CGI.pm (anything behind it) take for it.
+fn is_urlencoded(subtype: &[u8]) -> bool {
+    let letters: Vec<u8> = subtype.iter().filter(|it| it.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    letters.windows(URLENCODED.len()).any(|part| part == URLENCODED)
+}
+
+const URLENCODED: &[u8] = b"urlencoded";
 
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,9 @@ use crate::head::{Doubled, Head, Known};
 /// Names that are removed whatever the configuration says.
 ///
 /// The default names of forwarded headers; then headers by which frameworks (Symfony, Laravel, Rails, Express, ASP.NET,
-/// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged.
-const ALWAYS: [&str; 21] = [
+/// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged; the last two are
+/// variables of WSGI that Gunicorn takes from `SCRIPT_NAME` and `PATH_INFO`: it cuts the former off the path.
+const ALWAYS: [&str; 23] = [
     "x-claim-schools",
     "x-claim-tier",
     "x-claim-client-id",
@@ -33,15 +34,24 @@ const ALWAYS: [&str; 21] = [
     "x-forwarded-url",
     "x-forwarded-path",
     "x-script-name",
+    "script-name",
+    "path-info",
 ];
 
 /// The request id, which is the filter's to set.
 const REQUEST_ID: &str = "x-request-id";
 
+/// What stays, while its other spellings are removed: the request id, and what says where a body ends and how it is read.
+/// A server that takes `Transfer_Encoding` for it finds a second request in the body, which nobody has judged.
+const ONE_SPELLING: [&str; 5] = [REQUEST_ID, "content-type", "content-length", "transfer-encoding", "content-encoding"];
+
 /// By these, frameworks (Rails, Symfony, ASP.NET, Express) take another host than the one that the filter has judged: removed
 /// where that matters.
 const HOSTS: [&str; 6] =
     ["x-forwarded-host", "x-forwarded-server", "x-original-host", "x-http-host-override", "x-host", "forwarded"];
+
+/// What every head is judged by as well: removed from trailers.
+const HEAD_ALONE: [&str; 4] = ["authorization", "host", "connection", "upgrade"];
 
 /// The names that are removed from requests and their trailers.
 #[derive(Clone, Debug)]
@@ -76,7 +86,7 @@ impl StripSet {
     /// The default names, overrides, and `names`: those that are configured for forwarding and settlement.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut set = Self { names: Vec::new(), endings: Box::new([0; 256]), basic: false, judged: Vec::new() };
-        for name in ALWAYS.into_iter().chain([REQUEST_ID]).chain(names) {
+        for name in ALWAYS.into_iter().chain(ONE_SPELLING).chain(names) {
             let folded: Box<[u8]> = name.bytes().map(fold).collect();
             if !folded.is_empty() && !set.names.contains(&folded) {
                 if let Some(bits) = folded.last().and_then(|last| set.endings.get_mut(usize::from(*last))) {
@@ -102,11 +112,11 @@ impl StripSet {
     /// The same; from trailers, these are removed as well, and what every head is judged by.
     #[must_use]
     pub fn judging<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let names = [REQUEST_ID, "authorization"].into_iter().chain(names);
+        let names = ONE_SPELLING.into_iter().chain(HEAD_ALONE).chain(names);
         Self { judged: names.map(|name| name.bytes().map(fold).collect()).collect(), ..self }
     }
 
-    /// Whether a header of this name is removed. `x-request-id` itself stays, since Envoy sets it; its other spellings go.
+    /// Whether a header of this name is removed. `x-request-id` and what tells of the body stay; their other spellings go.
     pub fn contains(&self, name: &[u8]) -> bool {
         let last = name.last().map_or(0, |last| usize::from(fold(*last)));
         self.endings.get(last).copied().unwrap_or(0) & length_bit(name) != 0 && self.is_listed(name)
@@ -114,7 +124,8 @@ impl StripSet {
 
     #[inline(never)]
     fn is_listed(&self, name: &[u8]) -> bool {
-        !is_same_in_any_case(name, REQUEST_ID.as_bytes()) && self.names.iter().any(|it| is_folded_from(it, name))
+        let is_kept = ONE_SPELLING.iter().any(|it| is_same_in_any_case(name, it.as_bytes()));
+        !is_kept && self.names.iter().any(|it| is_folded_from(it, name))
     }
 
     /// Whether a header of this name and value is removed.

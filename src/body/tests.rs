@@ -79,6 +79,7 @@ fn ids_are_one_or_many() {
     ids(r#"{"b":"c"}"#, "/a/b", Ok(&[]));
     // such names elsewhere, and a constructor that is none
     ids(r#"{"s":"in","x":{"__proto__":{}},"constructor":"Wren"}"#, "/s", Ok(&["in"]));
+    ids(r#"{"s":"in","x":{"_method":"GET"},"method":"cash","pay_method":"cash"}"#, "/s", Ok(&["in"]));
     // a decoy at another depth
     ids(r#"{"x":{"s":"out"},"s":"in"}"#, "/s", Ok(&["in"]));
 }
@@ -100,6 +101,9 @@ fn what_servers_read_differently_is_malformed() {
         r#"{"s":"a","__proto__":{"s":"b"}}"#,
         r#"{"\u005f_proto__":{"s":"b"}}"#,
         r#"{"s":"a","constructor":{"prototype":{"s":"b"}}}"#,
+        // by which Laravel takes a POST for a request of another method
+        r#"{"s":"a","_method":"GET"}"#,
+        r#"{"s":"a","\u005fMethod":"GET"}"#,
         // wrong types
         r#"{"s":7}"#,
         r#"{"s":null}"#,

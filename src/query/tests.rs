@@ -196,7 +196,9 @@ fn method_overrides_are_seen() {
     for query in ["%zz&_method=PUT", "a=1%26_method=PUT", "_method%3dPUT", "a=1%2526_method=PUT", "_me%thod=PUT"] {
         assert!(overrides_method(query), "{query}");
     }
-    for query in ["", "method=cash", "a=_method", "payment_method=cash", "Method=1", "a=%41", "a=100%2541"] {
+    for query in
+        ["", "method=cash", "a=_method", "payment_method=cash", "Method=1", "x_method=1", "a=%41", "a=100%2541"]
+    {
         assert!(!overrides_method(query), "{query}");
     }
 }

@@ -178,6 +178,9 @@ fn form_bodies_are_refused_where_the_query_is_judged() {
         "application/x-www-form-urlencoded",
         "Application/X-WWW-Form-Urlencoded; charset=utf-8",
         "application/x-www-form-urlencoded ;x",
+        // Old Werkzeug, and CGI.pm, which looks at the beginning alone.
+        "application/x-url-encoded",
+        "application/x-www-form-urlencoded.a",
         "multipart/form-data; boundary=a",
         "MULTIPART/mixed",
         // What cannot be read.
@@ -232,11 +235,25 @@ fn body_of_a_get_is_refused_where_the_query_is_judged() {
 }
 
 #[test]
-fn method_override_in_the_query_of_a_post_is_refused() {
+fn method_override_in_the_query_is_refused() {
     let path = "/s/in/?school_id=in&_method=PUT";
     for rule in [by_query(), by_path()] {
-        assert_eq!(answer(&rule, path, &head("POST", &[])), Err(ScopeError::Ambiguous));
-        assert_eq!(answer(&rule, path, &head("GET", &[])), Ok(Verdict::Granted));
+        for method in ["POST", "GET"] {
+            assert_eq!(answer(&rule, path, &head(method, &[])), Err(ScopeError::Ambiguous));
+            let other = "/s/in/?school_id=in&method=PUT";
+            assert_eq!(answer(&rule, other, &head(method, &[])), Ok(Verdict::Granted));
+        }
+    }
+}
+
+#[test]
+fn query_may_not_name_the_variable_of_the_path() {
+    // Laravel's `$request->id` reads the query first.
+    for query in ["id=out", "ID=out", "%69d=out", "id[]=out", "a=1;id=out", "id=in", "id"] {
+        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Err(ScopeError::Ambiguous));
+    }
+    for query in ["", "a=id", "ids=out", "school_id=out"] {
+        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Ok(Verdict::Granted));
     }
 }
 

@@ -29,6 +29,8 @@ fn overrides_of_path_and_method_are_removed() {
     check(&["x-method-override", "x-original-method", "x-forwarded-method"], true);
     check(&["x-original-url", "x-original-uri", "x-rewrite-url", "x-forwarded-uri"], true);
     check(&["x-forwarded-path", "x-script-name"], true);
+    // Gunicorn cuts `SCRIPT_NAME` off the path.
+    check(&["SCRIPT_NAME", "script-name", "PATH_INFO", "path.info"], true);
 }
 
 #[test]
@@ -49,18 +51,29 @@ fn overrides_of_the_host_are_removed_where_hosts_are_judged() {
 fn trailers_say_nothing_about_what_the_head_was_judged_by() {
     let set = set().judging(["x-school-id", "x-api-key"]);
     let judged = ["x-school-id", "X_School_Id", "authorization", "x-api-key", "x-request-id", "x-claim-tier"];
-    let head = Head::from_pairs(&judged.map(|name| (name, "a")));
-    assert_eq!(set.trailers_to_remove(&head).count(), judged.len());
+    // What the head was routed and its body was read by.
+    let framed = ["content-type", "Content_Type", "content-encoding", "transfer-encoding", "content-length", "host"];
+    let head = Head::from_pairs(&[judged, framed].concat().into_iter().map(|name| (name, "a")).collect::<Vec<_>>());
+    assert_eq!(set.trailers_to_remove(&head).count(), judged.len() + framed.len());
     // Their twins: other trailers; and in the head these stay.
     let others = Head::from_pairs(&[("x-checksum", "a"), ("x-school", "a")]);
     assert_eq!(set.trailers_to_remove(&others).count(), 0);
-    assert!(set.names_to_remove(&head).eq([&b"x-claim-tier"[..]]));
+    assert!(set.names_to_remove(&head).eq([&b"x-claim-tier"[..], b"Content_Type"]));
 }
 
 #[test]
 fn request_id_stays_and_its_other_spellings_go() {
     check(&["x_request_id", "X-Request_Id", "x.request.id"], true);
     check(&["x-request-id", "X-Request-Id"], false);
+}
+
+#[test]
+fn what_tells_of_the_body_has_one_spelling() {
+    // Where a server folds names, these say where the body ends: what follows is a request that nobody has judged.
+    check(&["Transfer_Encoding", "transfer.encoding", "content_length", "CONTENT_LENGTH"], true);
+    // How it is read.
+    check(&["Content_Type", "content!type", "content_encoding"], true);
+    check(&["Transfer-Encoding", "content-length", "Content-Type", "content-encoding"], false);
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn headers_that_reach_the_upstream_are_the_filters_own() {
                 "x-forwarded-uri",
                 "x-forwarded-path",
                 "x-script-name",
+                "script-name",
                 "x-forwarded-method",
             ] {
                 let read = reader.values(&all, name);

@@ -49,6 +49,13 @@ const FORBIDDEN: [&str; 38] = [
     "x-forwarded-path",
     "x-forwarded-method",
     "x-script-name",
+    "script-name",
+    "SCRIPT_NAME",
+    "path_info",
+    "content_type",
+    "content_length",
+    "transfer_encoding",
+    "transfer.encoding",
 ];
 
 fn clients(gateway: &Gateway) -> [Client; 2] {

@@ -126,10 +126,11 @@
 //!     `normalized_paths_are_judged_as_envoy_routes_them`
 //!   - `tests/it/bypass.rs`: `paths_that_reach_the_upstream_are_those_that_were_judged`
 //! - overrides of path and method, by header, query or form
-//!   - `src/strip/tests.rs`: `overrides_of_path_and_method_are_removed`
+//!   - `src/strip/tests.rs`: `overrides_of_path_and_method_are_removed`, `what_tells_of_the_body_has_one_spelling`
 //!   - `src/query/tests.rs`: `method_overrides_are_seen`
 //!   - `src/filter/tests/denials.rs`: `method_that_the_query_overrides_is_refused_on_every_route`
-//!   - `src/scope/tests.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`
+//!   - `src/scope/tests.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`,
+//!     `method_override_in_the_query_is_refused`, `query_may_not_name_the_variable_of_the_path`
 //! - overrides of the host, where routes name hosts
 //!   - `src/strip/tests.rs`: `overrides_of_the_host_are_removed_where_hosts_are_judged`
 //!   - `tests/it/headers.rs`: `forbidden_headers_are_stripped_in_every_spelling`

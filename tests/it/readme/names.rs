@@ -199,7 +199,7 @@ fn facts_of_the_filter_state_are_those_of_the_code() {
 fn stripped_headers_are_those_of_the_code() {
     let set = StripSet::with_hosts([]);
     let rows = README.table("Headers");
-    let is_header = |name: &&str| name.starts_with("x-") || *name == "forwarded";
+    let is_header = |name: &&str| name.starts_with("x-") || ["forwarded", "script-name", "path-info"].contains(name);
     let names = rows.iter().flat_map(|row| spans(&row[0])).filter(is_header);
     let names: BTreeSet<_> = names.filter(|name| *name != "x-request-id").collect();
     for name in &names {

@@ -20,9 +20,15 @@ pub fn headers(data: &[u8]) {
     let left: Vec<(&[u8], &[u8])> =
         pairs.iter().filter(|(name, _)| !removed.contains(&name.to_ascii_lowercase())).copied().collect();
     for reader in ALL {
-        for name in ["x-claim-schools", "x-claim-tier", "x-lea", "x-http-method-override", "x-original-url"] {
+        for name in
+            ["x-claim-schools", "x-claim-tier", "x-lea", "x-http-method-override", "x-original-url", "script-name"]
+        {
             let values = reader.values(&left, name);
             assert!(values.is_empty(), "{} reads {name} in {left:?}", reader.name);
+        }
+        for name in ["content-type", "content-length", "transfer-encoding"] {
+            let own: Vec<&[u8]> = head.values(name).collect();
+            assert_eq!(reader.values(&left, name), own, "{} reads {name} in {left:?}", reader.name);
         }
     }
     judge_scope(&head, &left);
