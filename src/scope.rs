@@ -87,9 +87,6 @@ pub fn requested<'a>(
     pattern: &Pattern,
 ) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let query = path.query.unwrap_or_default();
-    if !query.is_empty() && query::overrides_method(query) {
-        return Err(ScopeError::Ambiguous);
-    }
     let values = match &rule.place {
         Place::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
         Place::Query(_) if query.is_empty() => Vec::new(),

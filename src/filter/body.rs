@@ -90,6 +90,16 @@ impl Request {
         Ok(cost::of_body(&route.cost, number))
     }
 
+    /// Whether the body has yet to tell a part of the cost.
+    pub fn awaits_cost(&self, worker: &Worker) -> bool {
+        let route = self.route_of(worker).filter(|_| self.decision.is_none());
+        route.is_some_and(|route| match route.cost.factor {
+            Factor::Body { .. } => true,
+            Factor::Schools => route.scope.as_ref().is_some_and(Rule::is_in_body),
+            Factor::One | Factor::Query { .. } => false,
+        })
+    }
+
     /// Charges what the body adds to what was charged before it was read.
     #[inline(never)]
     fn charge_rest<'h>(&mut self, worker: &mut Worker, cost: u32) -> Step<'h> {

@@ -13,7 +13,7 @@ use crate::host::body::{Seen, Verdict};
 #[cfg(feature = "test-faults")]
 use crate::host::faults::{self, Callback};
 use crate::host::index::SharedIndex;
-use crate::host::output;
+use crate::host::output::{self, Told};
 use crate::host::root::Shared;
 use crate::host::status::Status;
 use crate::host::store::SharedSlots;
@@ -36,6 +36,7 @@ pub struct Stream {
     body: Seen,
     /// Whether it was let go on, or answered: nothing is decided a second time, whatever the host calls.
     ended: bool,
+    told: Told,
 }
 
 /// How far a request came.
@@ -277,7 +278,7 @@ impl Stream {
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
-        let Self { request, head, fresh_id, body, ended, .. } = self;
+        let Self { request, head, fresh_id, body, ended, told, .. } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
             let bytes;
@@ -298,7 +299,7 @@ impl Stream {
                 Step::AwaitBody { max } => {
                     body.ask(max);
                     match body.look()? {
-                        Verdict::More => return Ok(Flow::Held),
+                        Verdict::More => break,
                         Verdict::TooBig => Event::TooBig,
                         Verdict::Whole(whole) => {
                             bytes = whole;
@@ -308,22 +309,24 @@ impl Stream {
                 }
                 Step::Pass(forward) => {
                     output::forward_to_upstream(&forward, worker)?;
-                    output::publish(request, worker);
+                    output::publish(request, worker, told);
                     *head = Head::default();
                     *ended = true;
                     return Ok(Flow::Pass);
                 }
                 Step::Deny(denial) => {
-                    output::publish(request, worker);
+                    output::publish(request, worker, told);
                     output::answer(&denial, request, worker, id_of(head, fresh_id))?;
                     *head = Head::default();
                     *ended = true;
                     return Ok(Flow::Held);
                 }
-                Step::AwaitKeys | Step::Reply(_) | Step::Nothing => return Ok(Flow::Held),
+                Step::AwaitKeys | Step::Reply(_) | Step::Nothing => break,
             };
             step = request.step(worker, head, now, event);
         }
+        output::publish(request, worker, told);
+        Ok(Flow::Held)
     }
 
     /// Edits the response's head, and settles the cost.

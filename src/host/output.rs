@@ -49,12 +49,36 @@ pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Sta
     Ok(())
 }
 
-/// Tells the guard and the access log what was decided, as far as they are to know. A log that misses it is no reason to refuse.
+/// Which facts the guard and the access log were told, by their places in the configuration.
+#[derive(Debug, Default)]
+pub struct Told(u32);
+
+impl Told {
+    const fn bit(at: usize) -> u32 {
+        // There are eight facts, each of which stands once.
+        1 << (at & 31)
+    }
+
+    const fn has(&self, at: usize) -> bool {
+        self.0 & Self::bit(at) != 0
+    }
+
+    const fn note(&mut self, at: usize) {
+        self.0 |= Self::bit(at);
+    }
+}
+
+/// Tells the guard and the access log what is known, as far as they are to know it, and each fact once: with the verdict, and
+/// before it where a request is held, since it may have been charged and its client may leave. A log that misses it is no
+/// reason to refuse.
 #[inline(never)]
-pub fn publish(request: &Request, worker: &Worker) {
+pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
     let key = request.api_key();
     let mut cost = itoa::Buffer::new();
-    for fact in &worker.config.filter_state {
+    for (at, fact) in worker.config.filter_state.iter().enumerate() {
+        if told.has(at) {
+            continue;
+        }
         let value = match fact {
             Fact::Decision => request.decision(),
             Fact::Tier => request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str()),
@@ -62,11 +86,14 @@ pub fn publish(request: &Request, worker: &Worker) {
             Fact::Route => request.template(worker),
             Fact::Account => key.map(|key| key.account.as_str()),
             Fact::Key => key.map(|key| key.id.as_str()),
-            Fact::Cost if key.is_some() => Some(cost.format(request.cost())),
+            Fact::Cost if key.is_some() && !request.awaits_cost(worker) => Some(cost.format(request.cost())),
             Fact::Cost => None,
+            // Of two credentials the one that ends first counts.
+            Fact::Retirement if request.decision().is_none() && request.caller().is_none() => None,
             Fact::Retirement => request.retirement().map(|notice| notice.phase.name()),
         };
         if let Some(value) = value {
+            told.note(at);
             let _ = abi::set_property(fact.key().as_bytes(), value.as_bytes());
         }
     }

@@ -235,18 +235,6 @@ fn body_of_a_get_is_refused_where_the_query_is_judged() {
 }
 
 #[test]
-fn method_override_in_the_query_is_refused() {
-    let path = "/s/in/?school_id=in&_method=PUT";
-    for rule in [by_query(), by_path()] {
-        for method in ["POST", "GET"] {
-            assert_eq!(answer(&rule, path, &head(method, &[])), Err(ScopeError::Ambiguous));
-            let other = "/s/in/?school_id=in&method=PUT";
-            assert_eq!(answer(&rule, other, &head(method, &[])), Ok(Verdict::Granted));
-        }
-    }
-}
-
-#[test]
 fn query_may_not_name_the_variable_of_the_path() {
     // Laravel's `$request->id` reads the query first.
     for query in ["id=out", "ID=out", "%69d=out", "id[]=out", "a=1;id=out", "id=in", "id"] {

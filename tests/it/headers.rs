@@ -10,7 +10,7 @@ use crate::support::{Answer, Client, DEADLINE, Gateway, Seen, Upstream, raw, wai
 const EVIL: &str = "evil";
 
 /// Names that some server folds to one that the filter sets or that overrides path or method.
-const FORBIDDEN: [&str; 38] = [
+const FORBIDDEN: [&str; 45] = [
     "x-claim-schools",
     "x_claim_schools",
     "x-claim_schools",

@@ -130,7 +130,7 @@
 //!   - `src/query/tests.rs`: `method_overrides_are_seen`
 //!   - `src/filter/tests/denials.rs`: `method_that_the_query_overrides_is_refused_on_every_route`
 //!   - `src/scope/tests.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`,
-//!     `method_override_in_the_query_is_refused`, `query_may_not_name_the_variable_of_the_path`
+//!     `query_may_not_name_the_variable_of_the_path`
 //! - overrides of the host, where routes name hosts
 //!   - `src/strip/tests.rs`: `overrides_of_the_host_are_removed_where_hosts_are_judged`
 //!   - `tests/it/headers.rs`: `forbidden_headers_are_stripped_in_every_spelling`

@@ -15,40 +15,7 @@ use serde_json::{Value, json};
 use super::document::{README, spans};
 use crate::support::process::root;
 
-/// Every denial, in the order of its code. The path is the malformed part, as in the README.
-fn denials() -> Vec<Denial> {
-    let limit =
-        LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), standings: Vec::new() };
-    vec![
-        Denial::Malformed(Malformed::Path),
-        Denial::TokenMissing,
-        Denial::TokenInvalid,
-        Denial::TokenExpired,
-        Denial::TierUnknown,
-        Denial::SchoolOutOfScope,
-        Denial::SchoolMissing,
-        Denial::SchoolsTooLong,
-        Denial::UpgradeRefused,
-        Denial::NoRoute,
-        Denial::MethodNotAllowed("GET, HEAD".to_owned()),
-        Denial::BodyUnsupported,
-        Denial::LimitReached(limit),
-        Denial::TooCostly,
-        Denial::KeysUnavailable { retry_after: Duration::from_secs(1) },
-        Denial::Unavailable,
-        Denial::KeyRefused,
-        Denial::VendorMismatch,
-        Denial::TokenRevoked,
-        Denial::PermissionMissing,
-        Denial::DistrictOutOfScope,
-        Denial::ScopeMissing,
-        Denial::BodyMalformed,
-        Denial::BodyTooLarge,
-        Denial::CredentialsAmbiguous,
-        Denial::KeyInvalid,
-        Denial::CredentialRetired(Retired { replacement: "district tokens".into(), is_token: true }),
-    ]
-}
+include!("../../../src/denial/every.rs");
 
 fn config() -> Config {
     config_with(|_| {})
@@ -72,9 +39,9 @@ fn section(heading: &str) -> &str {
 fn every_denial_has_its_heading_status_headers_and_body() {
     let config = config();
     let id = "01234567-89ab-4cde-8f01-23456789abcd";
-    let codes: Vec<_> = denials().iter().map(Denial::code).collect();
+    let codes: Vec<_> = every().iter().map(Denial::code).collect();
     assert_eq!(codes, Denial::CODES);
-    for denial in denials() {
+    for denial in every() {
         let (code, answer) = (denial.code(), problem::answer(&denial, &config, id));
         let blocks = README.blocks.iter().filter(|block| block.heading == code && block.info == "json problem");
         let bodies: Vec<Value> = blocks.map(|block| serde_json::from_str(&block.text).expect("JSON")).collect();
@@ -127,7 +94,7 @@ fn dialects_are_those_of_the_code() {
         (4, "oauth", "/error"),
     ] {
         let config = config_with(|value| value["errors"] = Value::from(dialect));
-        for denial in denials() {
+        for denial in every() {
             let (code, answer) = (denial.code(), problem::answer(&denial, &config, "x"));
             let mut rows = table.iter().filter(|row| row.len() == 5 && row[0].contains(&format!("(#{code})")));
             let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one row for `{code}`") };

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use hallpass::cost::{self, Factor};
 use hallpass::head::Head;
 use hallpass::path::{Pattern, RawPath};
+use hallpass::query::overrides_method;
 use hallpass::scope::{self, Missing, Place, Rule, Verdict};
 use upstreams::query::ALL;
 
@@ -41,6 +42,10 @@ pub(crate) fn passing(name: &str, path: &RawPath<'_>, with_commas: bool) -> Opti
     let separator = with_commas.then_some(',');
     let rule = Rule { place: Place::Query(name.to_owned()), missing: Missing::Allow, separator };
     let head = Head::from_pairs(&[(":method", "POST")]).ending(true);
+    // As of every request, before its route is known.
+    if path.query.is_some_and(overrides_method) {
+        return None;
+    }
     let ids = scope::requested(&rule, &head, path, &Pattern::parse("/").ok()?).ok()?;
     let is_granted = scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) == Verdict::Granted;
     is_granted.then(|| ids.iter().map(ToString::to_string).collect())

@@ -11,6 +11,9 @@ use crate::rng::Rng;
 /// 2026-01-01T00:00:00Z in seconds.
 pub const START: u64 = 1_767_225_600;
 
+/// Most waiting streams that one callback may let go on or answer.
+pub const RELEASES_MAX: usize = 32;
+
 /// Names and values.
 pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -62,8 +65,12 @@ pub struct Host {
 pub struct Callback {
     /// Its name.
     pub name: &'static str,
+    /// The context that it is for.
+    pub context: u32,
     /// The imports that were called in it so far.
     pub calls: usize,
+    /// Streams of other contexts that it let go on or answered.
+    pub released: usize,
 }
 
 /// How often an import was called, and the bytes that it moved between the module and the host.
@@ -114,6 +121,8 @@ pub struct Stream {
     pub handed: Option<(Pairs, bool)>,
     /// Every value of the property `hallpass.decision`.
     pub decisions: Vec<Vec<u8>>,
+    /// The other properties of `hallpass.` that were set, in their order.
+    pub facts: Vec<String>,
     /// Local replies that were accepted.
     pub replies: usize,
     /// Whether it went on to the upstream.
@@ -179,8 +188,18 @@ impl Host {
 
     /// Notes that a callback of this context begins.
     pub fn begin(&mut self, name: &'static str, context: u32) {
-        self.callback = Callback { name, calls: 0 };
+        self.callback = Callback { name, context, ..Callback::default() };
         self.effective = context;
+    }
+
+    /// Notes that a callback lets the effective stream go on, or answers it. Those of other contexts nest in Envoy: each is
+    /// carried out inside the one before it, until the stack overflows.
+    pub(crate) fn release(&mut self) {
+        self.callback.released += usize::from(self.effective != self.callback.context);
+        if self.callback.released > RELEASES_MAX {
+            let (name, released) = (self.callback.name, self.callback.released);
+            self.violations.push(format!("{name} releases {released} streams at once"));
+        }
     }
 
     /// Notes that a stream goes on to the upstream, and whether it may.

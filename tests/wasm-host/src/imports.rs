@@ -53,7 +53,7 @@ impl Host {
         let first = self.callback.calls == 0;
         self.callback.calls += 1;
         let args = Args { args, memory };
-        self.note_decision(name, &args);
+        self.note_fact(name, &args);
         // Before an answer to a call-out reaches our code, the SDK makes its context the active one and unwraps the
         // status.
         let of_sdk = first && name == "proxy_set_effective_context" && self.spares_sdk;
@@ -73,12 +73,15 @@ impl Host {
     }
 
     /// Also where the property then cannot be set: the guard behind the filter refuses what lacks it.
-    fn note_decision(&mut self, name: &str, args: &Args<'_>) {
+    fn note_fact(&mut self, name: &str, args: &Args<'_>) {
         if name == "proxy_set_property"
-            && args.bytes(0) == Some(b"hallpass.decision")
-            && let (Some(value), Some(stream)) = (args.bytes(2), self.streams.get_mut(&self.effective))
+            && let (Some(fact), Some(value)) = (args.bytes(0), args.bytes(2))
+            && let Some(stream) = self.streams.get_mut(&self.effective)
         {
-            stream.decisions.push(value.to_vec());
+            match fact {
+                b"hallpass.decision" => stream.decisions.push(value.to_vec()),
+                fact => stream.facts.push(String::from_utf8_lossy(fact).into_owned()),
+            }
         }
     }
 
@@ -315,6 +318,7 @@ impl Host {
             }
             None => wrong.push("replies from a root context".to_owned()),
         }
+        self.release();
         let (callback, context) = (self.callback.name, self.effective);
         self.violations.extend(wrong.into_iter().map(|it| format!("{callback}: context {context} {it}")));
         Some(status(OK))
@@ -322,6 +326,7 @@ impl Host {
 
     fn continue_stream(&mut self, direction: u32) -> Effect {
         if direction == 0 {
+            self.release();
             self.pass(self.effective, "proxy_continue_stream");
         } else {
             self.violations.push(format!("continues direction {direction}"));

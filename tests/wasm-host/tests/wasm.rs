@@ -12,12 +12,12 @@
 use std::time::{Duration, Instant};
 
 use wasm_host::breach::EXCEPTIONS;
-use wasm_host::corpus::{Policy, SECRET};
+use wasm_host::corpus::{ACME, Policy, SECRET, education_token, signature, student_token};
 use wasm_host::cost;
-use wasm_host::drive::Drive;
+use wasm_host::drive::{Drive, good_answer};
 use wasm_host::flat;
 use wasm_host::fuzz::{self, Tally};
-use wasm_host::host::{Host, Pairs, pairs};
+use wasm_host::host::{Host, Pairs, RELEASES_MAX, pairs};
 use wasm_host::rng::Rng;
 use wasm_host::soak;
 use wasm_host::vm::Code;
@@ -185,6 +185,61 @@ fn reply_that_failed_is_followed_by_one_more() {
     drive.vm.host_mut().chaos.force("proxy_send_local_response", 10);
     drive.head(stream, get("/nowhere"), true).expect("no trap");
     assert_eq!((drive.stream(stream).replies, drive.stream(stream).closed), (0, true));
+}
+
+/// Envoy nests what one callback releases.
+#[test]
+fn callback_releases_no_more_than_the_stack_holds() {
+    const WAITING: usize = 3 * RELEASES_MAX + 1;
+    let code = Code::load();
+    let mut drive = education(&code);
+    let root = drive.roots[0];
+    let token = education_token("app-1");
+    drive.vm.host_mut().signed = [signature(&token)].into();
+    let streams: Vec<u32> = (0..WAITING).map(|_| drive.open(root).expect("no trap")).collect();
+    for (nth, stream) in streams.iter().enumerate() {
+        let text = format!("Bearer {}", token.text);
+        // Some go on, the others are answered.
+        let path = if nth % 2 == 0 { "/stats/v1/schools" } else { "/stats/v1/attendance/summary?school_id=elsewhere" };
+        let head = [get(path), pairs(&[("authorization", &text)])].concat();
+        drive.head(*stream, head, true).expect("no trap");
+    }
+    let released = |drive: &Drive<'_>| {
+        let all = streams.iter().map(|stream| drive.stream(*stream));
+        all.filter(|stream| stream.passed || stream.replies > 0).count()
+    };
+    assert_eq!(released(&drive), 0);
+    drive.callback("proxy_on_tick", &[root]).expect("no trap");
+    let path = drive.vm.host().call_outs[0].path.clone();
+    drive.answer(0, good_answer(&path)).expect("no trap");
+    for nth in 1..=4 {
+        assert_eq!(released(&drive), WAITING.min(nth * RELEASES_MAX));
+        drive.callback("proxy_on_tick", &[root]).expect("no trap");
+    }
+    assert_eq!(drive.vm.host().violations, Vec::<String>::new());
+}
+
+/// Its client may leave before the verdict, and what was charged stays.
+#[test]
+fn log_knows_a_request_that_is_held_and_each_fact_is_told_once() {
+    let code = Code::load();
+    let mut drive = start(&code, &Policy::of(1).config);
+    let root = drive.root(1).expect("no trap");
+    drive.fetch_all(root).expect("no trap");
+    let stream = drive.open(root).expect("no trap");
+    let token = format!("Bearer {}", student_token("one").text);
+    let own = [(":method", "POST"), (":path", "/v1/students"), (":authority", "api"), (":scheme", "https")];
+    let shown = [("x-api-key", ACME), ("authorization", &token), ("content-type", "application/json")];
+    drive.head(stream, pairs(&[&own[..], &shown].concat()), false).expect("no trap");
+    let known = ["tier", "client", "route", "account", "key"].map(|name| format!("hallpass.{name}"));
+    assert_eq!(drive.stream(stream).facts, known);
+    drive.body(stream, br#"{"districtlea":"#, false).expect("no trap");
+    assert_eq!((&drive.stream(stream).facts[..], drive.stream(stream).decisions.len()), (&known[..], 0));
+    drive.body(stream, br#""1503000"}"#, true).expect("no trap");
+    assert!(drive.stream(stream).passed);
+    assert_eq!(drive.stream(stream).facts, [&known[..], &["hallpass.cost".to_owned()]].concat());
+    assert_eq!(drive.stream(stream).decisions, [b"allow"]);
+    assert_eq!(drive.vm.host().violations, Vec::<String>::new());
 }
 
 fn education(code: &Code) -> Drive<'_> {
