@@ -166,6 +166,10 @@ fn check_leaving_later(setup: &Setup) {
     };
 
     check("body that is judged", bearer("POST", "/body", &token), Some((r#"{"school":"#, false)), false);
+    // The log tells who was charged.
+    let is_known = |line: &Value| line["decision"].is_null() && line["client"] == "a" && line["route"] == "/body";
+    let known = || setup.gateway.access_log().iter().filter(|line| is_known(line)).count();
+    wait_until("the access log", || known() == 2 * EACH);
     check("body that is not", bearer("POST", "/upload", &token), Some(("part", false)), true);
     check("head passed", bearer("GET", "/hang", &token), None, true);
     check("body passed", bearer("POST", "/body", &token), Some((r#"{"school":"oakwood"}"#, true)), true);
