@@ -96,7 +96,7 @@ pub struct Worker {
     pub strip: StripSet,
     /// Requests that wait for keys.
     pub waiting: usize,
-    /// Keys the budgets of source addresses; the same for all workers of a process.
+    /// Keys the way from owners of budgets to their slots; the same for all workers of a process.
     pub secret: Secret,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,

@@ -33,14 +33,14 @@ impl Request {
                 let Some(route) = self.route_of(worker) else {
                     return self.deny(worker, Denial::Unavailable);
                 };
-                (Owner::address(&worker.secret, &route.path.template, address), Rc::clone(&route.address_limits))
+                (Owner::address(&route.path.template, address), Rc::clone(&route.address_limits))
             }
             AddressFor::Failures => {
                 let (Some(route), Some(key)) = (self.route_of(worker), &self.key) else {
                     return self.deny(worker, Denial::Unavailable);
                 };
                 let purpose = format!("failures {} {}", key.id, route.path.template);
-                (Owner::address(&worker.secret, &purpose, address), Rc::clone(&route.failure_limits))
+                (Owner::address(&purpose, address), Rc::clone(&route.failure_limits))
             }
             AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
                 return self.deny(worker, self.key_denial(worker));

@@ -284,11 +284,11 @@ impl Stream {
             let bytes;
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
-                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots, &charges, now)),
-                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut SharedSlots, charge, now)),
+                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots(worker.secret), &charges, now)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut SharedSlots(worker.secret), charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
-                    let _ = ledger::cancel(&mut SharedSlots, receipt, now);
+                    let _ = ledger::cancel(&mut SharedSlots(worker.secret), receipt, now);
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
@@ -357,10 +357,10 @@ impl Stream {
             abi::add_header(MapType::ResponseHeaders, b"link", link.as_bytes())?;
         }
         for (receipt, actual) in edits.settle {
-            let _ = ledger::settle(&mut SharedSlots, receipt, actual, abi::now()?);
+            let _ = ledger::settle(&mut SharedSlots(worker.secret), receipt, actual, abi::now()?);
         }
         if let Some(receipt) = edits.refund {
-            let _ = ledger::cancel(&mut SharedSlots, receipt, abi::now()?);
+            let _ = ledger::cancel(&mut SharedSlots(worker.secret), receipt, abi::now()?);
         }
         Ok(())
     }

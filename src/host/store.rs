@@ -3,13 +3,13 @@
 use crate::host::status::Status;
 use crate::host::{abi, output};
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
-use crate::limits::owner::Secret;
+use crate::limits::owner::{Owner, Secret};
 use crate::limits::slot::SlotId;
 
 /// The key of the secret in shared data.
 const SECRET: &[u8] = b"hallpass1/secret";
 
-/// What keys the budgets of source addresses: made by whoever comes first, and the same for all workers of this `vm_id`.
+/// What keys the slots of budgets: made by whoever comes first, and the same for all workers of this `vm_id`.
 pub fn secret() -> Secret {
     let made = output::random_bytes();
     // Whoever loses the race has that of the winner.
@@ -20,9 +20,13 @@ pub fn secret() -> Secret {
 
 /// The shared data of this `vm_id`.
 #[derive(Debug)]
-pub struct SharedSlots;
+pub struct SharedSlots(pub Secret);
 
 impl Slots for SharedSlots {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&self.0)
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         match abi::shared_data(id.key().as_ref()) {

@@ -28,9 +28,8 @@ pub use super::store::{Slots, StoreError, Swap, Version};
 /// [`StoreError`]: the caller fails closed. What was charged until then stays.
 #[inline(never)]
 pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<Outcome, StoreError> {
-    let posting =
-        |charge: &Charge| Posting { charge: charge.clone(), marks: vec![Mark::default(); charge.limits.len()] };
-    let mut postings: SmallVec<[Posting; 1]> = charges.iter().map(posting).collect();
+    let mut postings: SmallVec<[Posting; 1]> =
+        charges.iter().map(|charge| Posting::new(slots, charge.clone())).collect();
     if let [posting] = postings.as_mut_slice()
         && !posting.marks.is_empty()
     {
@@ -62,10 +61,9 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
 /// # Errors
 /// [`StoreError`]: the caller fails closed.
 pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outcome, StoreError> {
-    let marks = vec![Mark::default(); charge.limits.len()];
-    let mut posting = Posting { charge, marks };
+    let mut posting = Posting::new(slots, charge);
     let mut bytes = Vec::new();
-    slots.read(posting.charge.owner.slot(), &mut bytes)?;
+    slots.read(posting.slot, &mut bytes)?;
     let before = Slot::parse(bytes);
     let mut slot = before.clone();
     let group = &mut [&mut posting];
@@ -114,15 +112,15 @@ fn roll_back(slots: &mut impl Slots, group: &mut [&mut Posting], now: Now) -> Re
 }
 
 fn slot_order(posting: &Posting) -> (SlotId, Owner) {
-    (posting.charge.owner.slot(), posting.charge.owner)
+    (posting.slot, posting.charge.owner)
 }
 
 fn same_slot(a: &&mut Posting, b: &&mut Posting) -> bool {
-    a.charge.owner.slot() == b.charge.owner.slot()
+    a.slot == b.slot
 }
 
 fn slot_of(group: &[&mut Posting]) -> Option<SlotId> {
-    group.first().map(|posting| posting.charge.owner.slot())
+    group.first().map(|posting| posting.slot)
 }
 
 /// Charges every limit of every charge, as far as each admits; returns whether all do.
@@ -215,7 +213,7 @@ fn mark(limit: &Limit, current: Record, now: Now) -> Mark {
 #[inline(never)]
 fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
     for posting in group {
-        let Posting { charge, marks } = &mut **posting;
+        let Posting { charge, marks, .. } = &mut **posting;
         for (limit, noted) in charge.limits.iter().zip(marks) {
             let at = match slot.find(charge.owner.tag(), limit.id(), now) {
                 Seat::Own(at) | Seat::Overflow(at) => at,

@@ -7,6 +7,8 @@ use smallvec::SmallVec;
 
 use super::advert::Advert;
 use super::charge::Charge;
+use super::owner::SlotId;
+use super::store::Slots;
 use super::{Limit, UNIT, Unit};
 use crate::time::{Now, micros};
 
@@ -14,6 +16,8 @@ use crate::time::{Now, micros};
 #[derive(Clone, Debug)]
 pub(super) struct Posting {
     pub(super) charge: Charge,
+    /// Where the owner's entry is.
+    pub(super) slot: SlotId,
     pub(super) marks: Vec<Mark>,
 }
 
@@ -171,6 +175,11 @@ impl Outcome {
 }
 
 impl Posting {
+    /// A charge that was not judged yet.
+    pub(super) fn new(slots: &impl Slots, charge: Charge) -> Self {
+        Self { slot: slots.slot_of(&charge.owner), marks: vec![Mark::default(); charge.limits.len()], charge }
+    }
+
     fn standings(&self, charge: usize, now: Now) -> impl Iterator<Item = Standing> {
         let limits = self.charge.limits.iter().zip(&self.marks).enumerate();
         limits.map(move |(nth, (limit, mark))| Standing {

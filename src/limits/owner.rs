@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher13;
 
 use super::By;
 
@@ -29,8 +30,8 @@ impl Table {
     }
 }
 
-/// What nobody outside knows, so that nobody can tell which addresses share a slot. All workers of a process have the same.
-#[derive(Clone, Default)]
+/// What nobody outside knows, so that nobody can tell which owners share a slot. All workers of a process have the same.
+#[derive(Clone, Copy, Default)]
 pub struct Secret(pub [u8; 16]);
 
 impl fmt::Debug for Secret {
@@ -69,20 +70,19 @@ impl Owner {
     }
 
     /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its
-    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address. Strangers choose addresses, and there
-    /// are whole networks of them to choose from: without the secret anyone could crowd the slot of somebody else.
-    pub fn address(secret: &Secret, purpose: &str, address: IpAddr) -> Self {
+    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address.
+    pub fn address(purpose: &str, address: IpAddr) -> Self {
         let tag = match address.to_canonical() {
-            IpAddr::V4(v4) => tag("ipv4", &[&secret.0, purpose.as_bytes(), &v4.octets()]),
+            IpAddr::V4(v4) => tag("ipv4", &[purpose.as_bytes(), &v4.octets()]),
             IpAddr::V6(v6) => {
                 let prefix = u128::from(v6) >> 64;
-                tag("ipv6/64", &[&secret.0, purpose.as_bytes(), &prefix.to_be_bytes()])
+                tag("ipv6/64", &[purpose.as_bytes(), &prefix.to_be_bytes()])
             }
         };
         Self { table: Table::Addresses, tag }
     }
 
-    /// An owner of the first slot of clients, told apart by `nth`.
+    /// An owner that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
     #[cfg(test)]
     pub(super) fn in_first_slot(nth: u8) -> Self {
         let mut tag = [0; 16];
@@ -90,10 +90,21 @@ impl Owner {
         Self { table: Table::Clients, tag }
     }
 
-    /// The slot that holds the owner's entry.
-    pub fn slot(&self) -> SlotId {
-        let head = self.tag.first_chunk().map_or(0, |head| u32::from_le_bytes(*head));
-        SlotId { table: self.table, index: head & self.table.slots().saturating_sub(1) }
+    /// The slot, without searching for owners that share one.
+    #[cfg(test)]
+    pub(super) fn slot_in_tests(&self) -> SlotId {
+        match self.tag {
+            [0, 0, 0, 0, 0, 0, 0, 0, ..] => SlotId { table: self.table, index: 0 },
+            _ => self.slot(&Secret::default()),
+        }
+    }
+
+    /// The slot that holds the owner's entry. Strangers choose addresses, of which they have whole networks, and some choose
+    /// the names of clients: without the secret anyone could crowd the slot of somebody else.
+    pub fn slot(&self, secret: &Secret) -> SlotId {
+        let hash = SipHasher13::new_with_key(&secret.0).hash(&self.tag);
+        let last = u64::from(self.table.slots().saturating_sub(1));
+        SlotId { table: self.table, index: u32::try_from(hash & last).unwrap_or_default() }
     }
 
     /// A number that is another one for nearly every owner, and has nothing to do with the slot.
@@ -151,8 +162,8 @@ impl SlotId {
     /// The key of the slot in shared data.
     pub fn key(self) -> SlotKey {
         let mut text = match self.table {
-            Table::Clients => *b"hallpass1/c/00000000",
-            Table::Addresses => *b"hallpass1/a/00000000",
+            Table::Clients => *b"hallpass2/c/00000000",
+            Table::Addresses => *b"hallpass2/a/00000000",
         };
         let mut rest = self.index;
         for digit in text.iter_mut().rev().take(8) {
@@ -163,7 +174,7 @@ impl SlotId {
     }
 }
 
-/// A key such as `hallpass1/c/000012ab`: the version of the layout, the table, the index in hexadecimal.
+/// A key such as `hallpass2/c/000012ab`: the version of the layout, the table, the index in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotKey([u8; 20]);
 
@@ -189,7 +200,7 @@ mod tests {
     use super::*;
 
     fn address(text: &str) -> Owner {
-        Owner::address(&Secret::default(), "failed", text.parse().unwrap())
+        Owner::address("failed", text.parse().unwrap())
     }
 
     #[test]
@@ -266,19 +277,29 @@ mod tests {
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"), "two IPv4 addresses");
         assert_ne!(
             address("192.0.2.1"),
-            Owner::address(&Secret::default(), "login", "192.0.2.1".parse().unwrap()),
+            Owner::address("login", "192.0.2.1".parse().unwrap()),
             "two purposes"
         );
     }
 
     #[test]
-    fn nobody_can_tell_which_addresses_share_a_slot() {
-        let slot = |secret: u8, n: u32| Owner::address(&Secret([secret; 16]), "failed", IpAddr::V4(n.into())).slot();
-        // What shares a slot under one secret, as an attacker would look for it, is apart under another.
-        let shared: Vec<u32> = (1..400_000).filter(|n| slot(1, *n) == slot(1, 0)).collect();
-        assert!(shared.len() > 32, "enough to crowd a slot: {}", shared.len());
-        let together = shared.iter().filter(|n| slot(2, **n) == slot(2, 0)).count();
-        assert!(together <= 2, "{together} of {}", shared.len());
+    fn nobody_can_tell_which_owners_share_a_slot() {
+        let address = |n: u32| Owner::address("failed", IpAddr::V4(n.into()));
+        let client = |n: u32| Owner::client("issuer", &n.to_string());
+        check_slots_of(address, 400_000);
+        check_slots_of(client, 1_500_000);
+    }
+
+    /// What shares a slot under one secret, as an attacker would look for it, is apart under another.
+    #[track_caller]
+    fn check_slots_of(owner: impl Fn(u32) -> Owner, count: u32) {
+        let together = |secret: u8, of: &[Owner]| -> Vec<Owner> {
+            let home = owner(0).slot(&Secret([secret; 16]));
+            of.iter().copied().filter(|it| it.slot(&Secret([secret; 16])) == home).collect()
+        };
+        let shared = together(1, &(1..count).map(&owner).collect::<Vec<_>>());
+        assert!(shared.len() > 12, "enough to crowd a slot: {}", shared.len());
+        assert!(together(2, &shared).len() <= 2, "of {}", shared.len());
     }
 
     #[test]
@@ -289,16 +310,16 @@ mod tests {
     #[test]
     fn keys_are_short_and_distinct() {
         let id = |table, index| SlotId { table, index };
-        assert_eq!(id(Table::Clients, 0x12ab).key().as_ref(), b"hallpass1/c/000012ab");
-        assert_eq!(id(Table::Addresses, 8_191).key().as_ref(), b"hallpass1/a/00001fff");
+        assert_eq!(id(Table::Clients, 0x12ab).key().as_ref(), b"hallpass2/c/000012ab");
+        assert_eq!(id(Table::Addresses, 8_191).key().as_ref(), b"hallpass2/a/00001fff");
     }
 
     #[test]
     fn slots_stay_inside_their_table() {
-        let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot().index).max();
+        let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot(&Secret::default()).index).max();
         assert!((60_000..65_536).contains(&far.unwrap()));
         let far =
-            (0..5_000u32).map(|n| Owner::address(&Secret::default(), "p", IpAddr::V4(n.into())).slot().index).max();
+            (0..5_000u32).map(|n| Owner::address("p", IpAddr::V4(n.into())).slot(&Secret::default()).index).max();
         assert!((8_000..8_192).contains(&far.unwrap()));
     }
 }

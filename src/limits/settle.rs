@@ -46,7 +46,7 @@ fn settle_each(
     now: Now,
     actual: impl Fn(&Limit, u32) -> u32,
 ) -> Result<(), StoreError> {
-    for Posting { charge, marks } in &receipt.postings {
+    for Posting { charge, slot, marks } in &receipt.postings {
         let change = |limit: &Limit| {
             let charged = charge.amount(limit);
             (charged, actual(limit, charged))
@@ -54,7 +54,7 @@ fn settle_each(
         if charge.limits.iter().map(change).all(|(charged, actual)| charged == 0 || charged == actual) {
             continue;
         }
-        edit(slots, charge.owner.slot(), |slot, _| {
+        edit(slots, *slot, |slot, _| {
             for (limit, mark) in charge.limits.iter().zip(marks) {
                 let (charged, actual) = change(limit);
                 adjust(slot, &charge.owner, limit, mark, charged, actual, now);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::owner::SlotId;
+use super::owner::{Owner, Secret, SlotId};
 use super::slot::Slot;
 use crate::bytes::is_same;
 
@@ -29,6 +29,11 @@ pub enum Swap {
 
 /// A table of slots that all workers share.
 pub trait Slots {
+    /// The slot that holds the owner's entry. Where strangers choose owners, the way there is keyed.
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
     /// Replaces the contents of `into` with the slot's value, empty if it has none.
     ///
     /// # Errors

@@ -35,6 +35,10 @@ pub(super) struct Memory {
 }
 
 impl Slots for Memory {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot_in_tests()
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.reads += 1;
         Ok(self.slots.read(&id, into))

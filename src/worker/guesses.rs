@@ -23,7 +23,7 @@ impl Worker {
         if let Some((_, owner)) = self.guesses.last.filter(|(known, _)| *known == address) {
             return owner;
         }
-        let owner = Owner::address(&self.secret, "failed-credentials", address);
+        let owner = Owner::address("failed-credentials", address);
         self.guesses.last = Some((address, owner));
         owner
     }

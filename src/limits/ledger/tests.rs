@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::super::Period;
 use super::super::tests::{Memory, bucket, charge, costly, quota};
 use super::*;
-use crate::limits::owner::Secret;
 
 mod model;
 mod race;
@@ -144,7 +143,7 @@ fn one_read_and_one_swap_serve_all_limits_and_a_denial_only_reads() {
 
 #[test]
 fn several_budgets_are_charged_as_one() {
-    let address = Owner::address(&Secret::default(), "route", "192.0.2.1".parse().unwrap());
+    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {
         let mut slots = Memory::default();
         let mut charges =
@@ -162,7 +161,7 @@ fn several_budgets_are_charged_as_one() {
 
 #[test]
 fn client_over_its_limit_never_reaches_the_budgets_of_addresses() {
-    let address = Owner::address(&Secret::default(), "route", "192.0.2.1".parse().unwrap());
+    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {
         let mut slots = Memory::default();
         let mut charges =

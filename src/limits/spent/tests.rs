@@ -1,7 +1,6 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::super::ledger::{cancel, reserve};
-use super::super::owner::Secret;
 use super::super::tests::{Memory, bucket, charge, quota};
 use super::super::{Limit, Period};
 use super::*;
@@ -9,7 +8,7 @@ use super::*;
 const NOON: Now = Now::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
 
 fn owner(nth: u8) -> Owner {
-    Owner::address(&Secret::default(), "guesses", [192, 0, 2, nth].into())
+    Owner::address("guesses", [192, 0, 2, nth].into())
 }
 
 fn ask(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
@@ -146,7 +145,7 @@ fn what_was_admitted_or_never_will_be_is_not_remembered() {
 fn memory_is_bounded_and_the_latest_is_remembered() {
     let (mut spent, refused) = spent();
     let owners =
-        (0..10_000_u32).map(|nth| Owner::address(&Secret::default(), "guesses", std::net::IpAddr::V4(nth.into())));
+        (0..10_000_u32).map(|nth| Owner::address("guesses", std::net::IpAddr::V4(nth.into())));
     for owner in owners {
         spent.note(owner, &refused, NOON);
         assert!(spent.ask(&owner, NOON).is_some());

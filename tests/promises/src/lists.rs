@@ -8,7 +8,7 @@ use hallpass::api_key::{Context, KeyList};
 use hallpass::config::{ListFormat, Remote};
 use hallpass::fetch::{Action, Fetched, Record};
 use hallpass::limits::ledger::{StoreError, Swap, Version};
-use hallpass::limits::owner::{Owner, Secret};
+use hallpass::limits::owner::Owner;
 use hallpass::list::{self, Origin};
 use hallpass::opaque::bucket::BucketId;
 use hallpass::opaque::build::{Buckets, Builder, Progress};
@@ -43,9 +43,9 @@ pub fn lists(data: &[u8]) {
     record(data);
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = rfc3339(text);
-        let _ = text.parse::<IpAddr>().map(|address| Owner::address(&Secret::default(), "p", address));
+        let _ = text.parse::<IpAddr>().map(|address| Owner::address("p", address));
     }
-    let _ = Owner::address(&Secret::default(), "p", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let _ = Owner::address("p", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 }
 
 /// As a list of tokens, which is read a little at a time: it ends, and it is the same list as read at once.

@@ -87,7 +87,7 @@ fn of_neighbours(code: &Code, count: usize) -> u64 {
     let head = get(&token(0, 0, 3));
     run.request(&head, b"");
     let shared = &mut run.drive.vm.host_mut().shared;
-    let (value, _) = shared.iter_mut().find(|(key, _)| key.starts_with(b"hallpass1/c/")).expect("a slot").1;
+    let (value, _) = shared.iter_mut().find(|(key, _)| key.starts_with(b"hallpass2/c/")).expect("a slot").1;
     // A version, then the entry: tag, number of records, records.
     let own = value[1..].to_vec();
     for nth in 1..count {

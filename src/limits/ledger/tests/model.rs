@@ -239,7 +239,8 @@ proptest! {
         let charges = [charge(client(), &limits, 1)];
         let mut slots = Memory::default();
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
-        let (value, _) = slots.slots.0.get_mut(&client().slot()).unwrap();
+        let home = slots.slot_of(&client());
+        let (value, _) = slots.slots.0.get_mut(&home).unwrap();
         value[at] = byte;
         // Whatever the times and levels are.
         let records = value.iter_mut().skip(22);
@@ -249,7 +250,7 @@ proptest! {
                 settle(&mut slots, receipt, u32::from(byte), now).unwrap();
             }
         }
-        slots.slots.0.insert(client().slot(), (bytes, 9));
+        slots.slots.0.insert(home, (bytes, 9));
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
     }
 }
