@@ -284,7 +284,9 @@ impl Stream {
             let bytes;
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
-                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut SharedSlots(worker.secret), &charges, now)),
+                Step::Charge(charges) => {
+                    Event::Charged(ledger::reserve(&mut SharedSlots(worker.secret), &charges, now))
+                }
                 Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut SharedSlots(worker.secret), charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.

@@ -144,8 +144,7 @@ fn what_was_admitted_or_never_will_be_is_not_remembered() {
 #[test]
 fn memory_is_bounded_and_the_latest_is_remembered() {
     let (mut spent, refused) = spent();
-    let owners =
-        (0..10_000_u32).map(|nth| Owner::address("guesses", std::net::IpAddr::V4(nth.into())));
+    let owners = (0..10_000_u32).map(|nth| Owner::address("guesses", std::net::IpAddr::V4(nth.into())));
     for owner in owners {
         spent.note(owner, &refused, NOON);
         assert!(spent.ask(&owner, NOON).is_some());
