@@ -210,6 +210,7 @@ fn form_bodies_are_refused_where_the_query_is_judged() {
 fn other_bodies_and_none_pass() {
     check_body(&[("content-type", "application/json")], false, Ok(Verdict::Granted));
     check_body(&[("content-type", "application/vnd.a+json; v=1")], false, Ok(Verdict::Granted));
+    check_body(&[("content-type", "application/vnd.pgrst.object+json")], false, Ok(Verdict::Granted));
     check_body(&[], true, Ok(Verdict::Granted));
     check_body(&[("content-length", "0")], true, Ok(Verdict::Granted));
     // A form is no danger where the query is not judged.
