@@ -3,6 +3,7 @@
 //! Paths are judged as Envoy routes them (see [`crate::path`]); nothing is normalised here. Where a more lenient server
 //! would read the path as one of an earlier route, the request is refused: it could fall under a weaker rule.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use crate::body;
@@ -252,9 +253,7 @@ fn host_name(authority: &[u8]) -> Option<&[u8]> {
     let (host, port) = if authority.first() == Some(&b'[') {
         let end = authority.iter().position(|byte| *byte == b']')?;
         let (host, port) = authority.split_at_checked(end.saturating_add(1))?;
-        let inner = host.strip_prefix(b"[")?.strip_suffix(b"]")?;
-        let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-        (host, (inner.len() > 1 && inner.iter().all(is_address)).then_some(port)?)
+        (host, is_ipv6(host).then_some(port)?)
     } else {
         let end = authority.iter().position(|byte| *byte == b':');
         let (host, port) = authority.split_at_checked(end.unwrap_or(authority.len()))?;
@@ -267,15 +266,37 @@ fn host_name(authority: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Names and IPv4 addresses. A dot at either end or twice in a row is refused: `a.example.` is `a.example` for some.
-fn is_name(host: &[u8]) -> bool {
+/// An IPv6 address in brackets, as RFC 5952 writes it: `[0::1]` is `[::1]` for whoever connects.
+pub(crate) fn is_ipv6(host: &[u8]) -> bool {
+    let inner = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let text = inner.and_then(|inner| str::from_utf8(inner).ok()).unwrap_or_default();
+    text.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string().eq_ignore_ascii_case(text))
+}
+
+/// Names and IPv4 addresses. A dot at either end or twice in a row is refused: `a.example.` is `a.example` for some. What
+/// ends in a number is an address for some (`127.1`, `0x7f.0.0.1`), so it must be one that reads the same for all.
+pub(crate) fn is_name(host: &[u8]) -> bool {
     let mut before = b'.';
     let mut has_empty_label = false;
     for byte in host {
         has_empty_label |= (before, *byte) == (b'.', b'.');
         before = *byte;
     }
-    !has_empty_label && before != b'.' && NAME.holds_all(host)
+    !has_empty_label && before != b'.' && NAME.holds_all(host) && (!ends_in_number(host) || is_ipv4(host))
+}
+
+/// As the URL standard of WHATWG has it: digits, or hexadecimal ones behind `0x`.
+fn ends_in_number(host: &[u8]) -> bool {
+    let last = host.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    match last {
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
+#[inline(never)]
+fn is_ipv4(host: &[u8]) -> bool {
+    str::from_utf8(host).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
 }
 
 /// Whether the method is one of these. `GET` brings `HEAD`; none listed means every method but CONNECT.

@@ -1,5 +1,7 @@
 //! `routes`: what requests match, what callers must show, what requests cost, and contradictions between routes.
 
+use std::net::Ipv4Addr;
+
 use super::access::{self, Beside, NAMES_MAX};
 use super::clash;
 use super::issuers::Issuers;
@@ -194,17 +196,12 @@ fn host(reader: &Reader<'_>) -> Option<HostMatch> {
 
 /// A name, an IPv4 address, or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().is_ok();
-    }
-    is_domain(host)
+    host.len() <= 253 && (route::is_name(host.as_bytes()) || route::is_ipv6(host.as_bytes()))
 }
 
-/// What may have names below it: nothing stands before the bracket of an address.
+/// What may have names below it: nothing stands before an address.
 fn is_domain(host: &str) -> bool {
-    let label =
-        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    host.len() <= 253 && host.split('.').all(label)
+    is_host(host) && !host.starts_with('[') && host.parse::<Ipv4Addr>().is_err()
 }
 
 /// An open route has no caller: nothing to scope, to charge or to choose issuers for.

@@ -190,14 +190,44 @@ fn invalid_host_has_no_route_even_where_any_host_has() {
     let routes = [on_host(HostMatch::Any)];
     for host in [
         // None; joined; with user, path, space, escape; not ASCII.
-        "", "a,b", "a@b", "a/b", "a b", "a%2eb", "é", // Ports that are none.
-        "a:", "a:b", "a:1:2", "a:123456", ":80", "[::1]:", // Dots at either end and in a row.
-        "a.", ".a", "a..b", // Broken brackets.
-        "[::1", "[]", "[:]", "[::1]x", "::1", "[a@b]",
+        "",
+        "a,b",
+        "a@b",
+        "a/b",
+        "a b",
+        "a%2eb",
+        "é", // Ports that are none.
+        "a:",
+        "a:b",
+        "a:1:2",
+        "a:123456",
+        ":80",
+        "[::1]:", // Dots at either end and in a row.
+        "a.",
+        ".a",
+        "a..b", // Broken brackets.
+        "[::1",
+        "[]",
+        "[:]",
+        "[::1]x",
+        "::1",
+        "[a@b]", // Other spellings of addresses.
+        "[0::1]",
+        "[::01]",
+        "[::1%25eth0]",
+        "[::ffff:7f00:1]",
+        "127.1",
+        "127.0.0.01",
+        "0x7f.0.0.1",
+        "127.0.0.0x1",
+        "2130706433",
+        "a.1",
+        "0X1",
+        "0x",
     ] {
         check_host(&routes, host, &Found::None);
     }
-    for host in ["a", "a-b_c.d", "127.0.0.1:8080", "localhost", "[::]"] {
+    for host in ["a", "a-b_c.d", "127.0.0.1:8080", "localhost", "[::]", "[2001:DB8::A]", "1.a", "a.1x", "0xg"] {
         check_host(&routes, host, &Found::Route(0));
     }
 }

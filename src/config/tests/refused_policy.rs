@@ -112,7 +112,21 @@ fn bad_routes_are_refused() {
     refused(&[("/routes/0/match", json!(null))], "routes[0].match: missing");
     refused(&[("/routes/0/match/path", json!("stats"))], "routes[0].match.path: does not begin with `/`");
     let host = "routes[0].match.host: expected a host such as `api.example.com` or `*.example.com`, without port, got another string";
-    for name in ["api.example.com:443", "a..b", "*.*.com", "a*", "é.example", "[::g]", "*.[::1]", "*.", "*.*"] {
+    for name in [
+        "api.example.com:443",
+        "a..b",
+        "*.*.com",
+        "a*",
+        "é.example",
+        "[::g]",
+        "*.[::1]",
+        "*.",
+        "*.*",
+        "[0::1]",
+        "127.1",
+        "*.127.0.0.1",
+        "*.1",
+    ] {
         refused(&[("/routes/0/match/host", json!(name))], host);
     }
     for method in ["get", "CONNECT", "G ET", "GET,POST", "GET|POST", ".*", "^GET$", "GET+"] {
