@@ -26,10 +26,11 @@ pub enum KeyJudged {
 impl Worker {
     /// The API key that a request presents.
     pub fn api_key(&self, head: &Head, arrival: Now, now: Now) -> KeyJudged {
-        self.judge_key(arrival, now, |list| match self.presented_key(head) {
-            Presented::Key(key) => list.find(&key),
-            _ => None,
-        })
+        // Whatever the list says, nothing finds a key that is missing, doubled or malformed.
+        let Presented::Key(key) = self.presented_key(head) else {
+            return KeyJudged::Refused;
+        };
+        self.judge_key(arrival, now, |list| list.find(&key))
     }
 
     /// The same for a request whose key was found before: `found` is what its head presents, so nothing is read or hashed twice.

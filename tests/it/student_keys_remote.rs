@@ -84,8 +84,12 @@ fn missing_or_stale_list_fails_closed_and_a_new_one_opens_again() {
     let gateway = gateway.upstream(upstream.port()).start();
     let valid = token("acme").sign();
     let send = || with_key(&gateway, "/data", ACME).bearer(&valid).send();
-    for request in [with_key(&gateway, "/key", ACME), with_key(&gateway, "/key", "wrong"), gateway.get("/data")] {
+    for request in [with_key(&gateway, "/key", ACME), with_key(&gateway, "/key", "wrong")] {
         expect_error(&request.send(), 503, "unavailable");
+    }
+    // Whatever the list will say, these show no key of it.
+    for request in [gateway.get("/data"), with_key(&gateway, "/key", ACME).header("x-api-key", ACME)] {
+        expect_error(&request.send(), 403, "Forbidden");
     }
     assert_eq!(upstream.heads(), 0);
     gateway.get("/open/a").send().expect_status(200);

@@ -170,6 +170,9 @@ fn keys_come_and_go_with_the_remote_list() {
     let good = token(&json!({}));
     let mut waiting = stack.get("new", &good);
     assert_eq!(waiting.verdict(), "waits");
+    // No key at all is none of any list: it takes no place of those who wait.
+    assert_eq!(stack.get("", &good).verdict(), "key-refused");
+    assert_eq!(stack.worker.waiting, 1);
     stack.fetch(DocumentId::ApiKeys, 1, &json!({"version": 1, "keys": [key("old", "acme", "starter")]}));
     stack.tick(&mut waiting);
     assert_eq!(waiting.verdict(), "key-refused");
