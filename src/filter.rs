@@ -29,6 +29,7 @@ mod address;
 mod admission;
 mod body;
 mod credentials;
+mod output;
 mod plan;
 mod retirement;
 mod scope;
@@ -39,6 +40,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use output::Edit;
 use stage::{AddressFor, Guard, Stage};
 pub use step::{Event, Forward, ReplyEdits, ReplyHead, Step};
 

@@ -179,6 +179,11 @@ impl Notice {
         (self.phase > Phase::Before).then_some(&self.terms.fields)
     }
 
+    /// The same, with their names.
+    pub fn headers(&self) -> Option<[(&'static str, &str); 3]> {
+        self.fields().map(|it| [("deprecation", &*it.deprecation), ("sunset", &it.sunset), ("link", &it.link)])
+    }
+
     /// The one that clients must hear of where a request shows two credentials: what was announced, and ends first.
     #[must_use]
     pub fn or_sooner(self, other: Self) -> Self {

@@ -82,7 +82,7 @@ pub enum Step<'h> {
     Nothing,
 }
 
-/// What the upstream is told.
+/// What the upstream is told; [`Forward::edits`] is how.
 #[derive(Debug)]
 pub struct Forward {
     /// Who is calling; `None` on routes without tokens.
@@ -97,7 +97,7 @@ pub struct Forward {
     pub rewrite_connection: bool,
 }
 
-/// What the response gets.
+/// What the response gets; [`ReplyEdits::edits`] is what its head does.
 #[derive(Debug, Default)]
 pub struct ReplyEdits {
     /// Fields to set, in place of the upstream's.

@@ -352,12 +352,7 @@ impl Stream {
         let Step::Reply(edits) = request.step(worker, head, Now::default(), event) else {
             return Ok(());
         };
-        for (name, value) in &edits.fields {
-            abi::set_header(MapType::ResponseHeaders, name.as_bytes(), value.as_bytes())?;
-        }
-        if let Some(link) = &edits.link {
-            abi::add_header(MapType::ResponseHeaders, b"link", link.as_bytes())?;
-        }
+        edits.edits(|it| output::edit(MapType::ResponseHeaders, it))?;
         for (receipt, actual) in edits.settle {
             let _ = ledger::settle(&mut SharedSlots(worker.secret), receipt, actual, abi::now()?);
         }

@@ -1,52 +1,35 @@
-//! What leaves the filter: headers for the upstream, facts for the access log, answers for the client.
+//! Carries out what leaves the filter: edits of heads, facts for the access log, answers for the client.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Fact;
 use crate::denial::Denial;
-use crate::filter::{Forward, Request};
+use crate::filter::{Edit, Forward, Request};
 use crate::host::abi::{self, LocalResponse, MapType};
 use crate::host::status::Status;
-use crate::problem;
 use crate::retirement::Notice;
-use crate::token::ids::Ids;
 use crate::worker::Worker;
 
-/// Tells the upstream who is calling. Every value was checked when the token was, or the list of keys.
+/// Tells the upstream who is calling.
 ///
 /// # Errors
 /// Whatever the host answers.
 #[inline(never)]
 pub fn forward_to_upstream(forward: &Forward, worker: &Worker) -> Result<(), Status> {
-    let set = |name: &str, value: &[u8]| abi::set_header(MapType::RequestHeaders, name.as_bytes(), value);
-    let names = &worker.config.forward;
-    if let Some(caller) = &forward.caller {
-        let lists = [
-            (&names.schools, &caller.schools),
-            (&names.districts, &caller.districts),
-            (&names.permissions, &caller.permissions),
-        ];
-        for (name, list) in lists {
-            if let Some(header) = list.as_ref().map(Ids::header) {
-                set(name, header)?;
-            }
-        }
-        set(&names.client, caller.client.as_bytes())?;
-        // A key in it goes by its own rule, and was removed before unless that lets it pass.
-        if !names.authorization && !forward.key_alone {
-            abi::remove_header(MapType::RequestHeaders, b"authorization")?;
-        }
+    forward.edits(&worker.config, |it| edit(MapType::RequestHeaders, it))
+}
+
+/// Edits a head.
+///
+/// # Errors
+/// Whatever the host answers.
+#[inline]
+pub fn edit(map: MapType, edit: Edit<&[u8]>) -> Result<(), Status> {
+    match edit {
+        Edit::Remove(name) => abi::remove_header(map, name),
+        Edit::Set(name, value) => abi::set_header(map, name, value),
+        Edit::Add(name, value) => abi::add_header(map, name, value),
     }
-    if let Some(key) = &forward.key {
-        set(&names.account, key.account.as_bytes())?;
-    }
-    if let Some(tier) = forward.tier.and_then(|tier| worker.config.tiers.get(tier)) {
-        set(&names.tier, tier.name.as_bytes())?;
-    }
-    if forward.rewrite_connection {
-        set("connection", b"upgrade")?;
-    }
-    Ok(())
 }
 
 /// Which facts the guard and the access log were told, by their places in the configuration.
@@ -105,11 +88,9 @@ pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
 /// Whatever the host answers.
 #[inline(never)]
 pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> Result<(), Status> {
-    let answer = problem::answer(denial, &worker.config, id);
-    let own = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(answer.headers.capacity());
-    headers.extend(own);
-    headers.extend(announcement(request.retirement()));
+    let answer = request.answer(denial, &worker.config, id);
+    let headers: Vec<(&[u8], &[u8])> =
+        answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     abi::send_local_response(&LocalResponse {
         status: u32::from(answer.status),
         details: denial.code(),
@@ -131,22 +112,14 @@ pub fn answer_broken(id: &str, retirement: Option<&Notice>) -> Result<(), Status
         (b"retry-after", b"1"),
         (b"content-type", b"text/plain; charset=utf-8"),
     ];
-    let headers: Vec<(&[u8], &[u8])> = headers.into_iter().chain(announcement(retirement)).collect();
+    let announced = retirement.and_then(Notice::headers).into_iter().flatten();
+    let announced = announced.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let headers: Vec<(&[u8], &[u8])> = headers.into_iter().chain(announced).collect();
     abi::send_local_response(&LocalResponse {
         status: 503,
         details: "unavailable",
         headers: &headers,
         body: b"unavailable\n",
-    })
-}
-
-/// What answers to a credential carry whose retirement is announced.
-fn announcement(notice: Option<&Notice>) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let fields = notice.and_then(Notice::fields);
-    fields.into_iter().flat_map(|it| {
-        let fields: [(&[u8], &str); 3] =
-            [(b"deprecation", &it.deprecation), (b"sunset", &it.sunset), (b"link", &it.link)];
-        fields.map(|(name, value)| (name, value.as_bytes()))
     })
 }
 
