@@ -2,9 +2,10 @@
 //!
 //! For whoever drives the filter from outside: tests, fuzzers, an operator who asks what a configuration does. [`decide`] is
 //! one request at a fresh worker; a [`Gate`] keeps its worker, so that limits and caches hold from one request to the next;
-//! [`run`] carries out the steps of [`crate::filter`] one by one, as the shell does. Shared data is [`Memory`]. Nothing here is
-//! part of the filter in Envoy.
+//! [`run`] carries out the steps of [`crate::filter`] one by one, as the shell does. Shared data is [`Memory`]. No upstream answers
+//! here, so nothing is settled: what a request was charged stays charged. Nothing here is part of the filter in Envoy.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::denial::Denial;
 use crate::document::{DocumentError, DocumentId};
 use crate::fetch::{self, Record};
-use crate::filter::{Event, Forward, Request, Step};
+use crate::filter::{Edit, Event, Forward, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::memory;
@@ -20,6 +21,8 @@ use crate::limits::owner::SlotId;
 use crate::opaque::bucket::BucketId;
 use crate::opaque::build::{Buckets, Builder, Built, Progress};
 use crate::opaque::lookup;
+use crate::problem::Answer;
+use crate::request_id;
 use crate::time::Now;
 use crate::token::signature::HostCrypto;
 use crate::worker::Worker;
@@ -41,6 +44,8 @@ pub struct Call<'a> {
     pub trailers: &'a [Pair<'a>],
     /// The address of the source that Envoy trusts.
     pub address: Option<IpAddr>,
+    /// What its id is made of if its head brings none: random bytes.
+    pub random: [u8; 16],
 }
 
 /// What becomes of a request.
@@ -48,8 +53,8 @@ pub struct Call<'a> {
 pub enum Verdict {
     /// It goes to the upstream.
     Pass(Passed),
-    /// It is answered here; see [`crate::problem::answer`].
-    Deny(Denial),
+    /// It is answered here.
+    Deny(Denied),
     /// It is held until a document comes that was not given, and refused if none comes.
     Waits,
 }
@@ -57,12 +62,27 @@ pub enum Verdict {
 /// How a request goes to the upstream.
 #[derive(Debug)]
 pub struct Passed {
-    /// What the upstream is told.
-    pub forward: Forward,
-    /// The names of its headers that are removed first, as they are spelled.
-    pub stripped_headers: Vec<Vec<u8>>,
-    /// Likewise of its trailers.
-    pub stripped_trailers: Vec<Vec<u8>>,
+    /// Who is calling; `None` on routes without tokens.
+    pub client: Option<String>,
+    /// The account of the API key; `None` on routes without keys.
+    pub account: Option<String>,
+    /// The name of the tier.
+    pub tier: Option<String>,
+    /// What is done to its head, in this order.
+    pub head: Vec<Edit<Vec<u8>>>,
+    /// And to its trailers.
+    pub trailers: Vec<Edit<Vec<u8>>>,
+    /// And to the head of the response.
+    pub response: Vec<Edit<Vec<u8>>>,
+}
+
+/// How a request is refused.
+#[derive(Debug)]
+pub struct Denied {
+    /// Why.
+    pub denial: Denial,
+    /// What the client gets.
+    pub answer: Answer<'static>,
 }
 
 /// Why there is no verdict.
@@ -187,8 +207,8 @@ impl Gate {
             end = run(&mut around, &mut request, &head, event, |_| ());
         }
         match end {
-            End::Pass(forward) => Verdict::Pass(self.passed(call, &head, forward)),
-            End::Deny(denial) => Verdict::Deny(denial),
+            End::Pass(forward) => Verdict::Pass(self.passed(call, &mut request, &head, &forward)),
+            End::Deny(denial) => Verdict::Deny(self.denied(call, &request, &head, denial)),
             End::Waits => {
                 let Self { worker, memory, index, .. } = self;
                 let around = &mut Around { worker, slots: memory, index, host, address: None, now };
@@ -196,18 +216,53 @@ impl Gate {
                 Verdict::Waits
             }
             // A request that ends in nothing does not pass.
-            End::Body(_) | End::Nothing => Verdict::Deny(Denial::Unavailable),
+            End::Body(_) | End::Nothing => Verdict::Deny(self.denied(call, &request, &head, Denial::Unavailable)),
         }
     }
 
-    fn passed(&self, call: &Call<'_>, head: &Head, forward: Forward) -> Passed {
-        let strip = &self.worker.strip;
+    fn passed(&mut self, call: &Call<'_>, request: &mut Request, head: &Head, forward: &Forward) -> Passed {
+        let Worker { config, strip, .. } = &self.worker;
         let trailers = Head::from_pairs(call.trailers);
-        Passed {
-            forward,
-            stripped_headers: strip.names_to_remove(head).map(<[u8]>::to_vec).collect(),
-            stripped_trailers: strip.trailers_to_remove(&trailers).map(<[u8]>::to_vec).collect(),
+        let mut edits: Vec<_> = strip.names_to_remove(head).map(|it| Edit::Remove(it).into_owned()).collect();
+        if request_id::accepted(head).is_none() {
+            let id = request_id::fresh(call.random).into_bytes();
+            edits.push(Edit::Set(b"x-request-id".to_vec(), id));
         }
+        let Ok(()) = forward.edits(config, collect(&mut edits));
+        let tier = forward.tier.and_then(|tier| config.tiers.get(tier));
+        Passed {
+            client: forward.caller.as_ref().map(|it| it.client.clone()),
+            account: forward.key.as_ref().map(|it| it.account.clone()),
+            tier: tier.map(|it| it.name.clone()),
+            head: edits,
+            trailers: strip.trailers_to_remove(&trailers).map(|it| Edit::Remove(it).into_owned()).collect(),
+            response: self.response(request, head),
+        }
+    }
+
+    /// What the response gets, whatever it is.
+    fn response(&mut self, request: &mut Request, head: &Head) -> Vec<Edit<Vec<u8>>> {
+        let settlement = self.worker.config.settlement_header.as_ref();
+        let mut edits: Vec<_> = settlement.map(|name| Edit::Remove(name.clone().into_bytes())).into_iter().collect();
+        let reply = Event::Reply(ReplyHead { status: 0, settlement: None });
+        if let Step::Reply(own) = request.step(&mut self.worker, head, Now::default(), reply) {
+            let Ok(()) = own.edits(collect(&mut edits));
+        }
+        edits
+    }
+
+    fn denied(&self, call: &Call<'_>, request: &Request, head: &Head, denial: Denial) -> Denied {
+        let fresh = request_id::fresh(call.random);
+        let id = request_id::accepted(head).unwrap_or(&fresh);
+        let answer = request.answer(&denial, &self.worker.config, id).into_owned();
+        Denied { denial, answer }
+    }
+}
+
+fn collect(into: &mut Vec<Edit<Vec<u8>>>) -> impl FnMut(Edit<&[u8]>) -> Result<(), Infallible> {
+    |edit| {
+        into.push(edit.into_owned());
+        Ok(())
     }
 }
 

@@ -25,6 +25,14 @@ pub struct Answer<'a> {
     pub body: String,
 }
 
+impl Answer<'_> {
+    /// The same, with texts of its own.
+    pub fn into_owned(self) -> Answer<'static> {
+        let headers = self.headers.into_iter().map(|(name, value)| (name, Cow::Owned(value.into_owned())));
+        Answer { headers: headers.collect(), ..self }
+    }
+}
+
 /// The problem type of draft-ietf-httpapi-ratelimit-headers-11, section 6.1.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 

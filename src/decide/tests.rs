@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::{Call, Gate, Pair, SetupError, Verdict, decide};
 use crate::config::Config;
 use crate::document::DocumentId;
+use crate::filter::Edit;
+use crate::filter::testing::{self as filter, document};
 use crate::opaque::testing::{entry, list};
 use crate::time::Now;
 use crate::token::jose::Alg;
 use crate::token::signature::NoHost;
-use crate::token::testing::{jwk_members, token};
+use crate::token::testing::{OCT_K, jwk_members, token};
 
 const NOW: Now = Now::from_secs(1_780_228_800);
 
@@ -65,7 +67,7 @@ fn verdict_of(call: &Call<'_>) -> &'static str {
 fn code(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Pass(_) => "pass",
-        Verdict::Deny(denial) => denial.code(),
+        Verdict::Deny(denied) => denied.denial.code(),
         Verdict::Waits => "waits",
     }
 }
@@ -78,10 +80,114 @@ fn request_in_scope_passes_and_its_own_claims_are_stripped() {
     let call = Call { head: &head, trailers: &trailers, ..Call::default() };
     let verdict = decide(config().to_string().as_bytes(), &[(DocumentId::Keys(0), &keys())], &call, &NoHost, NOW);
     let Ok(Verdict::Pass(passed)) = verdict else { panic!("{verdict:?}") };
-    assert_eq!(passed.forward.caller.unwrap().client, "c");
-    assert_eq!(passed.stripped_headers, [b"X-Claim_Schools".to_vec()]);
-    assert_eq!(passed.stripped_trailers, [b"x-claim-tier".to_vec()]);
+    assert_eq!(
+        [passed.client.as_deref(), passed.account.as_deref(), passed.tier.as_deref()],
+        [Some("c"), None, Some("standard")]
+    );
+    let head = [
+        "remove X-Claim_Schools",
+        "set x-request-id: 00000000-0000-4000-8000-000000000000",
+        "set x-claim-schools: oakwood",
+        "set x-claim-client-id: c",
+        "set x-claim-tier: standard",
+    ];
+    assert_eq!(shown(&passed.head), head);
+    assert_eq!(shown(&passed.trailers), ["remove x-claim-tier"]);
+    let response = [r#"set ratelimit-policy: "minute";q=2;w=60"#, r#"set ratelimit: "minute";r=1;t=30"#];
+    assert_eq!(shown(&passed.response), response);
     assert_eq!(verdict_of(&call), "pass");
+}
+
+#[test]
+fn all_that_the_shell_does_to_heads_is_in_the_verdict() {
+    let mut config = retiring();
+    config["settlement_header"] = json!("x-actual-cost");
+    config["forward"] = json!({"authorization": false, "districts": "x-districts"});
+    config["routes"] = json!([{"match": {"path": "/"}, "require": ["api_key", "bearer"], "upgrades": true}]);
+    config["rate_limit_headers"] = json!("off");
+    let bearer = format!("Bearer {}", filter::token(&json!({})));
+    let head: [Pair<'_>; 8] = [
+        (b":method", b"GET"),
+        (b":path", b"/"),
+        (b":authority", b"a"),
+        (b"x-api-key", b"key-acme1"),
+        (b"authorization", bearer.as_bytes()),
+        (b"x-request-id", b"id-1"),
+        (b"connection", b"upgrade, x-districts"),
+        (b"upgrade", b"websocket"),
+    ];
+    let call = Call { head: &head, random: [1; 16], ..Call::default() };
+    let verdict = decide(config.to_string().as_bytes(), &[], &call, &NoHost, NOW);
+    let Ok(Verdict::Pass(passed)) = verdict else { panic!("{verdict:?}") };
+    let edits = [
+        "remove x-api-key",
+        "set x-claim-schools: s1",
+        "set x-districts: d1",
+        "set x-claim-permissions: read,write",
+        "set x-claim-client-id: acme",
+        "remove authorization",
+        "set x-claim-account: acme",
+        "set x-claim-tier: starter",
+        "set connection: upgrade",
+    ];
+    assert_eq!(shown(&passed.head), edits);
+    assert_eq!((passed.account.as_deref(), passed.tier.as_deref()), (Some("acme"), Some("starter")));
+    let retires = [
+        "remove x-actual-cost",
+        "set deprecation: @1780228800",
+        "set sunset: Mon, 01 Jun 2026 12:00:00 GMT",
+        r#"add link: <https://a/b>; rel="deprecation"; type="text/html", <https://a/b>; rel="sunset"; type="text/html""#,
+    ];
+    assert_eq!(shown(&passed.response), retires);
+}
+
+#[test]
+fn refusal_comes_with_the_whole_answer() {
+    let config = retiring();
+    let head: [Pair<'_>; 5] = [
+        (b":method", b"GET"),
+        (b":path", b"/plain"),
+        (b":authority", b"a"),
+        (b"x-api-key", b"key-acme1"),
+        (b"x-request-id", b"id-1"),
+    ];
+    let call = Call { head: &head, ..Call::default() };
+    let verdict = decide(config.to_string().as_bytes(), &[], &call, &NoHost, NOW);
+    let Ok(Verdict::Deny(denied)) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((denied.denial.code(), denied.answer.status), ("token-missing", 401));
+    let headers: Vec<_> = denied.answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let expected = [
+        "x-request-id: id-1",
+        "cache-control: no-store",
+        r#"www-authenticate: Bearer realm="api""#,
+        "content-type: application/json",
+        "deprecation: @1780228800",
+        "sunset: Mon, 01 Jun 2026 12:00:00 GMT",
+        r#"link: <https://a/b>; rel="deprecation"; type="text/html", <https://a/b>; rel="sunset"; type="text/html""#,
+    ];
+    assert_eq!(headers, expected);
+    assert!(denied.answer.body.contains(r#""error":["unauthorized"]"#), "{}", denied.answer.body);
+}
+
+/// Keys and tokens, of which keys were announced to retire just now.
+fn retiring() -> Value {
+    let mut config = document();
+    config["issuers"][0]["secrets"] = json!([{"alg": "HS512", "base64": OCT_K}]);
+    config["api_keys"]["retirement"] = json!({
+        "announced": "2026-05-31T12:00:00Z", "refused_from": "2026-06-01T12:00:00Z", "link": "https://a/b",
+        "replacement": "a token"
+    });
+    config
+}
+
+fn shown(edits: &[Edit<Vec<u8>>]) -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let show = |edit: &Edit<Vec<u8>>| match edit {
+        Edit::Remove(name) => format!("remove {}", text(name)),
+        Edit::Set(name, value) => format!("set {}: {}", text(name), text(value)),
+        Edit::Add(name, value) => format!("add {}: {}", text(name), text(value)),
+    };
+    edits.iter().map(show).collect()
 }
 
 #[test]

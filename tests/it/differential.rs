@@ -122,7 +122,7 @@ fn ask_library(tokens: &[Made], now: u64) -> Vec<Judgement> {
         ];
         match gate.decide(&Call { head: &head, ..Call::default() }, &NoHost, Now::from_secs(now)) {
             Verdict::Pass(_) => Ok(()),
-            Verdict::Deny(denial) => Err(denial.code().to_owned()),
+            Verdict::Deny(denied) => Err(denied.denial.code().to_owned()),
             Verdict::Waits => panic!("nothing is remote"),
         }
     };

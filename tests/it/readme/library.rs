@@ -1,0 +1,41 @@
+//! The Rust of the README compiles, runs, and is what stands below.
+
+use hallpass::decide::SetupError;
+
+use super::document::README;
+
+fn as_in_the_readme(config: &[u8]) -> Result<(), SetupError> {
+    use hallpass::decide::{Call, Verdict, decide};
+    use hallpass::filter::Edit;
+    use hallpass::time::Now;
+    use hallpass::token::signature::NoHost;
+
+    let path = "/stats/v1/attendance/summary?school_id=oakwood-primary";
+    let head: [(&[u8], &[u8]); 3] =
+        [(b":method", b"GET"), (b":path", path.as_bytes()), (b":authority", b"api.example.com")];
+    let call = Call { head: &head, ..Call::default() };
+    match decide(config, &[], &call, &NoHost, Now::from_secs(1_780_228_800))? {
+        Verdict::Pass(passed) => {
+            for edit in passed.head {
+                match edit {
+                    Edit::Remove(name) => println!("without {}", name.escape_ascii()),
+                    Edit::Set(name, value) | Edit::Add(name, value) => {
+                        println!("{}: {}", name.escape_ascii(), value.escape_ascii());
+                    }
+                }
+            }
+        }
+        Verdict::Deny(denied) => println!("{} {}", denied.answer.status, denied.answer.body),
+        Verdict::Waits => println!("held until its keys are there"),
+    }
+    Ok(())
+}
+
+#[test]
+fn library_is_used_as_the_readme_shows() {
+    let [block] = README.blocks_of("rust")[..] else { panic!("one block of Rust") };
+    let source = include_str!("library.rs").replace("\n    ", "\n");
+    assert!(source.contains(&block.text), "README.md:{}: differs from tests/it/readme/library.rs", block.line);
+    let config = README.blocks_of("json hallpass")[0].text.as_bytes();
+    as_in_the_readme(config).expect("the configuration loads");
+}
