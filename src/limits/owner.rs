@@ -284,7 +284,7 @@ mod tests {
         let owner = |nth: u32| Owner { table, tag: u128::from(nth).to_le_bytes() };
         let home = |secret: u8, it: Owner| it.slot(&Secret([secret; 16]));
         let shared: Vec<Owner> =
-            (1..20 * table.slots()).map(owner).filter(|it| home(1, *it) == home(1, owner(0))).collect();
+            (1..table.slots().saturating_mul(20)).map(owner).filter(|it| home(1, *it) == home(1, owner(0))).collect();
         assert!(shared.len() > 8, "enough to crowd a slot: {}", shared.len());
         assert!(shared.into_iter().filter(|it| home(2, *it) == home(2, owner(0))).count() <= 2);
     }
