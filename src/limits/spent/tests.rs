@@ -139,6 +139,15 @@ fn what_was_admitted_or_never_will_be_is_not_remembered() {
     assert!(never.never);
     spent.note(owner(1), &never, NOON);
     assert!(spent.ask(&owner(1), NOON).is_none());
+    // Nor does it take the place of a refusal.
+    let mut others = (0..).map(|nth: u32| Owner::address("others", std::net::IpAddr::V4(nth.into())));
+    let other = others.find(|it| place_of(it) == place_of(&owner(1))).unwrap();
+    let refused = use_up(&mut slots, &bucket("slow", 10, 3_600, 3), NOON);
+    spent.note(owner(1), &refused, NOON);
+    for outcome in [Outcome::room(), never] {
+        spent.note(other, &outcome, NOON);
+        assert!(spent.ask(&owner(1), NOON).is_some(), "{outcome:?}");
+    }
 }
 
 #[test]
