@@ -194,7 +194,7 @@
 //!   - `tests/it/scope_cost.rs`: `requests_cost_what_they_ask_for`,
 //!     `settlement_gives_back_at_most_what_was_charged`
 //! - floods of invalid tokens and guessed keys
-//!   - `src/limits/owner.rs`: `nobody_can_tell_which_addresses_share_a_slot`
+//!   - `src/limits/owner.rs`: `nobody_can_tell_which_owners_share_a_slot`
 //!   - `tests/it/limits_address.rs`: `failed_credentials_use_up_a_budget_of_the_address`,
 //!     `ipv6_addresses_of_one_network_share_a_budget`
 //!   - `src/filter/tests/cache.rs`: `bad_signature_is_checked_once_and_charged_every_time`
