@@ -26,3 +26,82 @@ fn scopes(route: &Route) -> impl Iterator<Item = &str> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::head::Head;
+
+    /// A configuration with one route, on which only tokens open something.
+    fn document() -> Value {
+        let claims = json!({"client": "client_id", "tier": "tier", "schools": "schools"});
+        json!({
+            "issuers": [{"issuer": "https://a/", "claims": claims, "secrets": [{"alg": "HS256", "text": "k".repeat(32)}]}],
+            "tiers": {"free": {"limits": []}},
+            "routes": [{"match": {"path": "/a"}}]
+        })
+    }
+
+    fn set(edits: &[(&str, Value)]) -> StripSet {
+        let mut document = document();
+        for (pointer, value) in edits {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            document.pointer_mut(parent).unwrap()[name] = value.clone();
+        }
+        let config = Config::from_bytes(document.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+        strip_set(&config)
+    }
+
+    /// Whether a header is removed from requests, and whether it is from trailers.
+    #[track_caller]
+    fn check(edits: &[(&str, Value)], name: &str, expected: (bool, bool)) {
+        let set = set(edits);
+        let trailers = Head::from_pairs(&[(name.as_bytes(), b"a")]);
+        let is_in_trailers = set.trailers_to_remove(&trailers).next().is_some();
+        assert_eq!((set.contains(name.as_bytes()), is_in_trailers), expected, "{name} of {edits:?}");
+    }
+
+    #[test]
+    fn headers_that_are_set_are_removed_from_requests_and_trailers() {
+        check(&[], "x-schools", (false, false));
+        check(&[("/forward", json!({"schools": "x-schools"}))], "x-schools", (true, true));
+        check(&[], "x-cost", (false, false));
+        check(&[("/settlement_header", json!("x-cost"))], "x-cost", (true, true));
+    }
+
+    #[test]
+    fn headers_of_the_host_are_removed_where_a_route_names_one() {
+        check(&[], "x-forwarded-host", (false, false));
+        check(&[("/routes/0/match/host", json!("*"))], "x-forwarded-host", (false, false));
+        check(&[("/routes/0/match/host", json!("a.example"))], "x-forwarded-host", (true, true));
+    }
+
+    #[test]
+    fn what_a_head_is_judged_by_is_removed_from_trailers() {
+        check(&[], "authorization", (false, true));
+        let scope = json!({"header": "x-id"});
+        check(&[], "x-id", (false, false));
+        check(&[("/routes/0/scope", json!({"schools": scope}))], "x-id", (false, true));
+        check(&[("/routes/0/scope", json!({"schools": {"query": "x-id"}}))], "x-id", (false, false));
+        let districts = ("/issuers/0/claims/districts", json!("districts"));
+        check(&[districts, ("/routes/0/scope", json!({"districts": scope}))], "x-id", (false, true));
+    }
+
+    #[test]
+    fn api_keys_are_removed_unless_they_are_forwarded() {
+        let keys = |forward: bool, basic: bool| {
+            let keys =
+                json!({"header": "x-key", "forward": forward, "basic": basic, "inline": {"version": 1, "keys": []}});
+            [("/api_keys", keys), ("/routes/0/require", json!(["api_key", "bearer"]))]
+        };
+        check(&keys(false, false), "x-key", (true, true));
+        check(&keys(true, false), "x-key", (false, true));
+        let basic = Head::from_pairs(&[(b"authorization", b"Basic YTpi")]);
+        for (forward, accepted, expected) in [(false, false, 0), (false, true, 1), (true, true, 0)] {
+            let set = set(&keys(forward, accepted));
+            assert_eq!(set.names_to_remove(&basic).count(), expected, "{forward} {accepted}");
+        }
+    }
+}
