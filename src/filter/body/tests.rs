@@ -57,6 +57,24 @@ fn request_that_names_nothing_is_refused_where_the_rule_says_so() {
 }
 
 #[test]
+fn cost_is_awaited_until_the_body_has_told_it() {
+    let times = |times: &str| json!({"weight": 2, "times": {times: if times == "body" { "/limit" } else { "limit" }, "default": 1}});
+    for (cost, expected) in [
+        (times("body"), true),
+        (json!({"weight": 2, "times": "schools"}), true),
+        (times("query"), false),
+        (json!({"weight": 2}), false),
+    ] {
+        let mut stack = Stack::new(&[("/routes/1/cost", cost.clone())]);
+        let json = [("content-type", "application/json")];
+        let mut exchange = stack.send("POST", "/students", "acme1", &token(&json!({})), &json, false);
+        assert_eq!((exchange.verdict(), exchange.request.awaits_cost(&stack.worker)), ("body", expected), "{cost}");
+        stack.body(&mut exchange, br#"{"s":"s1","limit":3}"#);
+        assert_eq!((exchange.verdict(), exchange.request.awaits_cost(&stack.worker)), ("pass", false), "{cost}");
+    }
+}
+
+#[test]
 fn bodies_that_cannot_be_judged_are_refused() {
     for body in ["", "[]", r#"{"d":"d1","d":"d2"}"#, r#"{"d":"d1","D":"d2"}"#, r#"{"d":1}"#, r#"{"d":"d1"} {}"#] {
         check(&json!({}), body, "body-malformed");

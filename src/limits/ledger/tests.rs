@@ -160,6 +160,17 @@ fn several_budgets_are_charged_as_one() {
 }
 
 #[test]
+fn what_several_were_charged_stands_with_each() {
+    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    let charges = [charge(client(), &[bucket("a", 1, 60, 1)], 1), charge(address, &[bucket("b", 1, 60, 1)], 1)];
+    let mut slots = Memory::default();
+    assert!(reserve(&mut slots, &charges, at(0)).unwrap().admitted);
+    for alone in &charges {
+        assert!(!reserve(&mut slots, std::slice::from_ref(alone), at(0)).unwrap().admitted, "{alone:?}");
+    }
+}
+
+#[test]
 fn client_over_its_limit_never_reaches_the_budgets_of_addresses() {
     let address = Owner::address("route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {

@@ -1,10 +1,11 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::{BadSignatures, ENTRY_OVERHEAD_BYTES, Entry, Fingerprint, Fingerprinter, TokenCache};
+use super::{AsIs, BadSignatures, ENTRY_OVERHEAD_BYTES, Entry, Fingerprint, Fingerprinter, TokenCache};
 use crate::time::Now;
 
 const SEED: u64 = 0x5eed;
@@ -208,4 +209,24 @@ proptest! {
             prop_assert_eq!(cache.bytes() == 0, cache.is_empty());
         }
     }
+}
+
+#[test]
+fn fingerprint_is_its_own_hash() {
+    let build = BuildHasherDefault::<AsIs>::default();
+    for print in [0, 7, u64::MAX] {
+        assert_eq!(build.hash_one(print), print);
+    }
+    // Of anything else all bytes count, each with the one eight before it.
+    for (bytes, expected) in [(&[1, 2][..], 0x0102), (&[1; 8], 0x0101_0101_0101_0101), (&[1; 9], 0x0101_0101_0101_0100)]
+    {
+        let mut hasher = build.build_hasher();
+        hasher.write(bytes);
+        assert_eq!(hasher.finish(), expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn seed_is_shown_nowhere() {
+    assert_eq!(format!("{:?}", Fingerprinter::new(SEED)), "Fingerprinter(..)");
 }
