@@ -46,3 +46,31 @@ fn to_der(r: &[u8], s: &[u8]) -> der::Result<Vec<u8>> {
     UintRef::new(s)?.encode_to_vec(&mut numbers)?;
     AnyRef::new(Tag::Sequence, &numbers)?.to_der()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+    use super::Curve;
+
+    #[test]
+    fn both_numbers_are_at_least_one_and_below_the_order() {
+        for curve in [Curve::P256, Curve::P384] {
+            let order = curve.order();
+            let number = |last: u8| [&vec![0; order.len() - 1][..], &[last]].concat();
+            let below = [&order[..order.len() - 1], &[order[order.len() - 1] - 1]].concat();
+            let numbers = [(number(0), false), (number(1), true), (below, true), (order.to_vec(), false)];
+            for (r, is_r_good) in &numbers {
+                for (s, is_s_good) in &numbers {
+                    let is_good = curve.signature_der(&[r.as_slice(), s].concat()).is_some();
+                    assert_eq!(is_good, *is_r_good && *is_s_good, "{r:?} {s:?}");
+                }
+            }
+            // One byte too few, and one too many.
+            let one = [number(1), number(1)].concat();
+            assert!(
+                curve.signature_der(&one[1..]).is_none() && curve.signature_der(&[&one[..], &[0]].concat()).is_none()
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Hash, HostCrypto, NoHost, verify, verify_compact};
+use super::{Hash, HostCrypto, NoHost, is_rsa_signature, verify, verify_compact};
 use crate::token::jose::{self, Alg, TOKEN_BYTES_MAX, TokenError};
 use crate::token::keyset::{KeySet, Origin};
 use crate::token::testing::{ALGS, RustHost, all_keys, b64, jwk_members, sign, token, unb64};
@@ -18,6 +18,15 @@ fn accepts(keys: &KeySet, alg: Alg, message: &[u8], signature: &[u8]) -> bool {
         assert_eq!(native, verify(key, message, signature, &NoHost), "{alg:?}");
     }
     native
+}
+
+#[test]
+fn signature_of_rsa_is_as_long_as_the_modulus_and_below_it() {
+    for (signature, expected) in
+        [(&[2, 0][..], true), (&[2, 1], false), (&[2, 2], false), (&[0], false), (&[0, 0, 0], false), (&[], false)]
+    {
+        assert_eq!(is_rsa_signature(&[2, 1], signature), expected, "{signature:?}");
+    }
 }
 
 fn single(alg: Alg) -> KeySet {
