@@ -9,13 +9,13 @@ use crate::limits::slot::SlotId;
 /// The key of the secret in shared data.
 const SECRET: &[u8] = b"hallpass1/secret";
 
-/// What keys the slots of budgets: made by whoever comes first, and the same for all workers of this `vm_id`.
+/// What keys the slots of budgets: made by whoever comes first, and the same for all workers of this `vm_id`. Where a stranger of
+/// the same `vm_id` has spoilt it, it is none, for all alike: slots that can be told are better than budgets of each worker.
 pub fn secret() -> Secret {
-    let made = output::random_bytes();
     // Whoever loses the race has that of the winner.
-    let _ = abi::set_shared_data(SECRET, &made, abi::CAS_CREATE);
+    let _ = abi::set_shared_data(SECRET, &output::random_bytes(), abi::CAS_CREATE);
     let shared = abi::shared_data(SECRET).map(|shared| shared.value).unwrap_or_default();
-    Secret(shared.first_chunk().copied().unwrap_or(made))
+    Secret(shared.first_chunk().copied().unwrap_or_default())
 }
 
 /// The shared data of this `vm_id`.

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use wasm_host::breach::EXCEPTIONS;
@@ -240,6 +241,33 @@ fn log_knows_a_request_that_is_held_and_each_fact_is_told_once() {
     assert_eq!(drive.stream(stream).facts, [&known[..], &["hallpass.cost".to_owned()]].concat());
     assert_eq!(drive.stream(stream).decisions, [b"allow"]);
     assert_eq!(drive.vm.host().violations, Vec::<String>::new());
+}
+
+/// All workers of a `vm_id` find a client's budget in the same slot, though each makes other random numbers.
+#[test]
+fn workers_share_budgets_whatever_the_secret_of_the_slots_is() {
+    let code = Code::load();
+    let token = education_token("app-1");
+    // What was made, and what a stranger of the `vm_id` put there.
+    for spoilt in [None, Some(&b""[..]), Some(b"short")] {
+        let mut shared = BTreeMap::new();
+        shared.extend(spoilt.map(|value| (b"hallpass1/secret".to_vec(), (value.to_vec(), 1))));
+        let mut keys = BTreeSet::new();
+        for worker in 1..=2 {
+            let mut drive = start(&code, &Policy::of(0).config);
+            let host = drive.vm.host_mut();
+            (host.shared, host.randomness) = (shared, Rng::new(worker));
+            host.signed = [signature(&token)].into();
+            let root = drive.root(0).expect("no trap");
+            drive.fetch_all(root).expect("keys are fetched");
+            let bearer = format!("Bearer {}", token.text);
+            let head = [get("/stats/v1/schools"), pairs(&[("authorization", &bearer)])].concat();
+            drive.request(root, head, b"").expect("no trap");
+            shared = std::mem::take(&mut drive.vm.host_mut().shared);
+            keys.extend(shared.keys().filter(|key| key.starts_with(b"hallpass2/c/")).cloned());
+        }
+        assert_eq!(keys.len(), 1, "{spoilt:?}");
+    }
 }
 
 fn education(code: &Code) -> Drive<'_> {
