@@ -17,7 +17,7 @@
 //!     route  scope  body  cost  strip                            rules on requests
 //!     api_key  revocation  opaque  list                          keys, void tokens and opaque tokens, from lists
 //!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
-//!     limits (bucket, calendar, slot, ledger, owner, spent)      what is used up
+//!     limits (bucket, calendar, slot, ledger, owner, spent, recent)  what is used up
 //!     head  basic  path  query  request_id  time  retirement     strict reading, and what follows from dates alone
 //!     bytes  percent  names                                      what every text is looked at with
 //! ```

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod memory;
 pub mod outcome;
 pub mod owner;
+pub mod recent;
 mod settle;
 pub mod slot;
 pub mod spent;

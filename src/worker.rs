@@ -13,6 +13,7 @@ use crate::document::{Document, DocumentError, DocumentId, Documents};
 use crate::fetch::{Outlook, Record};
 use crate::grant::DistrictSchools;
 use crate::limits::owner::{Owners, Secret};
+use crate::limits::recent::Recent;
 use crate::metrics::Metrics;
 use crate::opaque::bucket::IndexKeys;
 use crate::opaque::lookup::Lookup;
@@ -98,6 +99,8 @@ pub struct Worker {
     pub waiting: usize,
     /// Keys the way from owners of budgets to their slots; the same for all workers of a process.
     pub secret: Secret,
+    /// What it wrote to slots last.
+    pub recent: Recent,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
     guesses: Guesses,
@@ -116,6 +119,7 @@ impl Worker {
             strip: headers::strip_set(&config),
             waiting: 0,
             secret: Secret::default(),
+            recent: Recent::default(),
             documents: Documents::new(&config),
             index: config
                 .issuers

@@ -16,7 +16,7 @@ use crate::host::index::SharedIndex;
 use crate::host::output::{self, Told};
 use crate::host::root::Shared;
 use crate::host::status::Status;
-use crate::host::store::SharedSlots;
+use crate::host::store::slots;
 use crate::host::verify::Host;
 use crate::limits::ledger;
 use crate::opaque::lookup;
@@ -284,13 +284,11 @@ impl Stream {
             let bytes;
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
-                Step::Charge(charges) => {
-                    Event::Charged(ledger::reserve(&mut SharedSlots(worker.secret), &charges, now))
-                }
-                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut SharedSlots(worker.secret), charge, now)),
+                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut slots(worker, now), &charges, now)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut slots(worker, now), charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
-                    let _ = ledger::cancel(&mut SharedSlots(worker.secret), receipt, now);
+                    let _ = ledger::cancel(&mut slots(worker, now), receipt, now);
                     Event::Refunded
                 }
                 Step::Verify(job) => Event::Verified(job.run(&Host)),
@@ -354,10 +352,12 @@ impl Stream {
         };
         edits.edits(|it| output::edit(MapType::ResponseHeaders, it))?;
         for (receipt, actual) in edits.settle {
-            let _ = ledger::settle(&mut SharedSlots(worker.secret), receipt, actual, abi::now()?);
+            let now = abi::now()?;
+            let _ = ledger::settle(&mut slots(worker, now), receipt, actual, now);
         }
         if let Some(receipt) = edits.refund {
-            let _ = ledger::cancel(&mut SharedSlots(worker.secret), receipt, abi::now()?);
+            let now = abi::now()?;
+            let _ = ledger::cancel(&mut slots(worker, now), receipt, now);
         }
         Ok(())
     }

@@ -4,7 +4,10 @@ use crate::host::status::Status;
 use crate::host::{abi, output};
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
 use crate::limits::owner::{Owner, Secret};
+use crate::limits::recent::Recalling;
 use crate::limits::slot::SlotId;
+use crate::time::Now;
+use crate::worker::Worker;
 
 /// The key of the secret in shared data.
 const SECRET: &[u8] = b"hallpass1/secret";
@@ -18,9 +21,14 @@ pub fn secret() -> Secret {
     Secret(shared.first_chunk().copied().unwrap_or_default())
 }
 
+/// The slots of a worker's budgets.
+pub fn slots(worker: &mut Worker, now: Now) -> impl Slots {
+    Recalling { slots: SharedSlots(worker.secret), recent: &mut worker.recent, now }
+}
+
 /// The shared data of this `vm_id`.
 #[derive(Debug)]
-pub struct SharedSlots(pub Secret);
+struct SharedSlots(Secret);
 
 impl Slots for SharedSlots {
     fn slot_of(&self, owner: &Owner) -> SlotId {

@@ -6,15 +6,18 @@ use std::hash::Hash;
 use super::owner::SlotId;
 use super::store::{Slots, StoreError, Swap, Version};
 
-/// Values by key, each with a number that changes whenever it is written.
+/// Values by key, each with the number of the write that made it. As in Envoy, all writes are counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Memory<Id: Eq + Hash>(pub(crate) HashMap<Id, (Vec<u8>, u32)>);
+pub struct Memory<Id: Eq + Hash> {
+    pub(crate) values: HashMap<Id, (Vec<u8>, u32)>,
+    pub(crate) writes: u32,
+}
 
 impl<Id: Eq + Hash> Memory<Id> {
     /// Replaces the contents of `into` with the value, empty if there is none.
     pub fn read(&self, id: &Id, into: &mut Vec<u8>) -> Version {
         into.clear();
-        if let Some((bytes, _)) = self.0.get(id) {
+        if let Some((bytes, _)) = self.values.get(id) {
             into.extend_from_slice(bytes);
         }
         self.version(id)
@@ -26,22 +29,19 @@ impl<Id: Eq + Hash> Memory<Id> {
         if current != version {
             return Swap::Lost;
         }
-        let next = match current {
-            Version::Absent => 1,
-            Version::Cas(cas) => cas.wrapping_add(1),
-        };
-        self.0.insert(id, (bytes.to_vec(), next));
+        self.writes = self.writes.wrapping_add(1).max(1);
+        self.values.insert(id, (bytes.to_vec(), self.writes));
         Swap::Done
     }
 
     fn version(&self, id: &Id) -> Version {
-        self.0.get(id).map_or(Version::Absent, |(_, cas)| Version::Cas(*cas))
+        self.values.get(id).map_or(Version::Absent, |(_, cas)| Version::Cas(*cas))
     }
 }
 
 impl<Id: Eq + Hash> Default for Memory<Id> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self { values: HashMap::new(), writes: 0 }
     }
 }
 

@@ -159,6 +159,11 @@ pub struct SlotId {
 }
 
 impl SlotId {
+    /// The number of the slot in its table.
+    pub(super) const fn number(self) -> u32 {
+        self.index
+    }
+
     /// The key of the slot in shared data.
     pub fn key(self) -> SlotKey {
         let mut text = match self.table {

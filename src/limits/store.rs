@@ -34,6 +34,12 @@ pub trait Slots {
         owner.slot(&Secret::default())
     }
 
+    /// The slot as it was left last by who asks, if that is worth a try: a swap tells whether it still is so. Once for each
+    /// write.
+    fn recall(&mut self, _: SlotId) -> Option<(Vec<u8>, Version)> {
+        None
+    }
+
     /// Replaces the contents of `into` with the slot's value, empty if it has none.
     ///
     /// # Errors
@@ -68,20 +74,32 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 /// Edits a slot by compare-and-swap. `edit` gets the slot and a copy of it as it was read, and may run several
-/// times; only the last run counts. A slot that it leaves as it was is not written.
+/// times; only the last run counts. A slot that it leaves as it was is not written; that it is so is not taken from memory.
 pub(super) fn edit(
     slots: &mut impl Slots,
     id: SlotId,
     mut edit: impl FnMut(&mut Slot, &Slot),
 ) -> Result<(), StoreError> {
     let mut bytes = Vec::new();
+    let mut recalled = slots.recall(id);
     for _ in 0..TRIES_MAX {
-        bytes.clear();
-        let version = slots.read(id, &mut bytes)?;
+        let is_recalled = recalled.is_some();
+        let version = if let Some((written, version)) = recalled.take() {
+            bytes = written;
+            version
+        } else {
+            bytes.clear();
+            slots.read(id, &mut bytes)?
+        };
         let mut slot = Slot::parse(bytes);
         let before = slot.clone();
         edit(&mut slot, &before);
-        if is_same(slot.as_bytes(), before.as_bytes()) || slots.swap(id, slot.as_bytes(), version)? == Swap::Done {
+        let is_done = if is_same(slot.as_bytes(), before.as_bytes()) {
+            !is_recalled
+        } else {
+            slots.swap(id, slot.as_bytes(), version)? == Swap::Done
+        };
+        if is_done {
             return Ok(());
         }
         bytes = slot.into_bytes();

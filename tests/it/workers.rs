@@ -18,6 +18,30 @@ fn several_workers_together_admit_exactly_the_limit() {
     check_exactness(4);
 }
 
+/// Envoy counts the writes to shared data all together, on which `limits::recent` builds.
+#[test]
+fn a_worker_that_is_alone_reads_a_budget_once() {
+    let upstream = Upstream::start();
+    let config = config(&serde_json::json!([total("all", 20)]));
+    let gateway = Gateway::builder().config(config).upstream(upstream.port()).log_levels("warning", "trace").start();
+    let tokens = ["a", "b", "c"].map(|name| token(name).sign());
+    let calls = || {
+        ["get", "set"].map(|call| gateway.log().matches(&format!("[vm->host] env.proxy_{call}_shared_data(")).count())
+    };
+    let send =
+        || tokens.iter().for_each(|token| assert_eq!(gateway.client().get("/a").bearer(token).send().status, 200));
+    send();
+    send();
+    let [reads, swaps] = calls();
+    for _ in 0..10 {
+        send();
+    }
+    let [reads_then, swaps_then] = calls();
+    // A tick may end the count, and each of them is then read once more.
+    assert!(reads_then - reads <= 4, "{reads} and {reads_then} reads");
+    assert!((30..=32).contains(&(swaps_then - swaps)), "{swaps} and {swaps_then} swaps");
+}
+
 /// Races ten times the limit for a client nobody has seen and for one that has used some, over both protocols.
 #[track_caller]
 fn check_exactness(workers: u32) {

@@ -113,7 +113,7 @@ impl Run {
 
     /// All levels in the slot, drained up to now at the rate of a tier.
     fn level(&self, tier: usize) -> u64 {
-        let Some((bytes, _)) = self.slots.slots.0.values().next() else {
+        let Some((bytes, _)) = self.slots.slots.values.values().next() else {
             return 0;
         };
         let slot = Slot::parse(bytes.clone());
@@ -240,7 +240,7 @@ proptest! {
         let mut slots = Memory::default();
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
         let home = slots.slot_of(&client());
-        let (value, _) = slots.slots.0.get_mut(&home).unwrap();
+        let (value, _) = slots.slots.values.get_mut(&home).unwrap();
         value[at] = byte;
         // Whatever the times and levels are.
         let records = value.iter_mut().skip(22);
@@ -250,7 +250,7 @@ proptest! {
                 settle(&mut slots, receipt, u32::from(byte), now).unwrap();
             }
         }
-        slots.slots.0.insert(home, (bytes, 9));
+        slots.slots.values.insert(home, (bytes, 9));
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::super::super::recent::{Recalling, Recent};
 use super::*;
 
 /// What the workers share: the slots, and whose turn it is.
@@ -23,13 +24,21 @@ struct State {
     deadly: u32,
 }
 
-/// One worker's view; waits for its turn at every call.
+/// One worker: what it remembers, and its way to the table.
 struct Worker {
+    number: usize,
+    recent: Recent,
+    way: Way,
+}
+
+/// Waits for its turn at every call.
+#[derive(Clone)]
+struct Way {
     number: usize,
     table: Arc<Table>,
 }
 
-impl Worker {
+impl Way {
     /// Lets the scheduler choose who goes on, waits for the turn, and does `step` unless the worker dies before it
     /// or after it.
     fn step<T>(&self, step: impl FnOnce(&mut Memory) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -61,7 +70,27 @@ impl Worker {
     }
 }
 
+impl Worker {
+    fn recalling(&mut self) -> Recalling<'_, Way> {
+        Recalling { slots: self.way.clone(), recent: &mut self.recent, now: NOON }
+    }
+}
+
 impl Slots for Worker {
+    fn recall(&mut self, id: SlotId) -> Option<(Vec<u8>, Version)> {
+        self.recalling().recall(id)
+    }
+
+    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.recalling().read(id, into)
+    }
+
+    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        self.recalling().swap(id, bytes, version)
+    }
+}
+
+impl Slots for Way {
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.step(|slots| slots.read(id, into))
     }
@@ -87,7 +116,8 @@ fn race(
     let admitted = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS)
             .map(|number| {
-                let mut worker = Worker { number, table: Arc::clone(&table) };
+                let way = Way { number, table: Arc::clone(&table) };
+                let mut worker = Worker { number, recent: Recent::default(), way };
                 scope.spawn(move || {
                     let mut admitted = 0;
                     for nth in 0.. {
@@ -96,7 +126,7 @@ fn race(
                             Ok(None) | Err(_) => break,
                         }
                     }
-                    worker.leave();
+                    worker.way.leave();
                     admitted
                 })
             })

@@ -164,14 +164,14 @@ fn charge_before_the_clock_was_set_back_is_not_given_back() {
 fn of_a_lost_slot_only_what_cannot_have_drained_is_given_back() {
     let (mut slots, limits) = (Memory::default(), [bucket("b", 10, 1, 100)]);
     let receipt = ask(&mut slots, &limits, 100, at(0)).receipt.unwrap();
-    slots.slots.0.clear();
+    slots.slots.values.clear();
     assert!(ask(&mut slots, &limits, 30, at(9)).admitted);
     cancel(&mut slots, receipt, at(9)).unwrap();
     assert_eq!(ask(&mut slots, &limits, 0, at(9)).standings[0].remaining, 80, "10 of 100");
     // Where nearly nothing drains, the new entry tells by its outflow that it is not the one that was charged.
     let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 3_600, 10)]);
     let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
-    slots.slots.0.clear();
+    slots.slots.values.clear();
     assert!(ask(&mut slots, &limits, 5, at(10)).admitted);
     cancel(&mut slots, receipt, at(10)).unwrap();
     assert_eq!(ask(&mut slots, &limits, 0, at(10)).standings[0].remaining, 5);
