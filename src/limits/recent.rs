@@ -64,7 +64,8 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// Takes out the slot as this worker wrote it, and the number that it then has if nobody wrote since.
+    /// Takes out the slot as this worker wrote it, and the number that it then has if nobody wrote since. Ends a count that is
+    /// too old.
     fn take(&mut self, id: SlotId, now: Now) -> Option<(Vec<u8>, u32)> {
         self.count.take_if(|count| !count.holds(now));
         self.count.as_ref()?;
@@ -74,20 +75,16 @@ impl Recent {
     }
 
     /// Remembers a write, if the worker counts. Otherwise returns whether it should look what number the write has.
-    fn wrote(&mut self, id: SlotId, bytes: &[u8], now: Now) -> bool {
-        match &mut self.count {
-            Some(count) if count.holds(now) => {
-                let number = count.next;
-                (count.next, count.writes) = (after(number), count.writes.saturating_add(1));
-                self.put(id, number, bytes);
-                false
-            }
-            _ if self.pause > 0 => {
-                self.pause = self.pause.saturating_sub(1);
-                false
-            }
-            _ => true,
+    fn wrote(&mut self, id: SlotId, bytes: &[u8]) -> bool {
+        if let Some(count) = &mut self.count {
+            let number = count.next;
+            (count.next, count.writes) = (after(number), count.writes.saturating_add(1));
+            self.put(id, number, bytes);
+            return false;
         }
+        let looks = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        looks
     }
 
     /// Counts on from a write that was looked at: its bytes and its number.
@@ -163,7 +160,7 @@ impl<S: Slots> Slots for Recalling<'_, S> {
         let swap = self.slots.swap(id, bytes, version)?;
         match swap {
             Swap::Lost => self.recent.lost(),
-            Swap::Done if self.recent.wrote(id, bytes, self.now) => self.look(id, bytes),
+            Swap::Done if self.recent.wrote(id, bytes) => self.look(id, bytes),
             Swap::Done => {}
         }
         Ok(swap)

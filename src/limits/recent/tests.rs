@@ -97,6 +97,33 @@ fn another_worker_s_write_is_seen() {
     }
 }
 
+#[test]
+fn a_long_run_is_worth_another_look_at_once() {
+    for (run, expected) in [(7, (1, 2)), (8, (2, 2))] {
+        let mut process = Process::new(1);
+        for nth in 0..run {
+            process.now = NOON.after(Duration::from_secs(nth));
+            process.charge(0, client(1));
+        }
+        process.slots.slots.writes += 1;
+        process.charge(0, client(1));
+        let (_, reads, swaps) = process.charge(0, client(1));
+        assert_eq!((reads, swaps), expected, "{run} writes");
+    }
+}
+
+/// Slots that share a place push each other out, but few of a hundred do.
+#[test]
+fn many_slots_are_remembered() {
+    let mut process = Process::new(1);
+    let mut reads = [0, 0];
+    for round in &mut reads {
+        *round = (0..100).map(|number| process.charge(0, client(number)).1).sum();
+    }
+    assert_eq!(reads[0], 101);
+    assert!(reads[1] < 20, "{reads:?}");
+}
+
 /// The write stands in another slot, of another plugin even: only the count tells.
 #[test]
 fn a_write_elsewhere_ends_the_count() {
