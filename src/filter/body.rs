@@ -145,6 +145,10 @@ impl Request {
             return self.deny(worker, denial);
         }
         self.standings.clone_from(&outcome.standings);
+        // What a dry run only reports was not charged.
+        if outcome.receipt.is_none() {
+            self.rest_cost = 0;
+        }
         self.passed_with_rest(worker, outcome.receipt)
     }
 

@@ -212,6 +212,17 @@ fn dry_run_charges_nothing_of_what_a_limit_would_refuse() {
     assert_eq!(stack.counted("hallpass.dry_run_denials_total.decision=.=limit-reached"), 1);
 }
 
+#[test]
+fn dry_run_tells_the_first_part_alone_where_a_limit_would_refuse_the_rest() {
+    let mut stack = Stack::new(&[("/dry_run", json!(true))]);
+    let token = token(&json!({}));
+    // The second wants 78 more of a hundred, of which 82 are used.
+    for cost in [80, 2] {
+        let exchange = stack.students("acme1", &token, r#"{"d":"d1","limit":40}"#);
+        assert_eq!((exchange.verdict(), exchange.request.cost()), ("pass", cost));
+    }
+}
+
 fn any_event() -> impl Strategy<Value = usize> {
     0..8_usize
 }
