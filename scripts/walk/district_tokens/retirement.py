@@ -28,7 +28,7 @@ DOCUMENTATION = "https://districts.example.com/docs/district-tokens"
 LINKS = (f'<{DOCUMENTATION}>; rel="deprecation"', f'<{DOCUMENTATION}>; rel="sunset"')
 # The burst of the tier `retiring`.
 RETIRING_BURST = 4
-RETIRING_POLICY = f'"total";q=60;w=6, "retiring";q={RETIRING_BURST};w=20'
+RETIRING_POLICY = f'"total";q=60;w=6, "retiring";q={RETIRING_BURST};w=20, "district";q=20;w=4'
 METRIC = "hallpass_retirement_total"
 METRIC_WAIT_S = 5.0
 
