@@ -201,7 +201,7 @@ impl Source {
         match abi::http_call(&call) {
             Ok(token) => self.call = Some((token, now)),
             Err(status) => {
-                self.log(&format!("fetching {} failed: the call-out was refused: {status}", self.what()));
+                self.log(&format!("fetching {} failed: {}", self.what(), status.of_call(&remote.cluster)));
                 self.finish(worker, now, None, now);
             }
         }
