@@ -25,6 +25,12 @@ pub(crate) fn has_escape(text: &str) -> bool {
     escapes(text).any(is_escape)
 }
 
+/// What the two hexadecimal digits of an escape stand for.
+pub(crate) fn byte(high: u8, low: u8) -> Option<u8> {
+    let value = char::from(high).to_digit(16)?.checked_mul(16)?.checked_add(char::from(low).to_digit(16)?)?;
+    u8::try_from(value).ok()
+}
+
 /// What follows each `%`, up to the next one.
 fn escapes(text: &str) -> impl Iterator<Item = &[u8]> {
     text.as_bytes().split(|byte| *byte == b'%').skip(1)

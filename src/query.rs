@@ -1,8 +1,9 @@
 //! Query strings: the values of one protected parameter, or a refusal where two servers could read different ones.
 //!
 //! Servers differ in what they split at (`&`, `;`), how often they decode, which names they take for the same
-//! (`School_ID`, `school.id`, `school_id[]`), and which of several values they use. So a protected parameter must be
-//! spelled byte for byte as configured, every value of it counts, and whatever could be taken for it is refused.
+//! (`School_ID`, `school.id`, `school_id[]`, `filter.school_id`), and which of several values they use. So a protected
+//! parameter must be spelled as configured (reserved characters may be escaped, as clients do), every value of it counts,
+//! and whatever could be taken for it is refused.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +17,9 @@ pub const PARAMETERS_MAX: usize = 1_000;
 
 /// More values than this for one protected parameter are refused: each is looked up.
 pub const VALUES_MAX: usize = 100;
+
+/// What leads from a name to one below it.
+const NESTING: [char; 3] = ['[', ']', '.'];
 
 /// What means nothing to any server.
 static TAME: ByteSet = ByteSet::alphanumeric_and(b"-._");
@@ -49,7 +53,7 @@ pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, Query
         let (parameter, tail) = split_at(text, b'&').map_or((text, None), |(first, tail)| (first, Some(tail)));
         rest = tail;
         let (key, value) = split_at(parameter, b'=').unwrap_or((parameter, ""));
-        if is_same(key.as_bytes(), name.as_bytes()) {
+        if is_same(key.as_bytes(), name.as_bytes()) || is_escaped_from(key, name) {
             if values.len() >= VALUES_MAX {
                 return Err(QueryError::TooManyValues);
             }
@@ -148,7 +152,7 @@ fn hides(parameter: &str, name: &str) -> Result<bool, QueryError> {
         return Ok(false);
     }
     let protected = fold(name);
-    Ok(any_key_once_decoded(parameter, |key| folds_to(key, &protected)))
+    Ok(any_key_once_decoded(parameter, |key| is_taken_for(key, &protected)))
 }
 
 /// Whether this holds of the name of a parameter, for a server that splits at `;` as well.
@@ -172,11 +176,58 @@ fn resembles(key: &str, name: &str) -> Result<bool, QueryError> {
     let once = percent::decode(key).ok_or(QueryError::Malformed)?;
     let twice = percent::decode_lossy(&once);
     let protected = fold(name);
-    Ok(folds_to(&once, &protected) || folds_to(&twice, &protected))
+    Ok(is_taken_for(&once, &protected) || is_taken_for(&twice, &protected))
+}
+
+/// Whether the key is the name as clients write it: RFC 3986 (section 2.2) lets them escape `[` and `$`, and most do so. No
+/// client escapes a letter, so that some server may see another name in it.
+fn is_escaped_from(key: &str, name: &str) -> bool {
+    let mut rest = key.as_bytes();
+    for byte in name.bytes() {
+        rest = match rest {
+            [first, tail @ ..] if *first == byte => tail,
+            [b'%', high, low, tail @ ..] if is_reserved(byte) && percent::byte(*high, *low) == Some(byte) => tail,
+            _ => return false,
+        };
+    }
+    rest.is_empty()
+}
+
+const fn is_reserved(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Whether a header has this parameter's name: Spring binds both to one field, the header where the parameter is not there.
+pub(crate) fn is_named_by_header(header: &[u8], name: &str) -> bool {
+    let letters = header.iter().filter(|it| it.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
+    !header.starts_with(b":") && letters.eq(alphanumerics(name))
 }
 
 fn alphanumerics(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase())
+}
+
+/// Whether a server may take a parameter of this decoded name for the one that folds to `protected`.
+fn is_taken_for(name: &str, protected: &str) -> bool {
+    folds_to(name, protected) || ends_in(name, protected)
+}
+
+/// Whether the name leads to `protected` from above: where a method takes an object that is called `filter`, ASP.NET finds
+/// its `a` in `filter.a`, and only without that in `a`. Linear but for a search, since clients choose the name.
+#[inline(never)]
+fn ends_in(name: &str, protected: &str) -> bool {
+    let mut folds = String::with_capacity(name.len());
+    let mut bounds = Vec::new();
+    for piece in name.split(NESTING) {
+        bounds.push(folds.len());
+        folds.extend(piece.chars().flat_map(folded));
+    }
+    bounds.push(folds.len());
+    let is_at = |start: usize| {
+        let is_there = folds.get(start..).is_some_and(|rest| rest.starts_with(protected));
+        is_there && bounds.binary_search(&start.saturating_add(protected.len())).is_ok()
+    };
+    !protected.is_empty() && bounds.iter().any(|start| is_at(*start))
 }
 
 /// Whether a decoded name folds to `protected`, or leads through it to something below: `a[b]`, `a.b` for `a`.
@@ -192,7 +243,7 @@ pub(crate) fn folds_to(name: &str, protected: &str) -> bool {
 fn leads_through(name: &str, protected: &str) -> bool {
     let mut left = protected.chars();
     for character in name.chars() {
-        if matches!(character, '[' | ']' | '.') && left.as_str().is_empty() {
+        if NESTING.contains(&character) && left.as_str().is_empty() {
             return true;
         }
         if folded(character).any(|it| left.next() != Some(it)) {

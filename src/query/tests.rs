@@ -48,6 +48,10 @@ fn other_parameters_may_hold_anything() {
         "sort=school_id",
         "filter[name]=a",
         "filter%5Bname%5D=a",
+        "filter[my_school_id]=a",
+        "filter.school_ids=a",
+        "filter.myschool_id=a",
+        "fields[school][id_of]=a",
         "a.b=c",
         "gr%C3%B6%C3%9Fe=1",
         "x=1;y=2",
@@ -95,6 +99,14 @@ fn names_that_servers_fold_to_the_protected_one_are_ambiguous() {
         "school_id.x",
         "school_id.x[0]",
         "school.id.x.y",
+        // What ASP.NET binds to an object that is called `filter`, before it looks for the plain name.
+        "filter.school_id",
+        "Filter.School_Id",
+        "filter[school_id]",
+        "filter%5Bschool_id%5D",
+        "a.filter[school_id][0]",
+        "filter[0].school.id",
+        "x=1%26filter.school_id",
         // A second question mark.
         "?school_id",
         // Cut at NUL, by a server that decodes once or twice.
@@ -129,11 +141,39 @@ fn names_that_servers_fold_to_the_protected_one_are_ambiguous() {
 fn protected_name_may_have_marks_of_its_own() {
     let read = values("filter[school]=a&filter[name]=b", "filter[school]");
     assert_eq!(read.unwrap(), ["a"]);
-    let encoded = values("filter%5Bschool%5D=a", "filter[school]");
-    assert_eq!(encoded, Err(QueryError::Ambiguous));
     assert_eq!(values("ids[]=a&ids[]=b", "ids[]").unwrap(), ["a", "b"]);
+    // As `URLSearchParams`, Python's `urlencode`, jQuery and PHP's `http_build_query` write it.
+    for (query, name) in [
+        ("filter%5Bschool%5D=a", "filter[school]"),
+        ("filter%5bschool]=a", "filter[school]"),
+        ("ids%5B%5D=a", "ids[]"),
+        ("%24top=a", "$top"),
+        ("a%3Ab=a", "a:b"),
+    ] {
+        assert_eq!(values(query, name).unwrap(), ["a"], "{query}");
+    }
+    // What no client escapes; another name; escaped twice; cut short; in another case.
+    for (query, name) in [
+        ("%66ilter%5Bschool%5D=a", "filter[school]"),
+        ("filter%5Bsch%6Fol%5D=a", "filter[school]"),
+        ("filter%5Dschool%5D=a", "filter[school]"),
+        ("filter%255Bschool%255D=a", "filter[school]"),
+        ("filter%5Bschool=a", "filter[school]"),
+        ("filter%5Bschool%5D%5B%5D=a", "filter[school]"),
+        ("Filter%5Bschool%5D=a", "filter[school]"),
+        ("ids=a", "ids[]"),
+        ("a%2Eb=a", "a.b"),
+        ("a%7Eb=a", "a~b"),
+        ("a%2Db=a", "a-b"),
+        ("%24Top=a", "$top"),
+        ("top=a", "$top"),
+    ] {
+        assert_eq!(values(query, name), Err(QueryError::Ambiguous), "{query}");
+    }
     // What lies below it may be taken for it; what lies beside it may not.
-    for below in ["filter[school][x]", "filter[school][]", "filter.school.x", "filter[0][school][x]"] {
+    for below in
+        ["q.filter[school]", "filter[school][x]", "filter[school][]", "filter.school.x", "filter[0][school][x]"]
+    {
         let query = format!("filter[school]=a&{below}=b");
         assert_eq!(values(&query, "filter[school]"), Err(QueryError::Ambiguous), "{below}");
     }

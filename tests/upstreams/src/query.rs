@@ -18,10 +18,11 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const ALL: [Reader; 19] = [
+pub const ALL: [Reader; 20] = [
     Reader { name: "WHATWG, Django, node:querystring, OpenResty", read: urlencoded },
     Reader { name: "HTML 4, Python up to 3.9.1, Rack 1", read: semicolons },
     Reader { name: "ASP.NET", read: ignoring_case },
+    Reader { name: "ASP.NET's binder, for the field of an object", read: aspnet_binder },
     Reader { name: "classic ASP", read: classic_asp },
     Reader { name: "CGI.pm", read: cgi_pm },
     Reader { name: "PHP", read: php },
@@ -61,6 +62,16 @@ fn ignoring_case(query: &str, wanted: &str) -> Vec<String> {
     let is_wanted = |name: &str| name.to_uppercase() == wanted.to_uppercase();
     parameters(query)
         .filter(|(name, _)| is_wanted(&decode_with_u(name)))
+        .map(|(_, value)| decode_with_u(value))
+        .collect()
+}
+
+/// `ParameterBinder`: where a parameter of the method takes an object, its name and a mark may stand before that of the field.
+fn aspnet_binder(query: &str, wanted: &str) -> Vec<String> {
+    let wanted = format!(".{}", wanted.to_uppercase());
+    let dotted = |name: &str| decode_with_u(name).replace('[', ".").replace(']', "").to_uppercase();
+    parameters(query)
+        .filter(|(name, _)| format!(".{}", dotted(name)).ends_with(&wanted))
         .map(|(_, value)| decode_with_u(value))
         .collect()
 }
