@@ -54,7 +54,8 @@ pub enum ScopeError {
     Malformed,
     /// More ids or parameters than are judged: 400.
     TooMany,
-    /// A form, a body of unknown type, or that of a GET, whose fields may override the query: 415.
+    /// A form, a body of unknown type, or that of a GET, whose fields may override the query or the path; or a charset in
+    /// which the query reads otherwise: 415.
     FormBody,
 }
 
@@ -89,8 +90,13 @@ pub fn requested<'a>(
     let query = path.query.unwrap_or_default();
     let values = match &rule.place {
         Place::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
-        Place::Query(_) if query.is_empty() => Vec::new(),
-        Place::Query(name) => query::values(query, name)?,
+        Place::Query(name) => match query::values(query, name)? {
+            values if values.is_empty() && rule.missing == Missing::Allow && has_header_of(head, name) => {
+                return Err(ScopeError::Ambiguous);
+            }
+            values => values,
+        },
+        Place::Path(_) if has_odd_body(head) => return Err(ScopeError::FormBody),
         Place::Path(name) if query::names(query, name) => return Err(ScopeError::Ambiguous),
         Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
         Place::Header(name) => header_values(head, name, rule.separator)?,
@@ -139,7 +145,7 @@ impl fmt::Display for ScopeError {
             Self::Ambiguous => "scope can be read in two ways",
             Self::Malformed => "scope is malformed",
             Self::TooMany => "scope has too many values or parameters",
-            Self::FormBody => "body may be a form whose fields override the query",
+            Self::FormBody => "body or its type may override the query",
         })
     }
 }
@@ -203,10 +209,21 @@ fn header_value(value: &[u8], separator: Option<char>) -> Result<&str, ScopeErro
     Ok(text)
 }
 
-/// Whether the body may override the query: a form does for many servers, and whatever else has no business in a GET does for
-/// those that read JSON first (Laravel, `req.param` of Express).
+/// Whether a server may read another query than the filter: the body may override it (a form does for many servers), or the
+/// charset of `Content-Type` may say how to decode it (it does for Django and ASP.NET: `+ACY-` is `&` in UTF-7).
 pub(crate) fn may_override_query(head: &Head) -> bool {
-    has_body(head) && (may_be_form(head) || matches!(head.method(), Some(b"GET" | b"HEAD")))
+    has_odd_body(head) || (has_body(head) && may_be_form(head)) || has_odd_charset(head)
+}
+
+/// Whether a header may stand for a parameter that is not there.
+pub(crate) fn has_header_of(head: &Head, parameter: &str) -> bool {
+    head.pairs().any(|(name, _)| query::is_named_by_header(name, parameter))
+}
+
+/// A body that has no business there overrides query and path for servers that read JSON first (Laravel, `req.param` of
+/// Express).
+fn has_odd_body(head: &Head) -> bool {
+    matches!(head.method(), Some(b"GET" | b"HEAD")) && has_body(head)
 }
 
 fn has_body(head: &Head) -> bool {
@@ -235,6 +252,37 @@ fn may_be_form(head: &Head) -> bool {
         || kind.eq_ignore_ascii_case(b"multipart")
         || is_urlencoded(subtype)
 }
+
+fn has_odd_charset(head: &Head) -> bool {
+    match head.known(Known::ContentType) {
+        Ok(None) => false,
+        Ok(Some(value)) => !is_query_charset(value),
+        Err(Doubled) => true,
+    }
+}
+
+/// Whether each charset that the type names is one in which a query reads as in ASCII; `charset*=''utf-7` names one too.
+#[inline(never)]
+fn is_query_charset(media: &[u8]) -> bool {
+    let media = media.to_ascii_lowercase();
+    let mut behind = media.windows(CHARSET.len()).enumerate().filter(|(_, it)| *it == CHARSET).map(|(at, _)| {
+        let end = at.saturating_add(CHARSET.len());
+        media.get(end..).unwrap_or_default()
+    });
+    behind.all(|rest| {
+        let value = rest.strip_prefix(b"=").unwrap_or_default();
+        let value = value.strip_prefix(b"\"").unwrap_or(value);
+        QUERY_CHARSETS.iter().any(|it| {
+            let after = value.strip_prefix(*it);
+            after.is_some_and(|after| after.first().is_none_or(|byte| b"\";, \t".contains(byte)))
+        })
+    })
+}
+
+const CHARSET: &[u8] = b"charset";
+
+/// Charsets whose ASCII is ASCII, and that clients send.
+const QUERY_CHARSETS: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"];
 
 /// `x-www-form-urlencoded`, and what old Werkzeug (`x-url-encoded`) and CGI.pm (anything behind it) take for it.
 fn is_urlencoded(subtype: &[u8]) -> bool {

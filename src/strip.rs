@@ -10,9 +10,10 @@ use crate::head::{Doubled, Head, Known};
 /// Names that are removed whatever the configuration says.
 ///
 /// The default names of forwarded headers; then headers by which frameworks (Symfony, Laravel, Rails, Express, ASP.NET,
-/// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged; the last two are
-/// variables of WSGI that Gunicorn takes from `SCRIPT_NAME` and `PATH_INFO`: it cuts the former off the path.
-const ALWAYS: [&str; 23] = [
+/// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged; then two
+/// variables of WSGI that Gunicorn takes from `SCRIPT_NAME` and `PATH_INFO`: it cuts the former off the path; and the charset
+/// by which ASP.NET decodes the query of a `User-Agent` that begins with `UP`.
+const ALWAYS: [&str; 24] = [
     "x-claim-schools",
     "x-claim-tier",
     "x-claim-client-id",
@@ -36,6 +37,7 @@ const ALWAYS: [&str; 23] = [
     "x-script-name",
     "script-name",
     "path-info",
+    "x-up-devcap-post-charset",
 ];
 
 /// The request id, which is the filter's to set.

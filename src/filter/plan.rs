@@ -15,6 +15,7 @@ use crate::limits::Budget;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::limits::owner::Owners;
 use crate::path::RawPath;
+use crate::query;
 use crate::retirement::Class;
 use crate::scope::{self, ScopeError};
 use crate::worker::Worker;
@@ -117,8 +118,13 @@ impl Request {
         let Some(path) = raw_path(head) else {
             return Err(Denial::Unavailable);
         };
-        if matches!(route.cost.factor, cost::Factor::Query { .. }) && scope::may_override_query(head) {
-            return Err(Denial::BodyUnsupported);
+        if let cost::Factor::Query { name, .. } = &route.cost.factor {
+            if scope::may_override_query(head) {
+                return Err(Denial::BodyUnsupported);
+            }
+            if scope::has_header_of(head, name) && !path.query.is_some_and(|query| query::names(query, name)) {
+                return Err(Denial::Malformed(Malformed::CostParameter));
+            }
         }
         let schools = match (&route.cost.factor, &route.scope) {
             (cost::Factor::Schools, Some(rule)) => {

@@ -31,6 +31,7 @@ fn overrides_of_path_and_method_are_removed() {
     check(&["x-forwarded-path", "x-script-name"], true);
     // Gunicorn cuts `SCRIPT_NAME` off the path.
     check(&["SCRIPT_NAME", "script-name", "PATH_INFO", "path.info"], true);
+    check(&["X-UP-Devcap-Post-Charset", "x_up_devcap_post_charset"], true);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::support::{Answer, Client, DEADLINE, Gateway, Seen, Upstream, raw, wai
 const EVIL: &str = "evil";
 
 /// Names that some server folds to one that the filter sets or that overrides path or method.
-const FORBIDDEN: [&str; 45] = [
+const FORBIDDEN: [&str; 46] = [
     "x-claim-schools",
     "x_claim_schools",
     "x-claim_schools",
@@ -50,6 +50,7 @@ const FORBIDDEN: [&str; 45] = [
     "x-forwarded-method",
     "x-script-name",
     "script-name",
+    "x-up-devcap-post-charset",
     "SCRIPT_NAME",
     "path_info",
     "content_type",

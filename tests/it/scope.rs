@@ -72,6 +72,10 @@ fn schools_in_the_query_are_judged() {
         (format!("/query?school_id={IN}&school.id=elm-park"), 400),
         (format!("/query?school_id={IN}&school_id[]=elm-park"), 400),
         (format!("/query?school_id={IN}&school_id%5B0%5D=elm-park"), 400),
+        (format!("/query?school_id={IN}&filter.school_id=elm-park"), 400),
+        (format!("/query?school_id={IN}&filter%5BSchoolId%5D=elm-park"), 400),
+        ("/query-any?filter.school_id=elm-park".to_owned(), 400),
+        (format!("/query?school_id={IN}&filter.grade=7"), 200),
         (format!("/query?school_id={IN}&%2573chool_id=elm-park"), 400),
         (format!("/query?school_id={IN};school_id=elm-park"), 400),
         (format!("/query?a=b;school_id=elm-park&school_id={IN}"), 400),
@@ -178,6 +182,7 @@ fn forms_that_may_override_the_query_are_refused() {
             (None, 415),
             (Some("application/json"), 200),
             (Some("text/plain; charset=utf-8"), 200),
+            (Some("application/json; charset=ibm500"), 415),
         ] {
             for chunked in [false, true] {
                 let mut request = client.request("POST", &target).bearer(&valid);
@@ -193,6 +198,41 @@ fn forms_that_may_override_the_query_are_refused() {
         // No body, no form; a method that the query overrides is ambiguous.
         expect(&client.request("POST", &target).bearer(&valid).send(), 200, "no body");
         expect(&client.request("POST", &format!("{target}&_method=PUT")).bearer(&valid).send(), 400, "_method");
+    }
+}
+
+#[test]
+fn what_else_overrides_query_or_path_is_refused() {
+    let (upstream, gateway) = start(policy());
+    let valid = token().sign();
+    // Django, in UTF-7, reads a second `school_id` here.
+    let target = format!("/query?school_id={IN}&x=+ACY-school_id+AD0-elm-park");
+
+    for client in [*gateway.client(), gateway.client().http2()] {
+        for (target, name, value, status) in [
+            (target.as_str(), "content-type", "text/plain; charset=utf-7", 415),
+            (&target, "content-type", "text/plain; charset*=utf-8''utf-7", 415),
+            (&target, "content-type", "text/plain; charset=utf-8", 200),
+            ("/path/oakwood-primary/a", "content-type", "text/plain; charset=utf-7", 200),
+            // Spring binds a header to the field of a parameter that is not there.
+            ("/query-any", "schoolid", "elm-park", 400),
+            ("/query-any?a=b", "school-id", "elm-park", 400),
+            ("/query-any?school_id=oakwood-primary", "schoolid", "elm-park", 200),
+            ("/query-any", "x-school", "elm-park", 200),
+        ] {
+            let seen = upstream.heads();
+            let response = client.get(target).bearer(&valid).header(name, value).send();
+            expect(&response, status, &format!("{target} {name}: {value}"));
+            assert_eq!(upstream.heads(), seen + usize::from(status == 200), "{target} {name}: {value}");
+        }
+        // Laravel reads the body of a GET before the path.
+        for (method, path, status) in
+            [("GET", "/path/oakwood-primary/a", 415), ("PUT", "/path/oakwood-primary/a", 200), ("GET", "/header", 200)]
+        {
+            let request = client.request(method, path).bearer(&valid).header("x-school-id", IN);
+            let response = request.header("content-type", "application/json").body("{\"id\":\"elm-park\"}").send();
+            expect(&response, status, &format!("{method} {path}"));
+        }
     }
 }
 
