@@ -19,6 +19,7 @@ mod answers;
 mod bypass;
 mod canary;
 mod capabilities;
+mod clients;
 mod differential;
 mod drain;
 mod dry_run;
