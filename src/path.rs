@@ -90,6 +90,20 @@ impl<'a> RawPath<'a> {
         Some(Self { path, query, plain: false, tame: false })
     }
 
+    /// The path as it is without the script in it. `/index.php/a` is `/a` for PHP behind nginx or Apache (Symfony, Laravel,
+    /// `CodeIgniter`): what follows the script is the path. `None`: it names none, or nothing follows it.
+    #[inline(never)]
+    pub fn without_script(&self) -> Option<String> {
+        let mut segments = self.segments();
+        let mut before = 0_usize;
+        while !is_script(segments.next()?) {
+            before = before.saturating_add(1);
+        }
+        let rest = segments.rest?;
+        let kept = self.segments().take(before).chain([rest]);
+        Some(kept.flat_map(|segment| ["/", segment]).collect())
+    }
+
     /// The segments; the last one is empty when the path ends in `/`.
     fn segments(&self) -> Segments<'a> {
         Segments { rest: Some(self.path.strip_prefix('/').unwrap_or(self.path)) }
@@ -170,6 +184,14 @@ pub(crate) fn split_at(text: &str, separator: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == separator)?;
     Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
+
+fn is_script(segment: &str) -> bool {
+    let name = percent::decode_lossy(segment);
+    let suffix = name.len().checked_sub(SCRIPT.len()).and_then(|at| name.get(at..));
+    suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(SCRIPT))
+}
+
+const SCRIPT: &str = ".php";
 
 /// Judges a segment that a server may have cut at `;`.
 fn check_plain(segment: &str) -> Result<(), PathError> {

@@ -114,6 +114,9 @@ pub fn find(routes: &[Route], authority: &[u8], path: &RawPath<'_>, method: &[u8
             (Fit::Exact, true) if may_be_earlier && request.is_ambiguous(routes, index) => {
                 return Found::Ambiguous;
             }
+            (Fit::Exact, true) if !route.path.is_one_path && request.is_behind_script(routes, index, &route.path) => {
+                return Found::Ambiguous;
+            }
             (Fit::Exact, true) if request.passes_preflight(route) => {
                 return Found::Preflight(index);
             }
@@ -174,6 +177,19 @@ impl Request<'_> {
         routes.iter().take(index).any(|earlier| {
             self.fit(earlier) == Fit::Loose && self.is_served_by(earlier) && !earlier.path.is_sibling(&route.path)
         })
+    }
+
+    /// Whether PHP takes the request for one of a route before `index`, unless this one names the script.
+    #[inline(never)]
+    fn is_behind_script(&self, routes: &[Route], index: usize, own: &Pattern) -> bool {
+        let Some(path) = self.path.without_script().filter(|_| !own.names_script()) else {
+            return false;
+        };
+        let Some(path) = RawPath::again(path.as_bytes()) else {
+            return true;
+        };
+        let behind = Request { path: &path, stems: Stems::of(&path), ..*self };
+        routes.iter().take(index).any(|earlier| behind.fit(earlier) != Fit::No && behind.is_served_by(earlier))
     }
 
     /// The methods of every route that serves the host and path, joined for `Allow`.

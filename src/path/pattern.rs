@@ -26,6 +26,8 @@ pub struct Pattern {
     pub segments: Vec<Segment>,
     /// Whether any further segments may follow (the pattern ends in `/`).
     pub subtree: bool,
+    /// Whether one path alone is of this pattern.
+    pub(crate) is_one_path: bool,
     stems: PatternStems,
 }
 
@@ -84,7 +86,8 @@ impl Pattern {
             segments.push(segment);
         }
         let stems = PatternStems::of(segments.iter().map(Segment::literal));
-        Ok(Self { template: template.to_owned(), segments, subtree, stems })
+        let is_one_path = !subtree && segments.iter().all(|segment| segment.literal().is_some());
+        Ok(Self { template: template.to_owned(), segments, subtree, is_one_path, stems })
     }
 
     /// Whether a path with these stems may [`fit`](Self::fit); `false` is for sure, and takes no comparison of texts.
@@ -134,6 +137,11 @@ impl Pattern {
     /// Whether the pattern has a variable of this name.
     pub fn has_variable(&self, name: &str) -> bool {
         self.segments.iter().any(|it| matches!(it, Segment::Variable(it) if it == name))
+    }
+
+    /// Whether the pattern names a script (see [`RawPath::without_script`]): then its writer knows what follows it.
+    pub(crate) fn names_script(&self) -> bool {
+        self.segments.iter().any(|segment| segment.literal().is_some_and(super::is_script))
     }
 
     /// Whether `other` differs at most in names of variables, in the final slash, and in suffixes of literals: then whoever

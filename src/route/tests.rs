@@ -76,6 +76,50 @@ fn first_match_wins() {
 }
 
 #[test]
+fn script_does_not_lead_around_an_earlier_route() {
+    let routes = [
+        route("/admin/", &["GET"]),
+        route("/s/{id}", &["GET"]),
+        route("/api/index.php/v1/", &["GET"]),
+        route("/api/", &["GET"]),
+        route("/s/", &["GET"]),
+        route("/", &["GET", "POST"]),
+    ];
+    for path in [
+        // What Symfony and Laravel read as `/admin/a`, `/admin/` and `/s/x`.
+        "/index.php/admin/a",
+        "/INDEX.PHP/admin/a",
+        "/index%2Ephp/admin/a",
+        "/app.php/Admin/a",
+        "/index.php/%61dmin/a",
+        "/index.php/admin",
+        "/index.php/s/x",
+        "/s/index.php/x",
+    ] {
+        check(&routes, "GET", path, &Found::Ambiguous);
+    }
+    // Twins: nothing behind it, no script, no earlier route or none of the method, one that names the script.
+    for (method, path, index) in [
+        ("GET", "/index.php", 5),
+        ("GET", "/b/index.php", 5),
+        ("GET", "/index.phps/admin/a", 5),
+        ("GET", "/php/admin/a", 5),
+        ("GET", "/index.php/b", 5),
+        ("GET", "/pluginfile.php/12/b", 5),
+        ("GET", "/s/a/index.php/b", 4),
+        ("POST", "/index.php/admin/a", 5),
+        ("GET", "/admin/index.php/a", 0),
+        ("GET", "/api/index.php/v1/a", 2),
+        ("GET", "/api/index.php/v2/a", 3),
+    ] {
+        check(&routes, method, path, &Found::Route(index));
+    }
+    let named = [route("/api/v1/", &["GET"]), route("/api/index.php/v1/", &["GET"]), route("/api/", &["GET"])];
+    check(&named, "GET", "/api/index.php/v1/a", &Found::Route(1));
+    check(&named, "GET", "/api/app.php/v1/a", &Found::Ambiguous);
+}
+
+#[test]
 fn wrong_method_gets_the_union_of_methods() {
     let routes = [route("/a", &["GET"]), route("/{x}", &["POST", "GET"]), route("/b", &["DELETE"])];
     check(&routes, "DELETE", "/a", &wrong_method("GET, HEAD, POST"));

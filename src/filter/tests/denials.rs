@@ -176,6 +176,16 @@ fn form_that_could_override_the_query_is_refused() {
     check_heads("body-unsupported", post("application/x-www-form-urlencoded"), post("application/json"));
     let get = bearer("GET", "/list?limit=1", &[("content-type", "application/json")]);
     check_heads("body-unsupported", get.ending(false), bearer("GET", "/list?limit=1", &[]));
+    let get = |charset: &str| bearer("GET", "/list?limit=1", &[("content-type", &format!("a/b; charset={charset}"))]);
+    check_heads("body-unsupported", get("utf-7"), get("utf-8"));
+}
+
+#[test]
+fn header_that_stands_for_the_parameter_of_the_cost_is_refused() {
+    // Spring reads it where the parameter is missing.
+    let get = |path: &str, name: &str| bearer("GET", path, &[(name, "100000")]);
+    check_heads("malformed-request", get("/list", "limit"), get("/list?limit=1", "limit"));
+    check_heads("malformed-request", get("/list?x=1", "Limit"), get("/list?x=1", "x-limit"));
 }
 
 #[test]

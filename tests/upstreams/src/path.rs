@@ -17,7 +17,7 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const ALL: [Reader; 17] = [
+pub const ALL: [Reader; 18] = [
     Reader { name: "JAX-RS", ignores_case: false, read: jax_rs },
     Reader { name: "Go", ignores_case: false, read: go },
     Reader { name: "nginx", ignores_case: false, read: nginx },
@@ -28,6 +28,7 @@ pub const ALL: [Reader; 17] = [
     Reader { name: "Spring", ignores_case: false, read: spring },
     Reader { name: "Spring with suffixes", ignores_case: false, read: spring_with_suffixes },
     Reader { name: "Express", ignores_case: true, read: express },
+    Reader { name: "PHP behind nginx: Symfony, Laravel", ignores_case: false, read: behind_script },
     Reader { name: "Rails", ignores_case: false, read: rails },
     Reader { name: "ASP.NET Core", ignores_case: true, read: aspnet_core },
     Reader { name: "IIS, ASP.NET", ignores_case: true, read: iis },
@@ -133,6 +134,16 @@ fn express(path: &str) -> Option<Vec<String>> {
         segments.pop();
     }
     segments.iter().map(|segment| decode_strictly(segment)).collect()
+}
+
+/// `fastcgi_split_path_info ^(.+?\.php)(/.*)$`; `Request::prepareBaseUrl` then takes the script off the path.
+fn behind_script(path: &str) -> Option<Vec<String>> {
+    let mut segments = nginx(path)?;
+    let script = segments.iter().position(|it| it.strip_suffix(".php").is_some());
+    if let Some(at) = script.filter(|at| at + 1 < segments.len()) {
+        segments.remove(at);
+    }
+    Some(segments)
 }
 
 /// `ActionDispatch::Journey`: slashes are squeezed, the final one goes, `(.:format)` takes a suffix without dots.
