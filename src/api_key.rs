@@ -14,22 +14,22 @@ use sha2::{Digest, Sha256};
 
 use self::table::{ById, KeyHash, Table};
 use crate::basic::{self, Basic};
-use crate::config::ListFormat;
-use crate::head::Head;
+use crate::head::{Head, folds_alike};
 use crate::limits::owner::Owners;
 use crate::list::{self, Entry, ListError, Origin};
-use crate::strip;
 use crate::time::Now;
-use crate::token::claims::{SCHOOLS_MAX, is_plain, is_school};
-use crate::token::ids::Ids;
+use crate::token::claims::{SCHOOLS_MAX, is_plain};
+use crate::token::ids::{Ids, ListFormat};
+
+mod table;
+#[cfg(test)]
+mod tests;
 
 /// Longest key that is hashed, bytes: what is longer is no key, and hashing it would be work for a guesser.
 pub const KEY_BYTES_MAX: usize = basic::USER_BYTES_MAX;
 /// Most keys of a list.
 pub const KEYS_MAX: usize = 100_000;
 
-/// The end of a key without one.
-const NEVER: Now = Now::from_micros(u64::MAX);
 const KEYS: &str = "keys";
 const LIST_FIELDS: &[&str] = &["version", KEYS];
 const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
@@ -221,7 +221,7 @@ impl fmt::Debug for Presented<'_> {
 pub fn presented<'h>(head: &'h Head, name: &str, basic: bool) -> Presented<'h> {
     let mut found = Presented::Absent;
     for (it, value) in head.pairs() {
-        if it.len() != name.len() || !it.iter().zip(name.bytes()).all(|(a, b)| strip::fold(*a) == strip::fold(b)) {
+        if !folds_alike(it, name.as_bytes()) {
             continue;
         }
         found = match found {
@@ -250,7 +250,7 @@ fn version(root: &Value, context: &Context<'_>) -> Result<u64, ListError> {
 }
 
 fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
-    let hash = hash(entry.text("sha256", "64 hexadecimal digits", |text| hash(text).is_some())?).unwrap_or_default();
+    let hash = entry.sha256()?;
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let id = entry.text("id", plain, is_plain)?;
     let account = entry.text("account", plain, is_plain)?;
@@ -259,10 +259,7 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
     if tier.is_none() && context.origin == Origin::Inline {
         return Err(entry.wrong("tier", "one of `tiers`"));
     }
-    let (not_before, not_after) = (entry.moment("not_before")?, entry.moment("not_after")?);
-    if not_before.zip(not_after).is_some_and(|(from, end)| end <= from) {
-        return Err(entry.wrong("not_after", "a date after `not_before`"));
-    }
+    let (not_before, not_after) = entry.validity()?;
     let (districts, schools) = (ids(entry, "districts")?, ids(entry, "schools")?);
     Ok(ApiKey {
         id: id.to_owned(),
@@ -272,8 +269,8 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
         owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
         grants: grants(districts, schools, context).map(Box::new),
         hash: KeyHash(hash),
-        not_before: not_before.unwrap_or_default(),
-        not_after: not_after.unwrap_or(NEVER),
+        not_before,
+        not_after,
     })
 }
 
@@ -288,34 +285,11 @@ fn grants(districts: Option<Vec<String>>, schools: Option<Vec<String>>, context:
 
 /// A list of distinct ids, if it is given.
 fn ids(entry: &Entry<'_>, name: &str) -> Result<Option<Vec<String>>, ListError> {
-    if entry.get(name).is_none() {
+    let Some(value) = entry.get(name) else {
         return Ok(None);
-    }
-    let what = "distinct ids, at most 10000: visible ASCII without comma, quote, backslash and `*`";
-    let elements = entry.elements(name)?;
-    if elements.len() > SCHOOLS_MAX {
-        return Err(entry.wrong(name, what));
-    }
-    let mut seen = HashSet::with_capacity(elements.len());
-    let id = |(_, value): (String, &Value)| {
-        let id = value.as_str().filter(|id| is_school(id) && seen.insert((*id).to_owned()));
-        id.map(str::to_owned).ok_or_else(|| entry.wrong(name, what))
     };
-    elements.into_iter().map(id).collect::<Result<_, _>>().map(Some)
+    let list = value.as_array().ok_or_else(|| entry.wrong(name, "an array"))?;
+    let ids = Some(list).filter(|list| list.len() <= SCHOOLS_MAX).and_then(|list| list::distinct_ids(list));
+    let what = "distinct ids, at most 10000: visible ASCII without comma, quote, backslash and `*`";
+    ids.map(Some).ok_or_else(|| entry.wrong(name, what))
 }
-
-/// Reads 64 hexadecimal digits.
-pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut hash = [0; 32];
-    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(hash)
-}
-
-mod table;
-#[cfg(test)]
-mod tests;

@@ -7,9 +7,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::head::{Head, Known};
+use crate::head::{Head, Known, folds_alike};
 use crate::query;
-use crate::strip;
 use crate::token::claims::VALUE_BYTES_MAX;
 use crate::token::json::{self, Limits};
 
@@ -143,7 +142,7 @@ pub fn judge_head(rule: Rule, head: &Head) -> Result<(), BodyError> {
 fn is_plain(head: &Head) -> bool {
     let mut is_coded = false;
     for (name, value) in head.pairs() {
-        let Some(describing) = DESCRIBING.iter().find(|it| strip::is_folded_from(it, name)) else {
+        let Some(describing) = DESCRIBING.iter().find(|it| folds_alike(it, name)) else {
             continue;
         };
         if !name.eq_ignore_ascii_case(describing) {

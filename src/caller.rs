@@ -79,7 +79,7 @@ mod tests {
     #![allow(clippy::arithmetic_side_effects)]
 
     use super::*;
-    use crate::config::ListFormat;
+    use crate::token::ids::ListFormat;
 
     fn caller(client: &str, schools: &[String]) -> Caller {
         Caller {

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api_key::KeyList;
+use crate::fetch::Remote;
 use crate::grant::DistrictSchools;
 use crate::limits::{Budget, Limit};
 use crate::names::Names;
@@ -19,6 +20,7 @@ use crate::retirement::{Class, Schedule};
 use crate::revocation::RevocationList;
 use crate::route::Route;
 use crate::token::claims::ClaimRules;
+use crate::token::ids::ListFormat;
 use crate::token::keyset::KeySet;
 
 mod access;
@@ -234,42 +236,6 @@ pub struct ApiKeys {
     pub retirement: Option<Schedule>,
 }
 
-/// A document that is fetched through an Envoy cluster and kept fresh.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// The cluster to send the request to.
-    pub cluster: String,
-    /// `:authority`.
-    pub authority: String,
-    /// `:path`, with the query.
-    pub path: String,
-    /// `:scheme`, `https` or `http`.
-    pub scheme: String,
-    /// How long one fetch may take.
-    pub timeout: Duration,
-    /// Longest time between two fetches; `Cache-Control` may shorten it.
-    pub refresh: Duration,
-    /// How long the last good document serves when fetches fail.
-    pub max_stale: Duration,
-    /// Shortest time between two fetches.
-    pub cooldown: Duration,
-}
-
-impl Forward {
-    /// All names, with the setting of each.
-    #[inline(never)]
-    pub fn names(&self) -> [(&'static str, &str); 6] {
-        [
-            ("schools", &self.schools),
-            ("tier", &self.tier),
-            ("client", &self.client),
-            ("districts", &self.districts),
-            ("permissions", &self.permissions),
-            ("account", &self.account),
-        ]
-    }
-}
-
 /// One tier.
 #[derive(Debug)]
 pub struct Tier {
@@ -313,13 +279,19 @@ pub struct Forward {
     pub authorization: bool,
 }
 
-/// How a list is written into a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListFormat {
-    /// `a,b`
-    Comma,
-    /// `["a","b"]`
-    Json,
+impl Forward {
+    /// All names, with the setting of each.
+    #[inline(never)]
+    pub fn names(&self) -> [(&'static str, &str); 6] {
+        [
+            ("schools", &self.schools),
+            ("tier", &self.tier),
+            ("client", &self.client),
+            ("districts", &self.districts),
+            ("permissions", &self.permissions),
+            ("account", &self.account),
+        ]
+    }
 }
 
 /// Which rate limit fields responses carry.

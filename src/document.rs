@@ -7,8 +7,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::api_key::{Context, KeyList};
-use crate::config::{Config, Issuer, Remote, Source};
-use crate::fetch::{self, Outlook, Record};
+use crate::config::{Config, Issuer, Source};
+use crate::fetch::{self, Outlook, Record, Remote};
 use crate::limits::ledger::StoreError;
 use crate::list::{LIST_BYTES_MAX, ListError, Origin};
 use crate::opaque::build::BuildError;

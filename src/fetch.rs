@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use crate::config::Remote;
 use crate::time::{Now, micros};
 
 /// Added to the timeout of a fetch before its claim counts as abandoned (its worker may have been reloaded).
@@ -25,6 +24,27 @@ const BUILD_ABANDONED_AFTER: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_millis(750);
 /// A recorded time further ahead than this is from before the clock was set back.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+/// A document that is fetched through an Envoy cluster and kept fresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The cluster to send the request to.
+    pub cluster: String,
+    /// `:authority`.
+    pub authority: String,
+    /// `:path`, with the query.
+    pub path: String,
+    /// `:scheme`, `https` or `http`.
+    pub scheme: String,
+    /// How long one fetch may take.
+    pub timeout: Duration,
+    /// Longest time between two fetches; `Cache-Control` may shorten it.
+    pub refresh: Duration,
+    /// How long the last good document serves when fetches fail.
+    pub max_stale: Duration,
+    /// Shortest time between two fetches.
+    pub cooldown: Duration,
+}
 
 /// The last good document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

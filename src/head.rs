@@ -261,6 +261,17 @@ impl Known {
     }
 }
 
+/// One byte of a header's name, as the most lenient server reads it: CGI makes `X-Claim_Schools` and `x.claim.schools` the
+/// variable `HTTP_X_CLAIM_SCHOOLS`, so case is none, and every character that is not alphanumeric is the same one.
+pub(crate) const fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// Whether a server may take the names of two headers for the same.
+pub(crate) fn folds_alike(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| fold(*a) == fold(*b))
+}
+
 const SCHEME: &[u8] = b"Bearer ";
 
 /// The characters of `b64token`.

@@ -4,22 +4,22 @@
 //! code that names it, and only where it is compiled for wasm32.
 //!
 //! ```text
-//!   Envoy -> host (abi, root, http, store, fetch, verify)        the shell
+//!   Envoy -> host (abi, root, http, store, fetch, verify)         the shell
 //!              |  events in, steps out
 //!              v
-//!            decide       the whole decision as a function, for whoever drives it from outside
-//!            filter       one request as an explicit state machine
-//!            worker caller   all that one worker keeps between requests
-//!              |
-//!     problem  rate_fields  metrics  fetch  denial               answers, counts, when to fetch
-//!     document                                                   keys and lists as a worker has them
-//!     config                                                     what the operator wants, validated once
-//!     route  scope  body  cost  strip                            rules on requests
-//!     api_key  revocation  opaque  list                          keys, void tokens and opaque tokens, from lists
-//!     token (jose, keyset, signature, claims, ids, cache)  grant who is calling, and what for
-//!     limits (bucket, calendar, slot, ledger, owner, spent, recent)  what is used up
-//!     head  basic  path  query  request_id  time  retirement     strict reading, and what follows from dates alone
-//!     bytes  percent  names                                      what every text is looked at with
+//!   decide                                                        the whole decision as a function, for other drivers
+//!   filter                                                        one request as an explicit state machine
+//!   worker  caller                                                all that one worker keeps between requests
+//!   problem  rate_fields  metrics  denial                         answers and counts
+//!   document                                                      keys and lists as a worker has them
+//!   config                                                        what the operator wants, validated once
+//!   route  scope  body  cost  strip                               rules on requests
+//!   api_key  revocation  opaque  list                             keys, void tokens and opaque tokens, from lists
+//!   token (jose, keyset, signature, claims, ids, cache)  grant    who is calling, and what for
+//!   limits (bucket, calendar, slot, ledger, owner, spent, recent) what is used up
+//!   head  basic  path  query  request_id                          strict reading
+//!   time  retirement  fetch                                       what follows from the time alone
+//!   bytes  percent  names                                         what every text is looked at with
 //! ```
 //!
 //! Modules know only what stands on their own line or below. Invariants:

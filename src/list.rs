@@ -4,16 +4,21 @@
 //! the list as a whole, so that a misspelt date never means "for ever" and the last good list keeps serving.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::names::closest;
 use crate::time::{Now, rfc3339};
+use crate::token::claims::is_school;
 use crate::token::json::{self, JsonError};
 
 /// Longest list from the network, bytes: tens of thousands of entries.
 pub const LIST_BYTES_MAX: usize = 16 << 20;
+
+/// The end of what has none.
+pub(crate) const NEVER: Now = Now::from_micros(u64::MAX);
 
 const NO_OTHERS: &str = "expected no other members than the documented ones";
 
@@ -177,6 +182,21 @@ impl<'a> Entry<'a> {
         moment.map(Some).ok_or_else(|| self.wrong(name, "a date such as `2026-01-01T00:00:00Z`"))
     }
 
+    /// From when on an entry is valid, and up to, but not at, which moment; without an end, up to the end of time.
+    pub(crate) fn validity(&self) -> Result<(Now, Now), ListError> {
+        let (from, end) = (self.moment("not_before")?, self.moment("not_after")?);
+        if from.zip(end).is_some_and(|(from, end)| end <= from) {
+            return Err(self.wrong("not_after", "a date after `not_before`"));
+        }
+        Ok((from.unwrap_or_default(), end.unwrap_or(NEVER)))
+    }
+
+    /// `sha256`: the hash of a credential.
+    pub(crate) fn sha256(&self) -> Result<[u8; 32], ListError> {
+        let hash = self.members.get("sha256").and_then(Value::as_str).and_then(sha256);
+        hash.ok_or_else(|| self.wrong("sha256", "64 hexadecimal digits"))
+    }
+
     /// The value of a member, as it is.
     pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
         self.members.get(name)
@@ -186,6 +206,26 @@ impl<'a> Entry<'a> {
     pub(crate) fn wrong(&self, name: &str, what: &'static str) -> ListError {
         ListError::Expected { path: below(&self.path, name), what }
     }
+}
+
+/// Ids of schools or districts, in their order; `None`: one is none, or stands twice.
+#[inline(never)]
+pub(crate) fn distinct_ids(values: &[Value]) -> Option<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let ids = values.iter().map(|id| id.as_str().filter(|id| is_school(id) && seen.insert(*id)).map(str::to_owned));
+    ids.collect()
+}
+
+/// Reads 64 hexadecimal digits.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut hash = [0; 32];
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(hash)
 }
 
 /// The error about a member of the object at `path`. Its name is repeated only where it is nearly a known one: whoever

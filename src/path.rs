@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::bytes::ByteSet;
+use crate::bytes::{ByteSet, split_once};
 use crate::percent;
 
 pub use self::pattern::{Fit, Pattern, PatternError, Segment};
@@ -86,7 +86,7 @@ impl<'a> RawPath<'a> {
     /// The same path again, which [`parse`](Self::parse) has found harmless before: costs no second look at it.
     pub fn again(raw: &'a [u8]) -> Option<Self> {
         let raw = str::from_utf8(raw).ok()?;
-        let (path, query) = split_at(raw, b'?').map_or((raw, None), |(path, query)| (path, Some(query)));
+        let (path, query) = split_once(raw, b'?').map_or((raw, None), |(path, query)| (path, Some(query)));
         Some(Self { path, query, plain: false, tame: false })
     }
 
@@ -163,7 +163,7 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
-/// Segments of a path. Splits bytes: the searchers of the standard library cost several times as much on short texts.
+/// Segments of a path.
 struct Segments<'a> {
     rest: Option<&'a str>,
 }
@@ -173,16 +173,10 @@ impl<'a> Iterator for Segments<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let rest = self.rest?;
-        let (segment, rest) = split_at(rest, b'/').map_or((rest, None), |(segment, rest)| (segment, Some(rest)));
+        let (segment, rest) = split_once(rest, b'/').map_or((rest, None), |(segment, rest)| (segment, Some(rest)));
         self.rest = rest;
         Some(segment)
     }
-}
-
-/// What stands before and after the first such byte, an ASCII one.
-pub(crate) fn split_at(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == separator)?;
-    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
 fn is_script(segment: &str) -> bool {

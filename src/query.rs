@@ -8,8 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::bytes::{ByteSet, in_one_case, is_same};
-use crate::path::split_at;
+use crate::bytes::{ByteSet, in_one_case, is_same, split_once};
 use crate::percent;
 
 /// More parameters than this in a query with a protected one are refused: each is compared by name.
@@ -50,9 +49,9 @@ pub fn values<'q>(query: &'q str, name: &str) -> Result<Vec<Cow<'q, str>>, Query
             return Err(QueryError::TooManyParameters);
         }
         count = count.saturating_add(1);
-        let (parameter, tail) = split_at(text, b'&').map_or((text, None), |(first, tail)| (first, Some(tail)));
+        let (parameter, tail) = split_once(text, b'&').map_or((text, None), |(first, tail)| (first, Some(tail)));
         rest = tail;
-        let (key, value) = split_at(parameter, b'=').unwrap_or((parameter, ""));
+        let (key, value) = split_once(parameter, b'=').unwrap_or((parameter, ""));
         if is_same(key.as_bytes(), name.as_bytes()) || is_escaped_from(key, name) {
             if values.len() >= VALUES_MAX {
                 return Err(QueryError::TooManyValues);

@@ -7,10 +7,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::body::{self, Pointer};
-use crate::head::{Doubled, Head, Known};
+use crate::head::{Doubled, Head, Known, folds_alike};
 use crate::path::{PathError, Pattern, RawPath};
 use crate::query::{self, QueryError, VALUES_MAX};
-use crate::strip;
 
 /// Where the ids of a request stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +189,7 @@ fn header_values<'a>(head: &'a Head, name: &str, separator: Option<char>) -> Res
                 return Err(ScopeError::TooMany);
             }
             values.push(Cow::Borrowed(header_value(value, separator)?));
-        } else if it.len() == name.len() && name.bytes().map(strip::fold).eq(it.iter().map(|byte| strip::fold(*byte))) {
+        } else if folds_alike(it, name.as_bytes()) {
             return Err(ScopeError::Ambiguous);
         }
     }

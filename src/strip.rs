@@ -1,11 +1,10 @@
 //! What a client may not send on: claim headers, overrides of path or method, hop-by-hop tricks.
 //!
-//! Servers fold header names (CGI makes `X-Claim_Schools` and `x.claim.schools` the variable `HTTP_X_CLAIM_SCHOOLS`), so
-//! names are compared in any case with every character that is not alphanumeric counted as the same one.
+//! Names are compared as the most lenient server folds them, see `fold` of [`crate::head`].
 
 use crate::basic;
 use crate::bytes::is_same_in_any_case;
-use crate::head::{Doubled, Head, Known};
+use crate::head::{Doubled, Head, Known, fold, folds_alike};
 
 /// Names that are removed whatever the configuration says.
 ///
@@ -127,7 +126,7 @@ impl StripSet {
     #[inline(never)]
     fn is_listed(&self, name: &[u8]) -> bool {
         let is_kept = ONE_SPELLING.iter().any(|it| is_same_in_any_case(name, it.as_bytes()));
-        !is_kept && self.names.iter().any(|it| is_folded_from(it, name))
+        !is_kept && self.names.iter().any(|it| folds_alike(it, name))
     }
 
     /// Whether a header of this name and value is removed.
@@ -137,7 +136,7 @@ impl StripSet {
 
     /// The names to remove from trailers, likewise.
     pub fn trailers_to_remove<'a>(&'a self, trailers: &'a Head) -> impl Iterator<Item = &'a [u8]> {
-        let is_judged = |name: &[u8]| self.judged.iter().any(|it| is_folded_from(it, name));
+        let is_judged = |name: &[u8]| self.judged.iter().any(|it| folds_alike(it, name));
         trailers.pairs().filter(move |(name, value)| self.removes(name, value) || is_judged(name)).map(|(name, _)| name)
     }
 
@@ -170,16 +169,6 @@ pub fn connection(head: &Head) -> Connection {
 #[inline(never)]
 fn is_basic(name: &[u8], value: &[u8]) -> bool {
     is_same_in_any_case(name, b"authorization") && basic::is_basic(value)
-}
-
-/// Whether `name` folds to `folded`.
-pub(crate) fn is_folded_from(folded: &[u8], name: &[u8]) -> bool {
-    folded.len() == name.len() && folded.iter().zip(name).all(|(it, byte)| *it == fold(*byte))
-}
-
-/// One byte of a name, as the most lenient server reads it.
-pub(crate) fn fold(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 /// Whether `Connection` lists anything but these options.

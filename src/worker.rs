@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::caller::Caller;
-use crate::config::{Config, Issuer, Remote, Source};
+use crate::config::{Config, Issuer, Source};
 use crate::denial::Denial;
 use crate::document::{Document, DocumentError, DocumentId, Documents};
-use crate::fetch::{Outlook, Record};
+use crate::fetch::{Outlook, Record, Remote};
 use crate::grant::DistrictSchools;
 use crate::limits::owner::{Owners, Secret};
 use crate::limits::recent::Recent;

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::table::{Hashed, KeyHash};
 use super::{Context, KEY_BYTES_MAX, KeyList, Presented, presented};
-use crate::config::ListFormat;
 use crate::filter::testing::sha256;
 use crate::head::Head;
 use crate::limits::By;
 use crate::list::Origin;
 use crate::time::Now;
+use crate::token::ids::ListFormat;
 
 const CONTEXT: Context<'_> = Context {
     issuer: Some("https://i/"),
@@ -256,7 +256,7 @@ fn key_tells_its_end() {
     ending["not_after"] = json!("2026-01-01T00:00:00Z");
     let keys = accepted(&[ending, entry("k2", "acme", "b")]);
     let end = |key: &[u8]| keys.find(key).unwrap().not_after();
-    assert_eq!((end(b"a"), end(b"b")), (Now::from_secs(1_767_225_600), crate::api_key::NEVER));
+    assert_eq!((end(b"a"), end(b"b")), (Now::from_secs(1_767_225_600), Now::from_micros(u64::MAX)));
 }
 
 #[test]

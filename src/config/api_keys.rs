@@ -6,9 +6,10 @@ use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::Tiers;
-use super::{ApiKeys, Forward, ListFormat};
+use super::{ApiKeys, Forward};
 use crate::api_key::{Context, KeyList};
 use crate::list::Origin;
+use crate::token::ids::ListFormat;
 
 const FIELDS: &[&str] = &["header", "basic", "forward", "issuer", "inline", "remote", "retirement"];
 const HEADER_DEFAULT: &str = "x-api-key";

@@ -2,7 +2,8 @@
 
 use super::name;
 use super::reader::{Object, Reader};
-use super::{ApiKeys, Forward, ListFormat};
+use super::{ApiKeys, Forward};
+use crate::token::ids::ListFormat;
 
 const FIELDS: &[&str] = &[
     "schools",

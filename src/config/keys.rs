@@ -12,7 +12,8 @@ use http::uri::Authority;
 use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
-use super::{Environment, Remote, Source};
+use super::{Environment, Source};
+use crate::fetch::Remote;
 use crate::token::jose::{Alg, is_kid};
 use crate::token::keyset::{KeySet, KeySetError, Origin, Secret};
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::keys;
 use super::reader::{Object, Reader};
-use super::{Remote, Source};
+use super::Source;
+use crate::fetch::Remote;
 use crate::grant::DistrictSchools;
 use crate::list::{ListError, Origin};
 use crate::revocation::RevocationList;

@@ -1,6 +1,7 @@
 //! Names that a configuration may choose: of limits, tiers and headers.
 
 use super::reader::Reader;
+use crate::head;
 
 /// Headers that the filter must not set or read as data: they frame, route or authenticate the message.
 const RESERVED: [&str; 16] = [
@@ -50,9 +51,9 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(part)
 }
 
-/// A header's name as upstreams may fold it: lower case, every other character a hyphen.
+/// A header's name as upstreams may fold it.
 pub(super) fn fold(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    name.bytes().map(head::fold).map(char::from).collect()
 }
 
 /// A header's name that the filter may set, read or remove, in lower case.

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::Remote;
 use crate::document::{Document, DocumentId};
-use crate::fetch::{Action, Fetched, Place, Record, max_age};
+use crate::fetch::{Action, Fetched, Place, Record, Remote, max_age};
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::index::{Making, SharedIndex};
 use crate::host::status::Status;

@@ -10,8 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::entry;
 use super::{Grant, TokenHash};
-use crate::config::Remote;
-use crate::fetch::Place;
+use crate::fetch::{Place, Remote};
 
 /// Buckets of one place: about six tokens in each when the list is as long as it may be.
 pub const BUCKETS: u16 = 1 << 14;

@@ -3,13 +3,10 @@
 //! Values obey the rules of claims: what goes into a header is visible ASCII without comma, quote and backslash, and no `*`
 //! may be read as "all" by someone. In bytes, all numbers are little-endian and every text has its length in front.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::{Grant, TokenHash};
-use crate::api_key;
-use crate::list::{Entry, ListError};
+use crate::list::{self, Entry, ListError};
 use crate::time::Now;
 use crate::token::claims::{SCHOOLS_MAX, is_plain, is_school};
 
@@ -19,8 +16,6 @@ pub(super) const DISTINCT: &str = "a hash that no other token has";
 pub const ENTRY_BYTES_MAX: usize = 64 << 10;
 /// Longest name of a tier, as the configuration bounds it.
 const TIER_BYTES_MAX: usize = 64;
-/// A token without an end.
-const NEVER: Now = Now::from_micros(u64::MAX);
 
 /// Reads an entry.
 ///
@@ -28,23 +23,19 @@ const NEVER: Now = Now::from_micros(u64::MAX);
 /// The first thing wrong with it.
 #[inline(never)]
 pub(super) fn read(entry: &Entry<'_>) -> Result<(TokenHash, Grant), ListError> {
-    let hash = entry.get("sha256").and_then(Value::as_str).and_then(api_key::hash);
-    let hash = hash.ok_or_else(|| entry.wrong("sha256", "64 hexadecimal digits"))?;
+    let hash = entry.sha256()?;
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let application = entry.text("application", plain, is_plain)?;
     let district = entry.text("district", "the same without `*`, a district's id", is_school)?;
     let tier = entry.text("tier", "a tier's name", |tier| (1..=TIER_BYTES_MAX).contains(&tier.len()))?;
-    let (not_before, not_after) = (entry.moment("not_before")?, entry.moment("not_after")?);
-    if not_before.zip(not_after).is_some_and(|(from, end)| end <= from) {
-        return Err(entry.wrong("not_after", "a date after `not_before`"));
-    }
+    let (not_before, not_after) = entry.validity()?;
     let grant = Grant {
         application: application.to_owned(),
         district: district.to_owned(),
         schools: schools(entry)?,
         tier: tier.to_owned(),
-        not_before: not_before.unwrap_or_default(),
-        not_after: not_after.unwrap_or(NEVER),
+        not_before,
+        not_after,
     };
     Ok((TokenHash::new(hash), grant))
 }
@@ -53,15 +44,8 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<(TokenHash, Grant), ListError> {
 fn schools(entry: &Entry<'_>) -> Result<Vec<String>, ListError> {
     let list = entry.get("schools").and_then(Value::as_array).filter(|list| list.len() <= SCHOOLS_MAX);
     let list = list.ok_or_else(|| entry.wrong("schools", "an array of at most 10000 school ids"))?;
-    let mut seen = BTreeSet::new();
-    let mut ids = Vec::with_capacity(list.len());
-    for id in list {
-        let id = id.as_str().filter(|id| is_school(id) && seen.insert(*id));
-        let id =
-            id.ok_or_else(|| entry.wrong("schools", "distinct school ids, visible ASCII without comma and `*`"))?;
-        ids.push(id.to_owned());
-    }
-    Ok(ids)
+    let what = "distinct school ids, visible ASCII without comma and `*`";
+    list::distinct_ids(list).ok_or_else(|| entry.wrong("schools", what))
 }
 
 /// Appends the bytes of a grant.

@@ -7,13 +7,21 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::bytes::is_same;
-use crate::config::ListFormat;
 
 #[cfg(test)]
 mod tests;
 
 /// Places of a list that is searched from its beginning, which takes less than a hash.
 const SMALL: usize = 8;
+
+/// How a list is written into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFormat {
+    /// `a,b`
+    Comma,
+    /// `["a","b"]`
+    Json,
+}
 
 /// A set of ids; may be empty, which means none.
 #[derive(Clone, Debug)]

@@ -32,6 +32,7 @@ mod headers_ids;
 mod hostile;
 mod keys;
 mod keys_faults;
+mod layers;
 mod leaving;
 mod limits;
 mod limits_address;

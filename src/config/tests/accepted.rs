@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::{Dialect, ListFormat, RateLimitHeaders, Source};
+use super::super::{Dialect, RateLimitHeaders, Source};
 use super::*;
 use crate::cost::Factor;
 use crate::limits::{Budget, By, Period, Unit, Window};
 use crate::route::HostMatch;
 use crate::scope::{Missing, Place};
+use crate::token::ids::ListFormat;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

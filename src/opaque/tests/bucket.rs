@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::super::bucket::{Added, BUCKET_BYTES_MAX, BUCKETS, BucketId, IndexKeys, add, find};
 use super::super::{Grant, TokenHash, entry};
-use crate::config::Remote;
-use crate::fetch::Place;
+use crate::fetch::{Place, Remote};
 use crate::time::Now;
 
 fn grant(district: &str, schools: usize) -> Grant {

@@ -1,5 +1,4 @@
-use super::Ids;
-use crate::config::ListFormat;
+use super::{Ids, ListFormat};
 
 fn schools(list: &[&str], format: ListFormat) -> Ids {
     Ids::new(&list.iter().map(|&school| school.to_owned()).collect::<Vec<_>>(), format)

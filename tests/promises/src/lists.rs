@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hallpass::api_key::{Context, KeyList};
-use hallpass::config::{ListFormat, Remote};
-use hallpass::fetch::{Action, Fetched, Record};
+use hallpass::fetch::{Action, Fetched, Record, Remote};
 use hallpass::limits::ledger::{StoreError, Swap, Version};
 use hallpass::limits::owner::Owner;
 use hallpass::list::{self, Origin};
@@ -14,6 +13,7 @@ use hallpass::opaque::bucket::BucketId;
 use hallpass::opaque::build::{Buckets, Builder, Progress};
 use hallpass::revocation::RevocationList;
 use hallpass::time::rfc3339;
+use hallpass::token::ids::ListFormat;
 
 use crate::{NOW, is_header_safe};
 

@@ -4,9 +4,8 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hallpass::config::ListFormat;
 use hallpass::token::claims::{ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames};
-use hallpass::token::ids::Ids;
+use hallpass::token::ids::{Ids, ListFormat};
 use hallpass::token::jose::{Alg, TokenError};
 use hallpass::token::json::Limits;
 use hallpass::token::json::tape::Tape;

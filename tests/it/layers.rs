@@ -1,0 +1,112 @@
+//! The layers at the top of `src/lib.rs` are those of the code: modules know only what stands on their own line or below.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::support::process::root;
+
+/// Where the descriptions of the layers begin, behind `//! `.
+const DESCRIPTION_AT: usize = 64;
+
+/// Modules of the crate, each with those that it uses.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+fn lib() -> String {
+    fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs")
+}
+
+fn modules() -> BTreeSet<String> {
+    let name = |line: &str| Some(line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')?.to_owned());
+    lib().lines().filter_map(name).collect()
+}
+
+/// The layer of each module, counted from the top.
+fn layers(modules: &BTreeSet<String>) -> BTreeMap<String, usize> {
+    let text = lib();
+    let lines =
+        text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let diagram = lines.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
+    let mut layers = BTreeMap::new();
+    for (at, line) in diagram.enumerate() {
+        let names = without_parentheses(line.get(..DESCRIPTION_AT).unwrap_or(line));
+        for name in names.split_whitespace().filter(|name| modules.contains(*name)) {
+            assert!(layers.insert(name.to_owned(), at).is_none(), "`{name}` stands twice");
+        }
+    }
+    layers
+}
+
+fn without_parentheses(line: &str) -> String {
+    let mut depth = 0;
+    let kept = line.chars().filter(|it| {
+        depth += i32::from(*it == '(') - i32::from(*it == ')');
+        depth == 0 && *it != ')'
+    });
+    kept.collect()
+}
+
+/// What the modules use of each other outside of tests and comments.
+fn uses(modules: &BTreeSet<String>) -> Uses {
+    let mut uses = Uses::new();
+    for name in modules {
+        let used = uses.entry(name.clone()).or_default();
+        let src = root().join("src");
+        read(&src.join(format!("{name}.rs")), used);
+        read(&src.join(name), used);
+        used.retain(|it| it != name && modules.contains(it));
+    }
+    uses
+}
+
+fn read(path: &Path, used: &mut BTreeSet<String>) {
+    let name = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
+    if name == "tests" || name == "testing" || !path.exists() {
+        return;
+    }
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a directory") {
+            read(&entry.expect("an entry").path(), used);
+        }
+        return;
+    }
+    let text = fs::read_to_string(path).expect("a source");
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    for line in code.lines().map(|line| line.split("//").next().unwrap_or_default()) {
+        for rest in line.split("crate::").skip(1) {
+            let end = rest.find(|it: char| !(it.is_ascii_alphanumeric() || it == '_')).unwrap_or(rest.len());
+            assert!(end > 0, "{}: one `use` for each module", path.display());
+            used.insert(rest[..end].to_owned());
+        }
+    }
+}
+
+#[test]
+fn every_module_stands_in_one_layer() {
+    let modules = modules();
+    assert!(modules.len() > 30, "{modules:?}");
+    assert_eq!(layers(&modules).into_keys().collect::<BTreeSet<_>>(), modules);
+}
+
+#[test]
+fn modules_know_nothing_above_them() {
+    let modules = modules();
+    let layers = layers(&modules);
+    for (name, used) in uses(&modules) {
+        let above: Vec<_> = used.iter().filter(|it| layers[*it] < layers[&name]).collect();
+        assert!(above.is_empty(), "`{name}` uses {above:?}, which stand above it in src/lib.rs");
+    }
+}
+
+#[test]
+fn no_module_needs_itself_through_others() {
+    let mut left = uses(&modules());
+    assert!(left["filter"].contains("limits"), "uses are found");
+    while let Some(leaf) = left.iter().find(|(_, used)| used.is_empty()).map(|(name, _)| name.clone()) {
+        left.remove(&leaf);
+        for used in left.values_mut() {
+            used.remove(&leaf);
+        }
+    }
+    assert!(left.is_empty(), "in circles: {left:?}");
+}
