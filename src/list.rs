@@ -18,7 +18,7 @@ use crate::token::json::{self, JsonError};
 pub const LIST_BYTES_MAX: usize = 16 << 20;
 
 /// The end of what has none.
-pub(crate) const NEVER: Now = Now::from_micros(u64::MAX);
+const NEVER: Now = Now::from_micros(u64::MAX);
 
 const NO_OTHERS: &str = "expected no other members than the documented ones";
 
@@ -34,8 +34,11 @@ pub enum Origin {
 /// Why there is no list. Names members and places, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListError {
-    /// Longer than [`LIST_BYTES_MAX`].
-    TooLong,
+    /// Longer than such a list may be.
+    TooLong {
+        /// How long it may be.
+        bytes_max: usize,
+    },
     /// Not strict JSON.
     Json(JsonError),
     /// Not JSON from this byte on.
@@ -63,7 +66,7 @@ impl fmt::Display for ListError {
     #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "list is too long (expected at most {LIST_BYTES_MAX} bytes)"),
+            Self::TooLong { bytes_max } => write!(f, "list is too long (expected at most {bytes_max} bytes)"),
             Self::Json(error) => write!(f, "list {error}"),
             Self::NotJson { at } => write!(f, "list is not JSON from byte {at} on"),
             Self::Expected { path, what } if path.is_empty() => write!(f, "list: expected {what}"),
@@ -111,7 +114,8 @@ pub(crate) fn parse_each(
 }
 
 fn bounded(bytes: &[u8]) -> Result<&[u8], ListError> {
-    if bytes.len() > LIST_BYTES_MAX { Err(ListError::TooLong) } else { Ok(bytes) }
+    let bytes_max = LIST_BYTES_MAX;
+    if bytes.len() > bytes_max { Err(ListError::TooLong { bytes_max }) } else { Ok(bytes) }
 }
 
 /// An object of a list and where it stands.

@@ -10,6 +10,7 @@ fn list_may_be_as_long_as_its_limit_and_no_longer() {
         parse(&bytes)
     };
     assert!(of(LIST_BYTES_MAX).is_ok());
-    assert_eq!(of(LIST_BYTES_MAX + 1), Err(ListError::TooLong));
-    assert_eq!(of(LIST_BYTES_MAX + 2), Err(ListError::TooLong));
+    let too_long = ListError::TooLong { bytes_max: LIST_BYTES_MAX };
+    assert_eq!(of(LIST_BYTES_MAX + 1), Err(too_long.clone()));
+    assert_eq!(of(LIST_BYTES_MAX + 2), Err(too_long));
 }

@@ -121,7 +121,7 @@ impl Builder {
     /// The list is too long.
     pub fn new(bytes: Vec<u8>, record: &Record) -> Result<Self, BuildError> {
         if bytes.len() > TOKENS_BYTES_MAX {
-            return Err(BuildError::List(ListError::TooLong));
+            return Err(BuildError::List(ListError::TooLong { bytes_max: TOKENS_BYTES_MAX }));
         }
         let phase = Phase::Hashing { digest: Sha256::new(), at: 0 };
         Ok(Self { bytes, build: record.build, current: record.document, phase, scratch: Vec::new() })

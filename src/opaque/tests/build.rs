@@ -4,14 +4,13 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::super::TokenHash;
 use super::super::build::{BuildError, Builder, Progress};
 use super::super::lookup::{Found, Lookup, find};
 use super::super::testing::{Shelf, entry, finish, list};
+use super::super::{TOKENS_BYTES_MAX, TokenHash};
 use crate::fetch::{Action, Fetched, Record, Remote};
 use crate::limits::ledger::StoreError;
 use crate::limits::testing::Failing;
-use crate::list::ListError;
 use crate::time::Now;
 
 fn remote() -> Remote {
@@ -232,7 +231,13 @@ fn builder_shows_no_list_and_its_errors_have_texts() {
     assert!(shown.starts_with("Builder") && !shown.contains("d-a"), "{shown}");
     assert_eq!(BuildError::Superseded.to_string(), "another worker has begun anew");
     assert_eq!(BuildError::Store(StoreError::Host).to_string(), "the host refused access to shared data");
-    assert!(BuildError::List(ListError::TooLong).to_string().starts_with("list is too long"));
+}
+
+#[test]
+fn list_may_be_as_long_as_its_limit_and_no_longer() {
+    let of = |len| Builder::new(vec![b' '; len], &Record::default()).map(|_| ()).map_err(|error| error.to_string());
+    assert_eq!(of(TOKENS_BYTES_MAX), Ok(()));
+    assert_eq!(of(TOKENS_BYTES_MAX + 1), Err("list is too long (expected at most 33554432 bytes)".to_owned()));
 }
 
 #[test]
