@@ -65,7 +65,8 @@ struct Place {
     seen: usize,
 }
 
-const KNOWN: usize = 13;
+/// How many headers are noted.
+const KNOWN: usize = Known::PreflightMethod as usize + 1;
 
 /// The head of a request, or its trailers. Owns the bytes.
 #[derive(Default)]
@@ -175,19 +176,6 @@ impl Head {
     /// Every value of the header `name`, in any case.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.pairs().filter(|(it, _)| it.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
-    }
-
-    /// The one value of the header `name`, in any case.
-    ///
-    /// # Errors
-    /// The header stands more than once.
-    pub fn single<'a>(&'a self, name: &'a str) -> Result<Option<&'a [u8]>, Doubled> {
-        let mut values = self.values(name);
-        let first = values.next();
-        match values.next() {
-            None => Ok(first),
-            Some(_) => Err(Doubled),
-        }
     }
 
     /// Reads `Authorization` (RFC 6750 section 2.1). The scheme in any case, then exactly one space, then the token.

@@ -1,7 +1,6 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use std::hash::{BuildHasher as _, BuildHasherDefault};
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -223,15 +222,11 @@ fn debug_shows_no_hash() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "it is the time of the machine that counts here")]
-fn ten_thousand_keys_load_soon_and_cost_a_lookup_nothing() {
+fn each_of_ten_thousand_keys_is_found() {
     let keys: Vec<Value> =
         (0..10_000).map(|n| entry(&format!("k{n}"), &format!("a{n}"), &format!("key-{n}"))).collect();
     let bytes = list(&keys).to_string();
-    let start = Instant::now();
     let many = KeyList::from_bytes(bytes.as_bytes(), &CONTEXT).unwrap();
-    // Generous: the build of a test is slow, and so may be the machine.
-    assert!(start.elapsed().as_secs() < 10);
     for n in [0, 1, 5_000, 9_999] {
         assert_eq!(many.find(format!("key-{n}").as_bytes()).unwrap().id, format!("k{n}"));
     }

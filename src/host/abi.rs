@@ -21,7 +21,6 @@ use crate::time::Now;
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, message_len: usize) -> u32;
-    fn proxy_get_log_level(level: *mut u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, pairs_len: *mut usize) -> u32;
     fn proxy_get_header_map_value(
@@ -97,25 +96,6 @@ unsafe extern "C" {
 pub fn log(level: Level, message: &[u8]) -> Result<(), Status> {
     // SAFETY: the message is a slice.
     Status::check(unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) })
-}
-
-/// The level from which on the host writes log lines, so that others need not be formatted.
-///
-/// # Errors
-/// `Unknown` where the host has a level of its own (Envoy's `off` is 6).
-pub fn log_level() -> Result<Level, Status> {
-    let mut level = 0;
-    // SAFETY: the host writes one number into a local one.
-    Status::check(unsafe { proxy_get_log_level(&raw mut level) })?;
-    match level {
-        0 => Ok(Level::Trace),
-        1 => Ok(Level::Debug),
-        2 => Ok(Level::Info),
-        3 => Ok(Level::Warn),
-        4 => Ok(Level::Error),
-        5 => Ok(Level::Critical),
-        unknown => Err(Status::Unknown(unknown)),
-    }
 }
 
 /// The wall clock of the host.

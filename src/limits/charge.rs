@@ -18,15 +18,6 @@ pub struct Charge {
     pub cost: u32,
 }
 
-/// Amounts by unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amounts {
-    /// Requests.
-    pub requests: u32,
-    /// Cost.
-    pub cost: u32,
-}
-
 impl Charge {
     /// What it counts under a limit.
     pub(super) fn amount(&self, limit: &Limit) -> u32 {

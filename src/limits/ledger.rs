@@ -16,9 +16,9 @@ use super::store::edit;
 use super::{Limit, level_of};
 use crate::time::Now;
 
-pub use super::charge::{Amounts, Charge};
+pub use super::charge::Charge;
 pub use super::outcome::{Outcome, Receipt, Standing};
-pub use super::settle::{cancel, refund, settle};
+pub use super::settle::{cancel, settle};
 pub use super::store::{Slots, StoreError, Swap, Version};
 
 /// Charges everything, or nothing if any limit refuses. A denial writes nothing but corrections of times: a dry run

@@ -3,7 +3,6 @@
 //! Net of all refunds, any window still admits no more than its limit: what of a charge may have drained already is
 //! not given back.
 
-use super::charge::Amounts;
 use super::outcome::{Mark, Posted, Posting, Receipt};
 use super::owner::Owner;
 use super::slot::{REFUND_STEP, Record, Seat, Slot};
@@ -11,7 +10,8 @@ use super::store::{Slots, StoreError, edit};
 use super::{Limit, Window, level_of};
 use crate::time::Now;
 
-/// Gives back the whole charge, as far as it can still be in use; see [`refund`].
+/// Gives back the whole charge: never what of it must have drained since; of a calendar quota only within the period that
+/// was charged.
 ///
 /// # Errors
 /// [`StoreError`]: what was not given back stays charged.
@@ -19,16 +19,7 @@ pub fn cancel(slots: &mut impl Slots, receipt: Receipt, now: Now) -> Result<(), 
     settle_each(slots, receipt, now, |_, _| 0)
 }
 
-/// Gives back part of a charge: never more than was charged, nor what of it must have drained since; of a calendar
-/// quota only within the period that was charged.
-///
-/// # Errors
-/// [`StoreError`]: what was not given back stays charged.
-pub fn refund(slots: &mut impl Slots, receipt: Receipt, what: Amounts, now: Now) -> Result<(), StoreError> {
-    settle_each(slots, receipt, now, |limit, charged| charged.saturating_sub(limit.amount(what.requests, what.cost)))
-}
-
-/// Replaces the cost that was charged by the actual one. Less is given back as by [`refund`]; more is charged as far
+/// Replaces the cost that was charged by the actual one. Less is given back as by [`cancel`]; more is charged as far
 /// as the limit has room, since the request has been served. A limit that was charged nothing stays as it is.
 ///
 /// # Errors

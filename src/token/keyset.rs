@@ -219,7 +219,6 @@ impl std::error::Error for SelectError {}
 pub struct KeySet {
     keys: Vec<Rc<Key>>,
     skipped: Vec<Skipped>,
-    generation: u64,
 }
 
 impl KeySet {
@@ -282,18 +281,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey(skipped));
         }
-        Ok(Self { keys, skipped, generation: 0 })
-    }
-
-    /// The same keys under another generation; caches tell key sets apart by it.
-    #[must_use]
-    pub fn with_generation(self, generation: u64) -> Self {
-        Self { generation, ..self }
-    }
-
-    /// What the caller set, 0 before.
-    pub const fn generation(&self) -> u64 {
-        self.generation
+        Ok(Self { keys, skipped })
     }
 
     /// Keys of the document that are not used.

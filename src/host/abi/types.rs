@@ -1,4 +1,4 @@
-//! The types of the host calls. The numbers are those of the ABI.
+//! The types of the host calls, as far as they are used. The numbers are those of the ABI.
 
 use std::time::Duration;
 
@@ -6,18 +6,12 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Level {
-    /// Finest detail.
-    Trace = 0,
     /// For developers.
     Debug = 1,
-    /// What an operator may want to know.
-    Info = 2,
     /// What an operator should look at.
     Warn = 3,
     /// What an operator must look at.
     Error = 4,
-    /// The filter cannot do its work.
-    Critical = 5,
 }
 
 /// Which header map a call means.
@@ -34,8 +28,6 @@ pub enum MapType {
     ResponseTrailers = 3,
     /// Headers of the answer to a call-out.
     CallResponseHeaders = 6,
-    /// Trailers of the answer to a call-out.
-    CallResponseTrailers = 7,
 }
 
 /// Which buffer a call means.
@@ -44,8 +36,6 @@ pub enum MapType {
 pub enum BufferType {
     /// Body of the request, as far as it is buffered.
     RequestBody = 0,
-    /// Body of the response.
-    ResponseBody = 1,
     /// Body of the answer to a call-out.
     CallResponseBody = 4,
     /// Configuration of the VM.
@@ -60,8 +50,6 @@ pub enum BufferType {
 pub enum StreamType {
     /// From the client to the upstream.
     Request = 0,
-    /// From the upstream to the client.
-    Response = 1,
 }
 
 /// Kind of a metric.
@@ -72,8 +60,6 @@ pub enum MetricType {
     Counter = 0,
     /// Is set.
     Gauge = 1,
-    /// Collects values.
-    Histogram = 2,
 }
 
 /// A value of the shared data, with the number to give to [`super::set_shared_data`] so that no write in between is lost.

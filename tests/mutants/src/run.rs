@@ -44,7 +44,7 @@ const SLOW: [&str; 24] = [
     "scope::tests::no_server_reads",
     "filter::body::tests::scope_is_membership",
     "filter::body::tests::no_order",
-    "api_key::tests::ten_thousand",
+    "api_key::tests::each_of_ten_thousand",
     "token::json::tests::members_and_elements",
     "config::tests::properties",
     "token::keyset::tests::alg_must_fit",
