@@ -1,9 +1,8 @@
 //! What a route asks of its callers beside a scope: credentials, issuers, permissions, bodies that can be judged.
 
 use super::ApiKeys;
-use super::issuers::Issuers;
-use super::name;
-use super::reader::{Object, Reader};
+use super::issuers::{self, Issuers};
+use super::reader::Object;
 use crate::body;
 use crate::cost::Factor;
 use crate::retirement::Schedule;
@@ -89,7 +88,7 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
         let accepted = (0..all).collect();
         return bindable(fields, beside, with_key && !is_open, accepted);
     };
-    let accepted = reader.distinct(NAMES_MAX, "issuers", |item| issuer(item, issuers))?;
+    let accepted = reader.distinct(NAMES_MAX, "issuers", |item| issuers::by_name(item, issuers))?;
     if is_open || accepted.is_empty() {
         let what = match require {
             Some(it) if it.list.is_empty() => "no issuers on an open route",
@@ -100,17 +99,6 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
         return None;
     }
     bindable(fields, beside, with_key, accepted)
-}
-
-#[inline(never)]
-fn issuer(item: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
-    let name = item.string("an issuer's name", name::is_text)?;
-    let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
-    // A misspelt name may belong to an issuer whose own name has a problem.
-    if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
-        item.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
-    }
-    found
 }
 
 /// A token is bound to a key by the issuer whose clients the accounts are.

@@ -1,6 +1,7 @@
 //! `api_keys`: the header that carries them, whose accounts they name, and the list.
 
-use super::issuers::Issuers;
+use super::forward;
+use super::issuers::{self, Issuers};
 use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
@@ -33,7 +34,8 @@ pub(super) fn read(
     let header = fields.field("header", HEADER_DEFAULT.to_owned(), |name| header(name, forward));
     let format = forward.map_or(ListFormat::Comma, |forward| forward.schools_format);
     let (basic, forward) = (fields.flag("basic"), fields.flag("forward"));
-    let issuer = fields.maybe("issuer", |name| issuer(name, issuers)).map(|given| given.or_else(|| only(issuers)));
+    let issuer = fields.maybe("issuer", |name| issuers::by_name(name, issuers));
+    let issuer = issuer.map(|given| given.or_else(|| only(issuers)));
     let of = issuer.flatten().and_then(|index| issuers.names.get(index).copied().flatten());
     let context = Context { issuer: of, tiers: &tiers.names, format, origin: Origin::Inline };
     let source = lists::source(&fields, |value| KeyList::from_value(value, &context));
@@ -56,22 +58,11 @@ fn only(issuers: &Issuers<'_>) -> Option<usize> {
     (issuers.names.len() == 1).then_some(0)
 }
 
-fn issuer(reader: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
-    let name = reader.string("an issuer's name", name::is_text)?;
-    let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
-    if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
-        reader.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
-    }
-    found
-}
-
 /// A header that the filter sets for the upstream cannot carry a key.
 #[inline(never)]
 fn header(reader: &Reader<'_>, forward: Option<&Forward>) -> Option<String> {
     let header = name::header(reader)?;
-    let folded = name::fold(&header);
-    let taken = forward.and_then(|forward| forward.names().into_iter().find(|(_, name)| name::fold(name) == folded));
-    if let Some((setting, _)) = taken {
+    if let Some(setting) = forward.and_then(|forward| forward::setting_of(forward, &header)) {
         reader.problem(format_args!("expected another name than that of `forward.{setting}`"));
         return None;
     }

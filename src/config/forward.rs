@@ -94,7 +94,7 @@ pub(super) fn settlement(
 }
 
 /// The setting whose header an upstream may take for this name.
-fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> {
+pub(super) fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> {
     let folded = name::fold(name);
     forward.names().into_iter().find(|(_, header)| name::fold(header) == folded).map(|(setting, _)| setting)
 }

@@ -210,6 +210,18 @@ fn named(names: Vec<String>) -> Names {
     table
 }
 
+/// An issuer by its name.
+#[inline(never)]
+pub(super) fn by_name(reader: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usize> {
+    let name = reader.string("an issuer's name", name::is_text)?;
+    let found = issuers.names.iter().position(|issuer| *issuer == Some(name));
+    // A misspelt name may belong to an issuer whose own name has a problem.
+    if found.is_none() && !issuers.unreadable && !issuers.names.contains(&None) {
+        reader.problem(format_args!("expected the name of one of `issuers`, got `{}`", name.escape_default()));
+    }
+    found
+}
+
 /// What an issuer may grant.
 #[derive(Debug)]
 pub(super) struct Grants {
