@@ -10,6 +10,7 @@ use crate::bytes::ByteSet;
 use crate::config::{Config, Dialect};
 use crate::denial::Denial;
 use crate::rate_fields;
+use crate::time::seconds_up;
 
 mod dialect;
 mod text;
@@ -81,8 +82,7 @@ const JSON: &str = "application/json";
 
 /// `wait` in whole seconds, rounded up, from 1 to `max`.
 fn whole_seconds(wait: Duration, max: Duration) -> u64 {
-    let up = u64::from(wait.subsec_nanos() > 0);
-    wait.as_secs().saturating_add(up).clamp(1, max.as_secs().max(1))
+    seconds_up(wait).clamp(1, max.as_secs().max(1))
 }
 
 fn retry_after(denial: &Denial) -> Option<Duration> {

@@ -6,8 +6,9 @@
 
 use crate::config::RateLimitHeaders;
 use crate::limits::Unit;
-use crate::limits::advert::{SEPARATOR, seconds_up};
+use crate::limits::advert::SEPARATOR;
 use crate::limits::ledger::Standing;
+use crate::time::seconds_up;
 
 /// The fields for `standings`, in order; none if no limit counts requests.
 #[inline(never)]

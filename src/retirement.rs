@@ -8,10 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::names::Names;
-use crate::time::Now;
-
-/// The last second that an HTTP date can name: the end of the year 9999.
-pub const SECS_MAX: u64 = 253_402_300_799;
+use crate::time::{Now, SECS_END};
 
 /// Credentials that retire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,9 +198,9 @@ fn fields(announcement: &Announcement, dates: Dates) -> Fields {
     }
 }
 
-/// An HTTP date (RFC 9110 section 5.6.7), rounded down to a second.
+/// An HTTP date (RFC 9110 section 5.6.7), rounded down to a second, at the latest the last one of the year 9999.
 fn http_date(moment: Now) -> String {
-    let since_epoch = Duration::from_secs(moment.secs().min(SECS_MAX));
+    let since_epoch = Duration::from_secs(moment.secs().min(SECS_END.saturating_sub(1)));
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH))
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// First second after the year 9999, the last that RFC 3339 and HTTP dates can name.
+pub const SECS_END: u64 = 253_402_300_800;
+
 /// A moment: microseconds since the Unix epoch, UTC, leap seconds not counted (POSIX time).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Now(u64);
@@ -49,6 +52,11 @@ pub const fn micros(duration: Duration) -> u64 {
     secs.wrapping_mul(1_000_000).saturating_add(duration.subsec_micros() as u64)
 }
 
+/// Whole seconds, rounded up.
+pub(crate) fn seconds_up(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
 /// Reads a date and time of RFC 3339, such as `2026-01-01T00:00:00Z`; `None` for everything else, also before 1970.
 pub fn rfc3339(text: &str) -> Option<Now> {
     let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
@@ -58,12 +66,12 @@ pub fn rfc3339(text: &str) -> Option<Now> {
 /// The same, of a whole second that every clock can name, with a known offset from UTC: no fraction, no leap second, no
 /// `-00:00` (RFC 3339 section 4.3), nothing after the year 9999.
 pub fn whole_second(text: &str) -> Option<Now> {
-    const SECS_END: i64 = 253_402_300_800;
     let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     // chrono counts a leap second as more than a second's nanoseconds.
-    let is_whole = moment.timestamp_subsec_nanos() == 0 && moment.timestamp() < SECS_END;
+    let is_whole = moment.timestamp_subsec_nanos() == 0;
     let is_strict = text.is_ascii() && !text.contains(' ') && !text.ends_with("-00:00");
-    u64::try_from(moment.timestamp()).ok().filter(|_| is_whole && is_strict).map(Now::from_secs)
+    let secs = u64::try_from(moment.timestamp()).ok().filter(|secs| *secs < SECS_END)?;
+    (is_whole && is_strict).then(|| Now::from_secs(secs))
 }
 
 #[cfg(test)]

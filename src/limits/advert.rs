@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time::seconds_up;
+
 /// Between the limits of a field.
 pub(crate) const SEPARATOR: &str = ", ";
 
@@ -23,9 +25,4 @@ impl Advert {
             state: format!("{SEPARATOR}\"{name}\";r=").into(),
         }
     }
-}
-
-/// Whole seconds, rounded up.
-pub(crate) fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::json::tape::Node;
-use crate::time::{Now, micros};
+use crate::time::{Now, SECS_END, micros};
 
 #[cfg(test)]
 mod tests;
@@ -25,9 +25,6 @@ pub const VALUE_BYTES_MAX: usize = 256;
 
 /// Up to so many ids, each is looked for among those before it.
 const SCANNED_MAX: usize = 16;
-
-/// First second after the year 9999.
-const DATE_SECS_END: u64 = 253_402_300_800;
 
 /// Where a claim stands: a top-level member's name, or a JSON Pointer (RFC 6901) when it begins with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,7 +274,7 @@ pub(super) fn date_of(value: Node<'_>) -> Option<Now> {
 }
 
 fn whole_date(secs: u64) -> Option<Now> {
-    (secs < DATE_SECS_END).then(|| Now::from_secs(secs))
+    (secs < SECS_END).then(|| Now::from_secs(secs))
 }
 
 #[expect(
@@ -287,7 +284,7 @@ fn whole_date(secs: u64) -> Option<Now> {
 )]
 #[expect(clippy::cast_precision_loss, reason = "the bound has fewer than 53 bits")]
 fn fractional_date(secs: f64) -> Option<Now> {
-    (0.0..DATE_SECS_END as f64).contains(&secs).then(|| Now::from_micros((secs * 1e6) as u64))
+    (0.0..SECS_END as f64).contains(&secs).then(|| Now::from_micros((secs * 1e6) as u64))
 }
 
 fn date(payload: Node<'_>, name: &str) -> Result<Option<Now>, ClaimError> {
