@@ -16,6 +16,7 @@ use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::index::{Making, SharedIndex};
 use crate::host::status::Status;
 use crate::metrics::{Count, FetchResult};
+use crate::opaque::bucket::IndexKeys;
 use crate::opaque::build::BuildError;
 use crate::time::Now;
 use crate::worker::Worker;
@@ -50,17 +51,20 @@ struct Answer {
 #[inline(never)]
 pub fn sources(worker: &Worker) -> Vec<Source> {
     let sources = worker.remotes().map(|(id, remote)| {
-        let digest = Sha256::digest(remote.fingerprint_input());
-        let kind: &[u8] = match id {
-            DocumentId::Keys(_) => b"hallpass1/keys/",
-            DocumentId::ApiKeys => b"hallpass1/api-keys/",
-            DocumentId::Revocations(_) => b"hallpass1/revocations/",
-            DocumentId::Tokens => b"hallpass1/tokens/",
+        let key = match id {
+            DocumentId::Keys(_) => key_of(b"hallpass1/keys/", remote),
+            DocumentId::ApiKeys => key_of(b"hallpass1/api-keys/", remote),
+            DocumentId::Revocations(_) => key_of(b"hallpass1/revocations/", remote),
+            DocumentId::Tokens => IndexKeys::new(remote).record,
         };
-        let key = [kind, &digest].concat();
         Source { id, remote: remote.clone(), key, call: None, making: None, last: None }
     });
     sources.collect()
+}
+
+/// The key of the record of a document that is fetched from here.
+fn key_of(kind: &[u8], remote: &Remote) -> Vec<u8> {
+    [kind, &Sha256::digest(remote.fingerprint_input())].concat()
 }
 
 impl Source {

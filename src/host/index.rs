@@ -7,8 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::fetch::Record;
-use crate::host::abi;
-use crate::host::status::Status;
+use crate::host::{abi, store};
 use crate::limits::ledger::{StoreError, Swap, Version};
 use crate::opaque::bucket::{BucketId, IndexKeys};
 use crate::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
@@ -26,36 +25,18 @@ pub struct SharedIndex(pub Rc<IndexKeys>);
 impl Buckets for SharedIndex {
     #[inline(never)]
     fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        match abi::shared_data(self.0.bucket(id).as_bytes()) {
-            Ok(shared) => {
-                *into = shared.value;
-                Ok(Version::Cas(shared.cas))
-            }
-            Err(Status::NotFound) => Ok(Version::Absent),
-            Err(_) => Err(StoreError::Host),
-        }
+        store::read(self.0.bucket(id).as_bytes(), into)
     }
 
     #[inline(never)]
     fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        let cas = match version {
-            Version::Absent => abi::CAS_CREATE,
-            Version::Cas(cas) => cas,
-        };
-        match abi::set_shared_data(self.0.bucket(id).as_bytes(), bytes, cas) {
-            Ok(()) => Ok(Swap::Done),
-            Err(Status::CasMismatch) => Ok(Swap::Lost),
-            Err(_) => Err(StoreError::Host),
-        }
+        store::swap(self.0.bucket(id).as_bytes(), bytes, version)
     }
 
     fn record(&mut self) -> Result<Record, StoreError> {
-        match abi::shared_data(&self.0.record) {
-            Ok(shared) => Ok(Record::decode(&shared.value)),
-            Err(Status::NotFound) => Ok(Record::default()),
-            Err(_) => Err(StoreError::Host),
-        }
+        let mut bytes = Vec::new();
+        store::read(&self.0.record, &mut bytes)?;
+        Ok(Record::decode(&bytes))
     }
 }
 

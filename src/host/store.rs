@@ -1,4 +1,4 @@
-//! Slots of limits in Envoy's shared data: read, and swap if nobody else did.
+//! Envoy's shared data: read, and swap if nobody else did; and the slots of limits in it.
 
 use crate::host::status::Status;
 use crate::host::{abi, output};
@@ -36,26 +36,42 @@ impl Slots for SharedSlots {
     }
 
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        match abi::shared_data(id.key().as_ref()) {
-            Ok(shared) => {
-                *into = shared.value;
-                Ok(Version::Cas(shared.cas))
-            }
-            Err(Status::NotFound) => Ok(Version::Absent),
-            Err(_) => Err(StoreError::Host),
-        }
+        read(id.key().as_ref(), into)
     }
 
     fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        let cas = match version {
-            Version::Absent => abi::CAS_CREATE,
-            Version::Cas(cas) => cas,
-        };
-        match abi::set_shared_data(id.key().as_ref(), bytes, cas) {
-            Ok(()) => Ok(Swap::Done),
-            Err(Status::CasMismatch) => Ok(Swap::Lost),
-            Err(_) => Err(StoreError::Host),
+        swap(id.key().as_ref(), bytes, version)
+    }
+}
+
+/// Replaces the contents of `into` with the value of `key`, empty if it has none.
+///
+/// # Errors
+/// [`StoreError::Host`] if the host refuses.
+pub fn read(key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+    into.clear();
+    match abi::shared_data(key) {
+        Ok(shared) => {
+            *into = shared.value;
+            Ok(Version::Cas(shared.cas))
         }
+        Err(Status::NotFound) => Ok(Version::Absent),
+        Err(_) => Err(StoreError::Host),
+    }
+}
+
+/// Writes `bytes` if the value of `key` is still the one that `version` names.
+///
+/// # Errors
+/// [`StoreError::Host`] if the host refuses for any other reason than a lost race.
+pub fn swap(key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+    let cas = match version {
+        Version::Absent => abi::CAS_CREATE,
+        Version::Cas(cas) => cas,
+    };
+    match abi::set_shared_data(key, bytes, cas) {
+        Ok(()) => Ok(Swap::Done),
+        Err(Status::CasMismatch) => Ok(Swap::Lost),
+        Err(_) => Err(StoreError::Host),
     }
 }
