@@ -81,11 +81,7 @@ impl Request {
             (Stage::Address(purpose), Event::Address(address)) => {
                 // Sources that Envoy cannot tell apart share one budget.
                 self.address = Some(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
-                match purpose {
-                    AddressFor::Token(print) => self.judge_again(worker, head, now, print),
-                    AddressFor::Guard(judged) => self.guard(worker, head, now, *judged),
-                    purpose => self.charge_address(worker, head, now, purpose),
-                }
+                self.charge_address(worker, head, now, purpose)
             }
             (Stage::AddressLimits, Event::Charged(outcome)) => self.on_address_limits(worker, head, now, outcome),
             (Stage::Guard(judged), Event::Charged(outcome)) => self.on_guard(worker, head, now, *judged, outcome),

@@ -15,7 +15,7 @@ use crate::time::Now;
 use crate::worker::{Judged, Worker};
 
 impl Request {
-    /// Charges a budget of the source address, once the address is known.
+    /// Charges a budget of the source address, once the address is known; of a token, goes on where the address was missing.
     #[inline(never)]
     pub(super) fn charge_address<'h>(
         &mut self,
