@@ -167,7 +167,7 @@ pub struct Issuer {
     pub tiers: Vec<usize>,
     /// The tier of its tokens where no claim tells it.
     pub default_tier: Option<usize>,
-    /// Schools that it may grant, sorted; `None`: any.
+    /// Schools that it may grant; `None`: any.
     pub schools: Option<Names>,
     /// When its tokens retire, if they do.
     pub retirement: Option<Schedule>,

@@ -86,7 +86,7 @@ impl DocumentId {
         keys.chain(api_keys).chain(revocations).chain(tokens)
     }
 
-    /// Where the configuration gives its source: `issuers[0].jwks`.
+    /// What logs call it, by where the configuration gives its source: `issuers[0]`, `issuers[0].revocations`.
     pub fn path(self) -> String {
         match self {
             Self::Keys(issuer) => format!("issuers[{issuer}]"),

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::advert::Advert;
 use crate::limits::slot::Record;
-use crate::time::{Now, micros};
+use crate::time::Now;
 
 pub(crate) mod advert;
 mod bucket;
@@ -249,11 +249,6 @@ const fn level_of(units: u64) -> u64 {
         Some(level) => level,
         None => u64::MAX,
     }
-}
-
-/// A duration in microseconds that is safe to divide by.
-fn divisor(duration: Duration) -> u64 {
-    micros(duration).max(1)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub const TOKENS_BYTES_MAX: usize = 32 << 20;
 
 const LIST_FIELDS: &[&str] = &["version", "tokens"];
 const TOKEN_FIELDS: &[&str] = &["sha256", "application", "district", "schools", "tier", "not_before", "not_after"];
-/// Where an element of the list stands.
+/// The member that holds the list.
 const TOKENS: &str = "tokens";
 
 /// SHA-256 of a token.

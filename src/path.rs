@@ -1,8 +1,8 @@
 //! Paths: strict reading of `:path`, and the patterns that routes match with.
 //!
 //! The path is judged as Envoy routes it and never changed. What two servers could read as different paths is refused
-//! on every route: dot segments in any encoding (also cut at `;`), encoded separators (`/`, `?`, `#`), backslashes, empty segments,
-//! bad escapes (RFC 3986 sections 3.3 and 6.2.2), and segments that ASP.NET takes out of the path.
+//! on every route: dot segments in any encoding (also cut at `;`), encoded separators (`/`, `?`, `#`), backslashes, empty
+//! segments, bad escapes (RFC 3986 sections 3.3 and 6.2.2), and segments that ASP.NET takes out of the path.
 
 use std::fmt;
 

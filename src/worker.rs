@@ -27,6 +27,14 @@ use crate::token::json::tape::Tape;
 use crate::token::keyset::SelectError;
 use crate::token::signature::Check;
 
+mod guesses;
+mod headers;
+mod keys;
+mod opaque;
+mod shown;
+#[cfg(test)]
+mod tests;
+
 use guesses::Guesses;
 pub use keys::KeyJudged;
 pub use opaque::Listed;
@@ -303,8 +311,8 @@ impl Worker {
 
     fn issuer_of(&self, name: Option<&str>, among: &[usize]) -> Option<(usize, &Issuer)> {
         let name = name?;
-        let candidates = among.iter().filter_map(|index| Some((*index, self.config.issuers.get(*index)?)));
-        candidates.into_iter().find(|(_, issuer)| issuer.rules.issuer == name)
+        let mut candidates = among.iter().filter_map(|index| Some((*index, self.config.issuers.get(*index)?)));
+        candidates.find(|(_, issuer)| issuer.rules.issuer == name)
     }
 
     /// Whether the token was found bad under the keys that one of `issuers` still has: all there is to know about it.
@@ -374,11 +382,3 @@ fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
         None => documents.tokens()?.generation(now),
     }
 }
-
-mod guesses;
-mod headers;
-mod keys;
-mod opaque;
-mod shown;
-#[cfg(test)]
-mod tests;

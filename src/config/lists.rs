@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::Source;
 use super::keys;
 use super::reader::{Object, Reader};
-use super::Source;
 use crate::fetch::Remote;
 use crate::grant::DistrictSchools;
 use crate::list::{ListError, Origin};
@@ -32,7 +32,7 @@ pub(super) fn source<T>(fields: &Object<'_>, inline: impl FnOnce(&Value) -> Resu
     }
 }
 
-/// Where a list is fetched from: as for keys, but a list that is a day old revokes nothing any more.
+/// Where a list is fetched from: as for keys, but sooner stale, since an old list has not heard of what was revoked since.
 fn remote(reader: &Reader<'_>) -> Option<Remote> {
     keys::remote(reader, &keys::LIST_DEFAULTS)
 }

@@ -59,7 +59,7 @@ pub enum Step<'h> {
     Charge(SmallVec<[Charge; 1]>),
     /// Tell what charging this would come to, and charge nothing.
     Foresee(Charge),
-    /// Give back one request of this charge.
+    /// Give this charge back.
     Refund(Receipt),
     /// Check this signature.
     Verify(Box<Job<'h>>),

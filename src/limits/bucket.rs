@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::slot::Record;
-use super::{Judged, divisor, level_of};
-use crate::time::Now;
+use super::{Judged, level_of};
+use crate::time::{Now, micros};
 
 /// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
 pub(super) const SKEW_MICROS: u64 = 2_000_000;
@@ -23,7 +23,8 @@ pub(super) struct Rate {
 impl Rate {
     /// `amount` units per `per`.
     pub(super) fn new(amount: NonZeroU32, per: Duration) -> Self {
-        Self { amount: u64::from(amount.get()), per_micros: divisor(per) }
+        // Never a division by zero.
+        Self { amount: u64::from(amount.get()), per_micros: micros(per).max(1) }
     }
 
     /// Micro-units per `per`: below 2^52.
