@@ -24,7 +24,7 @@ pub mod verify;
 
 /// Where Envoy begins: the module's start function.
 #[cfg(target_arch = "wasm32")]
-#[allow(unsafe_code, missing_docs)]
+#[allow(unsafe_code, missing_docs, reason = "what the macro of the SDK writes")]
 mod entry {
     proxy_wasm::main! {{
         proxy_wasm::set_root_context(|context| Box::new(super::root::Root::new(context)));

@@ -145,6 +145,6 @@ fn double(number: f64) -> Result<Number, NotStruct> {
 /// The integer that a double holds exactly, if it does.
 pub(super) fn whole(number: f64) -> Option<i64> {
     let exact = number.fract() == 0.0 && number.abs() <= WHOLE_MAX;
-    #[allow(clippy::cast_possible_truncation)] // exact: whole, and far inside i64
+    #[expect(clippy::cast_possible_truncation, reason = "exact: whole, and far inside i64")]
     exact.then_some(number as i64)
 }
