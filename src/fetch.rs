@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use crate::time::{Now, micros};
 
+pub use self::remote::Remote;
+
+mod remote;
+
 /// Added to the timeout of a fetch before its claim counts as abandoned (its worker may have been reloaded).
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 /// `Cache-Control` never brings two regular fetches closer together than this.
 const REFRESH_MIN: Duration = Duration::from_mins(1);
 /// Longest pause after failures.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Longest cooldown that a request waits for; a longer one is for the client to wait out.
-const WAIT_COOLDOWN_MAX: Duration = Duration::from_secs(10);
 /// How long a claim lives on after a sign of life of whoever builds an index.
 const BUILD_ABANDONED_AFTER: Duration = Duration::from_secs(3);
 /// How long the fetch of a long list that is due is left to others: to those who serve no requests, and among them to the one
@@ -24,27 +26,6 @@ const BUILD_ABANDONED_AFTER: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_millis(750);
 /// A recorded time further ahead than this is from before the clock was set back.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
-
-/// A document that is fetched through an Envoy cluster and kept fresh.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// The cluster to send the request to.
-    pub cluster: String,
-    /// `:authority`.
-    pub authority: String,
-    /// `:path`, with the query.
-    pub path: String,
-    /// `:scheme`, `https` or `http`.
-    pub scheme: String,
-    /// How long one fetch may take.
-    pub timeout: Duration,
-    /// Longest time between two fetches; `Cache-Control` may shorten it.
-    pub refresh: Duration,
-    /// How long the last good document serves when fetches fail.
-    pub max_stale: Duration,
-    /// Shortest time between two fetches.
-    pub cooldown: Duration,
-}
 
 /// The last good document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,29 +332,6 @@ impl Record {
 /// Whether a recorded time is from before the clock was set back.
 fn is_ahead(recorded: Now, now: Now) -> bool {
     recorded > now.after(CLOCK_STEP)
-}
-
-impl Remote {
-    /// Longest time that a request waits for this document: a cooldown that has just begun, and one fetch.
-    pub fn wait_max(&self) -> Duration {
-        self.cooldown.min(WAIT_COOLDOWN_MAX).saturating_add(self.timeout).saturating_add(ABANDONED_AFTER)
-    }
-
-    /// A text that differs where anything differs that decides about the document; for keys in shared data.
-    #[inline(never)]
-    pub fn fingerprint_input(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}",
-            self.cluster,
-            self.scheme,
-            self.authority,
-            self.path,
-            micros(self.timeout),
-            micros(self.refresh),
-            micros(self.max_stale),
-            micros(self.cooldown)
-        )
-    }
 }
 
 /// `max-age` of a `Cache-Control` value (RFC 9111 section 5.2.2); zero for `no-store` and `no-cache`; `None`: nothing said.

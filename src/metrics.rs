@@ -98,12 +98,8 @@ impl Metrics {
         let none = no_tier(config);
         let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain([none.as_str()]).collect();
         let mut list = Vec::new();
-        for decision in ["allow"].into_iter().chain(Denial::CODES) {
-            for tier in &tiers {
-                let labels = [("decision", decision), ("tier", *tier)];
-                add(&mut list, Kind::Counter, "requests_total", &labels);
-            }
-        }
+        let decisions: Vec<&str> = ["allow"].into_iter().chain(Denial::CODES).collect();
+        add_table(&mut list, "requests_total", ("decision", &decisions), ("tier", &tiers));
         let limits_at = list.len();
         let mut limits = Vec::new();
         for (index, tier) in config.tiers.iter().enumerate() {
@@ -113,27 +109,17 @@ impl Metrics {
                 limits.push((index, limit.name.clone()));
             }
         }
-        let would_deny_at = list.len();
-        for decision in Denial::CODES {
-            for tier in &tiers {
-                let labels = [("decision", decision), ("tier", *tier)];
-                add(&mut list, Kind::Counter, "dry_run_denials_total", &labels);
-            }
-        }
+        let would_deny_at =
+            add_table(&mut list, "dry_run_denials_total", ("decision", &Denial::CODES), ("tier", &tiers));
         let cache_at = list.len();
         for result in ["hit", "miss", "bad"] {
             add(&mut list, Kind::Counter, "token_cache_total", &[("result", result)]);
         }
         let overflow_at = list.len();
         list.push(Metric { kind: Kind::Counter, name: "hallpass.limit_overflow_total".to_owned() });
-        let fetch_at = list.len();
         let issuers = issuer_labels(config);
-        for issuer in &issuers {
-            for result in ["ok", "failed"] {
-                let labels = [("issuer", issuer.as_str()), ("result", result)];
-                add(&mut list, Kind::Counter, "key_set_fetches_total", &labels);
-            }
-        }
+        let names: Vec<&str> = issuers.iter().map(String::as_str).collect();
+        let fetch_at = add_table(&mut list, "key_set_fetches_total", ("issuer", &names), ("result", &["ok", "failed"]));
         let age_at = list.len();
         for issuer in &issuers {
             add(&mut list, Kind::Gauge, "key_set_age_seconds", &[("issuer", issuer)]);
@@ -263,6 +249,18 @@ impl Metrics {
 
 const fn is_key_set(id: DocumentId) -> bool {
     matches!(id, DocumentId::Keys(_))
+}
+
+/// Adds a counter for each pair of a row and a column, row by row; returns where they begin.
+#[inline(never)]
+fn add_table(list: &mut Vec<Metric>, name: &str, rows: (&str, &[&str]), columns: (&str, &[&str])) -> usize {
+    let begin = list.len();
+    for row in rows.1 {
+        for column in columns.1 {
+            add(list, Kind::Counter, name, &[(rows.0, row), (columns.0, column)]);
+        }
+    }
+    begin
 }
 
 #[inline(never)]

@@ -14,9 +14,6 @@ pub(super) struct Text {
 /// The text of a denial.
 #[inline(never)]
 pub(super) fn of(denial: &Denial) -> Text {
-    if let Denial::CredentialRetired(retired) = denial {
-        return self::retired(retired);
-    }
     let (status, title, detail) = match denial {
         Denial::Malformed(what) => (400, "Bad request", malformed(*what)),
         Denial::TokenMissing => {
@@ -32,7 +29,7 @@ pub(super) fn of(denial: &Denial) -> Text {
             (400, "Ambiguous credentials", "This resource takes one credential, and the request shows several.")
         }
         Denial::KeyInvalid => (401, "Key invalid", "The API key is not a valid key for this resource."),
-        Denial::CredentialRetired(_) => (401, "Credential retired", ""),
+        Denial::CredentialRetired(it) => return retired(it),
         Denial::VendorMismatch => (403, "Vendor mismatch", "The token belongs to another account than the API key."),
         Denial::PermissionMissing => (403, "Permission missing", "The token lacks a permission for this resource."),
         Denial::DistrictOutOfScope => (
