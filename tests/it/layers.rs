@@ -48,15 +48,15 @@ fn without_parentheses(line: &str) -> String {
 
 /// What the modules use of each other outside of tests and comments.
 fn uses(modules: &BTreeSet<String>) -> Uses {
-    let mut uses = Uses::new();
-    for name in modules {
-        let used = uses.entry(name.clone()).or_default();
-        let src = root().join("src");
-        read(&src.join(format!("{name}.rs")), used);
-        read(&src.join(name), used);
+    let src = root().join("src");
+    let of = |name: &String| {
+        let mut used = BTreeSet::new();
+        read(&src.join(format!("{name}.rs")), &mut used);
+        read(&src.join(name), &mut used);
         used.retain(|it| it != name && modules.contains(it));
-    }
-    uses
+        (name.clone(), used)
+    };
+    modules.iter().map(of).collect()
 }
 
 fn read(path: &Path, used: &mut BTreeSet<String>) {

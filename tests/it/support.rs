@@ -3,7 +3,6 @@
 //!
 //! Tests are plain functions; the servers and the clients run on one runtime of the process. Every wait is a poll with a
 //! deadline. When a test fails, the gateway prints its configuration and the tail of Envoy's log.
-#![allow(dead_code, unused_imports, reason = "a harness offers more than each state of the tests uses")]
 
 pub mod admin;
 pub mod bootstrap;

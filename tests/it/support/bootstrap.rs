@@ -14,8 +14,6 @@ pub enum Wire {
     Text,
     /// A `google.protobuf.Struct`.
     Struct,
-    /// No configuration.
-    Absent,
 }
 
 /// What the made bootstrap is made of.
@@ -24,11 +22,9 @@ pub struct Plan {
     pub config: Value,
     pub wire: Wire,
     pub stop_iteration: bool,
-    pub failure_policy: &'static str,
     pub wasm: bool,
     pub module: std::path::PathBuf,
     pub reloadable: bool,
-    pub vm_id: String,
     pub upstream: u16,
     pub auth: u16,
 }
@@ -130,22 +126,19 @@ pub fn wasm_filter(plan: &Plan) -> Value {
         Wire::Struct => {
             json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": plan.config})
         }
-        Wire::Absent => Value::Null,
     };
-    let mut config = json!({
+    let config = json!({
         "name": FILTER,
         "root_id": FILTER,
-        "failure_policy": plan.failure_policy,
+        "configuration": configuration,
+        "failure_policy": "FAIL_RELOAD",
         "allow_on_headers_stop_iteration": plan.stop_iteration,
         "vm_config": {
-            "vm_id": plan.vm_id,
+            "vm_id": FILTER,
             "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": plan.module}},
         },
     });
-    if !configuration.is_null() {
-        config["configuration"] = configuration;
-    }
     json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config})
 }
 

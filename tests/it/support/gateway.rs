@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 mod builder;
 
-pub use self::builder::{Builder, Refused};
+pub use self::builder::Builder;
 use super::admin::{Admin, Sample};
 use super::bootstrap::Plan;
 use super::client::{Client, RequestBuilder};
@@ -123,11 +122,6 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// Whether Envoy still runs.
-    pub fn is_alive(&mut self) -> bool {
-        self.process.ended().is_none()
-    }
-
     /// Directory of this Envoy's files.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -141,13 +135,6 @@ impl Gateway {
     /// How Envoy ended; `None` where it did not.
     pub fn wait(&mut self) -> Option<std::process::ExitStatus> {
         self.process.wait(DEADLINE)
-    }
-
-    /// Stops Envoy now and says how long that took at most.
-    pub fn stop(self) -> Duration {
-        let start = std::time::Instant::now();
-        drop(self);
-        start.elapsed()
     }
 }
 

@@ -40,11 +40,9 @@ impl Builder {
                 config: Value::Null,
                 wire: Wire::Text,
                 stop_iteration: true,
-                failure_policy: "FAIL_RELOAD",
                 wasm: true,
                 module: PathBuf::new(),
                 reloadable: false,
-                vm_id: "hallpass".to_owned(),
                 upstream: NOBODY,
                 auth: NOBODY,
             },
@@ -91,12 +89,6 @@ impl Builder {
     /// Whether the filter may hold the headers while it reads the body; default: yes.
     pub fn allow_on_headers_stop_iteration(mut self, allow: bool) -> Self {
         self.plan.stop_iteration = allow;
-        self
-    }
-
-    /// What Envoy does after a trap; default: `FAIL_RELOAD`.
-    pub fn failure_policy(mut self, policy: &'static str) -> Self {
-        self.plan.failure_policy = policy;
         self
     }
 
