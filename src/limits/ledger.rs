@@ -56,7 +56,8 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
     Ok(Outcome::new(postings, admitted, now))
 }
 
-/// Tells what charging this would come to, and charges nothing.
+/// Tells what charging this would come to, and charges nothing. A denial writes what one of [`reserve`] does: where
+/// nothing else is ever asked, a clock that was set back would else be met again each time.
 ///
 /// # Errors
 /// [`StoreError`]: the caller fails closed.
@@ -65,13 +66,16 @@ pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outco
     let mut bytes = Vec::new();
     slots.read(posting.slot, &mut bytes)?;
     let before = Slot::parse(bytes);
-    let mut slot = before.clone();
+    let (mut slot, id) = (before.clone(), posting.slot);
     let group = &mut [&mut posting];
     if charge_group(&mut slot, group, now) {
         return Ok(Outcome::room());
     }
     slot.clone_from(&before);
     view_group(&mut slot, group, now);
+    if slot != before {
+        edit(slots, id, |slot, _| view_group(slot, group, now))?;
+    }
     Ok(Outcome::new(smallvec![posting], false, now))
 }
 
@@ -222,6 +226,8 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
                     if noted.wait == Wait::None || noted.wait == Wait::Never {
                         *noted = Mark { level: 0, reset: 0, ..*noted };
                     }
+                    } else {
+                        slot.correct(now);
                     continue;
                 }
             };

@@ -261,6 +261,16 @@ impl Slot {
     fn has_own_room(&self, tag: &[u8; 16]) -> bool {
         let need = if self.entry(tag).is_some() { RECORD_BYTES } else { HEAD_BYTES + RECORD_BYTES };
         self.owned_bytes().saturating_add(need) <= OWNED_BYTES_MAX
+    /// Moves times back that only a clock set back explains, as [`Self::evict`] does.
+    #[cold]
+    pub(super) fn correct(&mut self, now: Now) {
+        let records = self.entries().flat_map(|entry| self.records(entry));
+        let corrected: Vec<_> = records.map(|(at, _)| (at, clamp(self.get(at), now))).collect();
+        for (at, record) in corrected {
+            self.put(at, record);
+        }
+    }
+
     }
 
     /// What all entries but the overflow fill.

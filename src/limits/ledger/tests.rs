@@ -6,6 +6,7 @@ use super::super::Period;
 use super::super::tests::{Memory, bucket, charge, costly, quota};
 use super::*;
 
+mod clock;
 mod model;
 mod race;
 mod settle;
