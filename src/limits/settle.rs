@@ -79,7 +79,10 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
     // In whole steps, or what is counted would fall behind what is given back.
     let back = if is_last { back } else { back.saturating_sub(back % REFUND_STEP) };
     let left = if is_last { stored } else { stored.with_refund(back) };
-    slot.put(at, Record { level: stored.level.saturating_sub(back), ..left });
+    let level = stored.level.saturating_sub(back);
+    // Where nothing is in use any more, there is nothing to keep the place for.
+    let clear_at = if level == 0 { left.stamp } else { left.clear_at };
+    slot.put(at, Record { level, clear_at, ..left });
 }
 
 /// What of a charge can still be in use, in micro-units.

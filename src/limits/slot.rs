@@ -28,6 +28,8 @@ const _: () = assert!(ENTRY_BYTES_MAX <= OWNED_BYTES_MAX, "a full entry fits a s
 /// The tag of the overflow entry. A hash that equals it is as likely as two owners with one tag.
 const OVERFLOW: [u8; 16] = [0xff; 16];
 const OUTFLOW_MASK: u64 = (1 << 48) - 1;
+/// Sends moments that are close to numbers that are not: 2^64 by the golden ratio (Knuth, volume 3, 6.4).
+const OUTFLOW_SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Levels are below 2^50, and times until 2112 below this.
 const LOW_BITS: u32 = 52;
 const LOW_MASK: u64 = (1 << LOW_BITS) - 1;
@@ -187,7 +189,9 @@ impl Slot {
             self.evict(tag, now);
         }
         let shared = self.record_at(&OVERFLOW, id).map(|at| self.get(at)).filter(|shared| shared.is_live(now));
-        let first = Record { outflow: now.micros() & OUTFLOW_MASK, ..shared.unwrap_or_default() };
+        // Far from where an entry of another moment began, or a receipt of that might take this one for it.
+        let outflow = now.micros().wrapping_mul(OUTFLOW_SPREAD) & OUTFLOW_MASK;
+        let first = Record { outflow, ..shared.unwrap_or_default() };
         if self.has_own_room(tag) {
             return Seat::Own(self.insert(tag, id, first));
         }

@@ -161,14 +161,14 @@ fn charge_before_the_clock_was_set_back_is_not_given_back() {
 }
 
 #[test]
-fn of_a_lost_slot_only_what_cannot_have_drained_is_given_back() {
+fn of_a_lost_slot_nothing_is_given_back() {
     let (mut slots, limits) = (Memory::default(), [bucket("b", 10, 1, 100)]);
     let receipt = ask(&mut slots, &limits, 100, at(0)).receipt.unwrap();
     slots.slots.values.clear();
     assert!(ask(&mut slots, &limits, 30, at(9)).admitted);
     cancel(&mut slots, receipt, at(9)).unwrap();
-    assert_eq!(ask(&mut slots, &limits, 0, at(9)).standings[0].remaining, 80, "10 of 100");
-    // Where nearly nothing drains, the new entry tells by its outflow that it is not the one that was charged.
+    assert_eq!(ask(&mut slots, &limits, 0, at(9)).standings[0].remaining, 70, "none of 100");
+    // Also where nearly nothing drains: the new entry tells by its outflow that it is not the one that was charged.
     let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 3_600, 10)]);
     let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
     slots.slots.values.clear();
@@ -227,4 +227,61 @@ fn charge_to_the_overflow_is_not_given_back_to_an_owner() {
     assert!(outcome.admitted && !outcome.overflow);
     cancel(&mut slots, receipt, at(1)).unwrap();
     assert_eq!(left(&mut slots, newcomer, &limits, at(1)), 0);
+}
+
+#[test]
+fn what_was_given_back_in_full_keeps_no_place() {
+    for (limit, back) in [
+        (quota("failures", 5, Period::Day), true),
+        (bucket("failures", 5, 3_600, 5), true),
+        (quota("failures", 5, Period::Day), false),
+        (bucket("failures", 5, 3_600, 5), false),
+    ] {
+        let limits = [limit];
+        let mut slots = Memory::default();
+        let mut ask = |nth| {
+            let outcome = reserve(&mut slots, &[charge(Owner::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
+            if let Some(receipt) = outcome.receipt.filter(|_| back) {
+                cancel(&mut slots, receipt, at(0)).unwrap();
+            }
+            outcome.overflow
+        };
+        let shared = (0..100).filter(|nth| ask(*nth)).count();
+        assert_eq!(shared, if back { 0 } else { 68 }, "{} given back: {back}", limits[0].name);
+    }
+}
+
+#[test]
+fn what_was_given_back_in_full_is_not_kept_by_a_denial() {
+    let limits = [quota("day", 5, Period::Day), quota("hour", 1, Period::Hour)];
+    let mut slots = Memory::default();
+    let receipt = ask(&mut slots, &limits[..1], 2, at(0)).receipt.unwrap();
+    assert!(ask(&mut slots, &limits[1..], 1, at(0)).admitted);
+    cancel(&mut slots, receipt, at(0)).unwrap();
+    let swaps = slots.swaps;
+    assert!(!ask(&mut slots, &limits, 1, at(0)).admitted);
+    assert_eq!(slots.swaps, swaps);
+}
+
+#[test]
+fn receipt_of_an_entry_that_made_room_gives_nothing_back_of_the_next() {
+    let (slow, fast) = ([bucket("b", 1, 3_600, 100)], [bucket("b", 100, 1, 100)]);
+    let owner = Owner::in_first_slot(200);
+    let mut slots = Memory::default();
+    let mut take = |owner, limits: &[Limit], amount, now| {
+        let outcome = reserve(&mut slots, &[charge(owner, limits, amount)], now).unwrap();
+        assert!(outcome.admitted && !outcome.overflow);
+        (outcome.receipt.unwrap(), slots.clone())
+    };
+    // Others fill the slot, but for one place.
+    for nth in 0..31 {
+        take(Owner::in_first_slot(nth), &[bucket("b", 1, 86_400, 2)], 1, at(0));
+    }
+    let (receipt, _) = take(owner, &slow, 50, at(0));
+    // All of it drains at the pace of the fast tier; another takes the place for a while.
+    take(owner, &fast, 1, at(1));
+    take(Owner::in_first_slot(201), &fast, 1, at(2));
+    let (_, mut slots) = take(owner, &slow, 100, at(3));
+    cancel(&mut slots, receipt, at(3)).unwrap();
+    assert_eq!(reserve(&mut slots, &[charge(owner, &slow, 0)], at(3)).unwrap().standings[0].remaining, 0);
 }
