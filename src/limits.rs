@@ -170,21 +170,26 @@ impl Limit {
     /// Judges stored usage at `now`.
     fn judge(&self, stored: Record, now: Now) -> Judged {
         match self.window {
-            Window::Bucket { amount, per, .. } => bucket::judge(bucket::Rate::new(amount, per), stored, now),
+            Window::Bucket { amount, per, .. } => {
+                bucket::judge(bucket::Rate::new(amount, per), self.level_max(), stored, now)
+            }
             Window::Calendar { period, .. } => calendar::judge(period, stored, now),
         }
     }
 
-    /// `current` with `level` more micro-units used.
-    fn add(&self, current: Record, level: u64) -> Record {
-        let level = current.level.saturating_add(level);
-        match self.window {
+    /// What was judged with `level` more micro-units used.
+    fn add(&self, judged: &Judged, level: u64) -> Judged {
+        let current = judged.current;
+        let used = current.level.saturating_add(level);
+        let (clear_at, over) = match self.window {
             Window::Bucket { amount, per, .. } => {
-                let drained = current.stamp.saturating_add(bucket::Rate::new(amount, per).time_to_drain(level));
-                Record { level, clear_at: current.clear_at.max(drained), ..current }
+                let clear_at = bucket::clear_at(bucket::Rate::new(amount, per), self.level_max(), judged, level);
+                (clear_at, used.saturating_sub(self.level_max()))
             }
-            Window::Calendar { .. } => Record { level, ..current },
-        }
+            Window::Calendar { .. } => (current.clear_at, 0),
+        };
+        let after = Record { level: used, clear_at, ..current };
+        Judged { kept: after, current: after, over }
     }
 
     /// The time until `current` drains by `level` micro-units, in microseconds from `now`.
@@ -225,6 +230,15 @@ struct Judged {
     /// Drained up to now: what an admission adds to. Its stamp is the effective now of a bucket, or the start of
     /// the period that counts.
     current: Record,
+    /// What of the current level does not count: what was more than the limit holds when it was stored.
+    over: u64,
+}
+
+impl Judged {
+    /// What is in use, as the limit sees it.
+    const fn counted(&self) -> u64 {
+        self.current.level.saturating_sub(self.over)
+    }
 }
 
 /// The first four bytes of SHA-256 over the name and the kinds, so that any change of either is another budget.

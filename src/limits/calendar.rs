@@ -33,15 +33,17 @@ pub(super) fn judge(period: Period, stored: Record, now: Now) -> Judged {
     let counted = span(period, stored.stamp);
     if counted.start < this.start {
         let current = Record { level: 0, stamp: this.start, clear_at: this.end, ..stored };
-        return Judged { kept: stored, current };
+        return Judged { kept: stored, current, over: 0 };
     }
     // A worker that is already in the next period, or a clock set back a little: what is stored goes on counting,
     // so that the next period is neither begun twice nor lost. Further ahead than a period: a wrong clock.
     let length = this.end.saturating_sub(this.start);
     let ahead = counted.start.saturating_sub(now.micros());
     let counts = if ahead <= length { counted } else { this };
-    let kept = Record { stamp: counts.start, clear_at: counts.end, ..stored };
-    Judged { kept, current: kept }
+    let current = Record { stamp: counts.start, clear_at: counts.end, ..stored };
+    // What was given back in full keeps no place.
+    let clear_at = if stored.level == 0 { stored.clear_at } else { counts.end };
+    Judged { kept: Record { clear_at, ..current }, current, over: 0 }
 }
 
 /// Periods of one length, counted from the epoch.

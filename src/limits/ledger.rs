@@ -13,7 +13,7 @@ use super::owner::{Owner, SlotId};
 use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
 use super::store::edit;
-use super::{Limit, level_of};
+use super::{Judged, Limit, level_of};
 use crate::time::Now;
 
 pub use super::charge::Charge;
@@ -181,36 +181,37 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
             return Mark { level: limit.level_max(), wait, overflow: true, ..Mark::default() };
         }
     };
-    let current = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now).current;
-    let wait = wait(limit, current, amount, asked, now);
+    let judged = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now);
+    let wait = wait(limit, &judged, amount, asked, now);
     if let (Wait::None, Some(at), 1..) = (wait, at, amount) {
-        let after = limit.add(current, level_of(amount.into()));
-        slot.put(at, after);
-        let Record { level, stamp, outflow, refunded, .. } = after;
+        let after = limit.add(&judged, level_of(amount.into()));
+        slot.put(at, after.kept);
+        let Record { level, stamp, outflow, refunded, .. } = after.kept;
         let posted = Some(Posted { level, stamp, outflow, refunded });
-        return Mark { overflow, posted, ..mark(limit, after, now) };
+        return Mark { overflow, posted, ..mark(limit, &after, now) };
     }
-    Mark { wait, overflow, ..mark(limit, current, now) }
+    Mark { wait, overflow, ..mark(limit, &judged, now) }
 }
 
 /// How long `asked` units must wait; a request that asks for none never waits.
-fn wait(limit: &Limit, current: Record, amount: u32, asked: u64, now: Now) -> Wait {
+fn wait(limit: &Limit, judged: &Judged, amount: u32, asked: u64, now: Now) -> Wait {
     if amount == 0 {
         return Wait::None;
     }
     if asked > limit.capacity() {
         return Wait::Never;
     }
-    let level = current.level.saturating_add(level_of(asked));
+    let level = judged.counted().saturating_add(level_of(asked));
     match level.saturating_sub(limit.level_max()) {
         0 => Wait::None,
-        excess => Wait::Micros(limit.time_to_drain(current, excess, now).max(1)),
+        excess => Wait::Micros(limit.time_to_drain(judged.current, excess, now).max(1)),
     }
 }
 
-fn mark(limit: &Limit, current: Record, now: Now) -> Mark {
-    let reset = if current.level == 0 { 0 } else { limit.time_to_drain(current, current.level, now) };
-    Mark { level: current.level, reset, ..Mark::default() }
+fn mark(limit: &Limit, judged: &Judged, now: Now) -> Mark {
+    let level = judged.counted();
+    let reset = if level == 0 { 0 } else { limit.time_to_drain(judged.current, level, now) };
+    Mark { level, reset, ..Mark::default() }
 }
 
 /// Notes how every limit stands in the slot as it is, and writes what even a denial must write.
@@ -225,9 +226,9 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
                     // What a full slot refuses keeps the mark of the refusal.
                     if noted.wait == Wait::None || noted.wait == Wait::Never {
                         *noted = Mark { level: 0, reset: 0, ..*noted };
-                    }
                     } else {
                         slot.correct(now);
+                    }
                     continue;
                 }
             };
@@ -236,7 +237,7 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
             if judged.kept != stored {
                 slot.put(at, judged.kept);
             }
-            let Mark { level, reset, .. } = mark(limit, judged.current, now);
+            let Mark { level, reset, .. } = mark(limit, &judged, now);
             *noted = Mark { level, reset, ..*noted };
         }
     }

@@ -66,10 +66,10 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
     };
     let stored = slot.get(at);
     if actual > charged {
-        let current = limit.judge(stored, now).current;
-        let room = limit.level_max().saturating_sub(current.level);
+        let judged = limit.judge(stored, now);
+        let room = limit.level_max().saturating_sub(judged.counted());
         let more = level_of(actual.saturating_sub(charged).into()).min(room);
-        slot.put(at, limit.add(current, more));
+        slot.put(at, limit.add(&judged, more).kept);
         return;
     }
     let back = level_of(charged.saturating_sub(actual).into());

@@ -261,10 +261,6 @@ impl Slot {
         self.bytes = left;
     }
 
-    /// Whether the owner's entry may grow by one record.
-    fn has_own_room(&self, tag: &[u8; 16]) -> bool {
-        let need = if self.entry(tag).is_some() { RECORD_BYTES } else { HEAD_BYTES + RECORD_BYTES };
-        self.owned_bytes().saturating_add(need) <= OWNED_BYTES_MAX
     /// Moves times back that only a clock set back explains, as [`Self::evict`] does.
     #[cold]
     pub(super) fn correct(&mut self, now: Now) {
@@ -275,6 +271,10 @@ impl Slot {
         }
     }
 
+    /// Whether the owner's entry may grow by one record.
+    fn has_own_room(&self, tag: &[u8; 16]) -> bool {
+        let need = if self.entry(tag).is_some() { RECORD_BYTES } else { HEAD_BYTES + RECORD_BYTES };
+        self.owned_bytes().saturating_add(need) <= OWNED_BYTES_MAX
     }
 
     /// What all entries but the overflow fill.

@@ -7,6 +7,7 @@ use super::super::tests::{Memory, bucket, charge, costly, quota};
 use super::*;
 
 mod clock;
+mod larger;
 mod model;
 mod race;
 mod settle;
