@@ -126,8 +126,10 @@ impl Request {
         // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
         let is_never = tier.limits().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
         let dry_run = worker.reports_only(self.tier());
-        if is_never && !self.only_report(worker, dry_run, &Denial::TooCostly) {
-            return self.deny(worker, Denial::TooCostly);
+        if is_never {
+            // Where that is only reported, it is reported once, and nothing is charged for it.
+            let is_reported = self.only_report(worker, dry_run, &Denial::TooCostly);
+            return if is_reported { self.pass(worker) } else { self.deny(worker, Denial::TooCostly) };
         }
         self.rest_cost = rest;
         if charges.is_empty() {

@@ -223,6 +223,19 @@ fn dry_run_tells_the_first_part_alone_where_a_limit_would_refuse_the_rest() {
     }
 }
 
+#[test]
+fn dry_run_counts_once_and_as_cost_only_what_was_charged_when_the_rest_is_refused() {
+    // How many are asked for, at two each; a bucket of a hundred refuses the last for now, or for good.
+    for (asked, why) in [(vec![45, 45], "for now"), (vec![60], "for good")] {
+        let mut stack = Stack::new(&[("/dry_run", json!(true))]);
+        let token = token(&json!({}));
+        let ask = |limit: &i32| stack.students("acme1", &token, &format!(r#"{{"d":"d1","limit":{limit}}}"#));
+        let last = asked.iter().map(ask).last().unwrap();
+        assert_eq!((last.verdict(), last.request.cost()), ("pass", 2), "{why}");
+        assert_eq!(stack.counted("hallpass.dry_run_denials_total"), 1, "{why}");
+    }
+}
+
 fn any_event() -> impl Strategy<Value = usize> {
     0..8_usize
 }
