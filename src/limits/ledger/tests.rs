@@ -10,6 +10,7 @@ mod clock;
 mod larger;
 mod model;
 mod race;
+mod reference;
 mod settle;
 
 const NOON: Now = Now::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
