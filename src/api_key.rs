@@ -156,6 +156,11 @@ impl KeyList {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Its keys, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+        self.keys.all()
+    }
 }
 
 impl<'c> Loading<'c> {

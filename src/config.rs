@@ -210,6 +210,14 @@ pub enum Source<T> {
 }
 
 impl<T> Source<T> {
+    /// The document itself, if the configuration has it.
+    pub fn inline(&self) -> Option<&T> {
+        match self {
+            Self::Inline(document) => Some(document),
+            Self::Remote(_) => None,
+        }
+    }
+
     /// Where it is fetched from, if it is.
     pub const fn remote(&self) -> Option<&Remote> {
         match self {

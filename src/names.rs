@@ -21,6 +21,11 @@ impl Names {
         known
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Where a name stands; compared byte by byte.
     #[inline(never)]
     pub fn position(&self, name: &str) -> Option<usize> {

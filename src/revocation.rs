@@ -9,10 +9,14 @@ use serde_json::Value;
 use crate::list::{self, Entry, ListError, Origin};
 use crate::names::Names;
 use crate::time::Now;
-use crate::token::claims::{VALUE_BYTES_MAX, numeric_date};
+use crate::token::claims::{VALUE_BYTES_MAX, is_plain, numeric_date};
 
 const LIST_FIELDS: &[&str] = &["version", "tokens", "vendors"];
 const VENDOR_FIELDS: &[&str] = &["vendor", "issued_until"];
+/// No client has another id.
+const VENDOR: &str = "a vendor's id, 1 to 256 of visible ASCII without comma, quote and backslash";
+/// What is less, as a number of seconds, is a date that was written without its dashes, or a year: it would void nothing.
+const SECS_MIN: u64 = 946_684_800;
 
 /// What is void.
 #[derive(Debug, Default)]
@@ -49,7 +53,7 @@ impl RevocationList {
         }
         let (mut vendors, mut kept) = (Names::default(), Vec::<Now>::new());
         for entry in root.entries("vendors", VENDOR_FIELDS)? {
-            let vendor = entry.text("vendor", "a vendor's id, a string of 1 to 256 bytes", is_id)?;
+            let vendor = entry.text("vendor", VENDOR, is_plain)?;
             let until = issued_until(&entry)?;
             // Twice: the later moment voids what the earlier does.
             match vendors.add(vendor).and_then(|at| kept.get_mut(at)) {
@@ -67,6 +71,11 @@ impl RevocationList {
             || until().is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
     }
 
+    /// Whether it names single tokens.
+    pub fn names_tokens(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
     /// The version that the list carries.
     pub const fn version(&self) -> u64 {
         self.version
@@ -76,9 +85,13 @@ impl RevocationList {
 /// A date of RFC 3339, or seconds since 1970.
 fn issued_until(entry: &Entry<'_>) -> Result<Now, ListError> {
     let what = "a date such as `2026-01-01T00:00:00Z`";
+    let late = "a date such as `2026-01-01T00:00:00Z`, and none before the year 2000";
     let value = entry.get("issued_until");
     match value.filter(|value| value.is_number()) {
-        Some(number) => numeric_date(number).ok_or_else(|| entry.wrong("issued_until", what)),
+        Some(number) => {
+            let date = numeric_date(number).ok_or_else(|| entry.wrong("issued_until", what))?;
+            if date.secs() < SECS_MIN { Err(entry.wrong("issued_until", late)) } else { Ok(date) }
+        }
         None => entry.moment("issued_until")?.ok_or_else(|| entry.wrong("issued_until", what)),
     }
 }

@@ -14,6 +14,8 @@ use crate::limits::Limit;
 use crate::path::{Fit, Pattern, RawPath, Stems};
 use crate::scope;
 
+pub use reach::{Shadow, shadows, unreachable};
+
 /// Which hosts a route serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostMatch {
@@ -129,18 +131,6 @@ pub fn find(routes: &[Route], authority: &[u8], path: &RawPath<'_>, method: &[u8
     if serves_path { Found::WrongMethod(request.allow(routes)) } else { Found::None }
 }
 
-/// Routes that no request reaches: pairs of a later route and the earlier one that takes all of its requests.
-pub fn unreachable(routes: &[Route]) -> Vec<(usize, usize)> {
-    routes
-        .iter()
-        .enumerate()
-        .filter_map(|(later, route)| {
-            let earlier = routes.iter().take(later).position(|it| it.covers(route))?;
-            Some((later, earlier))
-        })
-        .collect()
-}
-
 /// What a request is routed by.
 struct Request<'a> {
     host: &'a [u8],
@@ -225,17 +215,6 @@ impl Route {
     /// Whether this credential counts here.
     pub fn accepts(&self, credential: Credential) -> bool {
         self.require.contains(&credential)
-    }
-
-    /// Whether this route, standing earlier, takes every request of `later`.
-    fn covers(&self, later: &Self) -> bool {
-        let covers_methods = if later.methods.is_empty() {
-            self.methods.is_empty()
-        } else {
-            later.methods.iter().all(|method| allows(&self.methods, method.as_bytes()))
-        };
-        let covers_preflights = !later.cors_preflight || self.cors_preflight || allows(&self.methods, b"OPTIONS");
-        covers_methods && covers_preflights && self.host.covers(&later.host) && self.path.covers(&later.path)
     }
 }
 
@@ -331,5 +310,6 @@ static NAME: ByteSet = ByteSet::alphanumeric_and(b"-_.");
 /// What an `Allow` names for a route that serves every method.
 const USUAL_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
+mod reach;
 #[cfg(test)]
 mod tests;

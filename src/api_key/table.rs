@@ -37,6 +37,11 @@ impl Table {
         self.0.insert(ByHash(key))
     }
 
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &ApiKey> {
+        self.0.iter().map(|ByHash(key)| key.as_ref())
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()

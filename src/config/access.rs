@@ -139,10 +139,6 @@ pub(super) fn body(
         fields.problem("body", "expected only where `scope` or `cost` looks into the body");
         return None;
     }
-    if is_needed {
-        let setting = "`allow_on_headers_stop_iteration: true` in Envoy's PluginConfig";
-        fields.warn("body", format_args!("the body is judged, which needs {setting}; without it requests hang"));
-    }
     Some(is_needed.then_some(body::Rule { bytes_max }))
 }
 

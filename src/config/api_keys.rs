@@ -7,7 +7,7 @@ use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::Tiers;
-use super::{ApiKeys, Forward};
+use super::{ApiKeys, Forward, Source};
 use crate::api_key::{Context, KeyList};
 use crate::list::Origin;
 use crate::token::ids::ListFormat;
@@ -39,7 +39,9 @@ pub(super) fn read(
     let of = issuer.flatten().and_then(|index| issuers.names.get(index).copied().flatten());
     let context = Context { issuer: of, tiers: &tiers.names, format, origin: Origin::Inline };
     let source = lists::source(&fields, |value| KeyList::from_value(value, &context));
-    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, tiers, None));
+    let held = source.as_ref().and_then(Source::inline).map(|list| list.keys().filter_map(|key| key.tier).collect());
+    let held: Option<Vec<usize>> = held;
+    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, tiers, held.as_deref()));
     if forward == Some(true) {
         fields.warn("forward", "the upstream sees the callers' keys");
     }

@@ -16,7 +16,7 @@ use super::problem::{ConfigErrors, Sink};
 use super::reader::{Object, Reader};
 use super::routes;
 use super::tiers;
-use super::{Bounds, Config, Dialect, Environment, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
+use super::{Bounds, Config, Dialect, Environment, Issuer, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
 use crate::strip::StripSet;
 
 const FIELDS: &[&str] = &[
@@ -100,14 +100,20 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let routes = routes::read(&fields, &beside);
     if beside.has_api_keys {
         issuers::judge_tiers(&issuers, routes.as_deref());
-        routes::warn_unused_keys(&fields, routes.as_deref());
+        routes::warn_of_keys(&fields, beside.api_keys, &issuers, routes.as_deref().unwrap_or_default());
+    }
+    issuers::warn_of_shared_secrets(&issuers);
+    tiers::warn_of_untold(&tiers, &issuers, beside.api_keys);
+    let opens = |issuer: &Issuer| issuer.keys().is_some() && issuer.rules.names.grants.districts.is_some();
+    if fields.get("districts").is_some() && !issuers.list.iter().flatten().any(opens) {
+        fields.warn("districts", "opens nothing, since no issuer has `claims.districts`");
     }
     let rate_limit_headers = rate_limit_headers(&fields);
     let failed_credentials = limit::failed_credentials(&fields);
     let filter_state = filter_state::read(&fields);
     let bounds = bounds(&fields);
     if dry_run == Some(true) {
-        fields.warn("dry_run", "limits, cost and early scope are not enforced");
+        fields.warn("dry_run", "limits, cost, early scope and the end of retired credentials are not enforced");
     }
     Some(Config {
         realm: realm?,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::duration;
 use super::keys;
 use super::lists;
@@ -10,8 +12,9 @@ use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::{TIERS_MAX, Tiers};
 use super::tokens;
-use super::{Check, Environment, Issuer};
+use super::{Check, Environment, Issuer, Source};
 use crate::names::Names;
+use crate::revocation::RevocationList;
 use crate::route::{Credential, Route};
 use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
 
@@ -104,8 +107,12 @@ fn issuer<'a>(
     let grants = grants(&fields, beside.tiers);
     let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", &is_school).map(named));
     let revocations = fields.maybe("revocations", lists::revocations);
-    let may = grants.as_ref().map(|grants| grants.tiers.as_slice());
+    // Where no claim tells the tier, all tokens have one.
+    let may = grants.as_ref().map(|it| it.default.as_ref().map_or(it.tiers.as_slice(), std::slice::from_ref));
     let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, beside.tiers, may));
+    if let (Some(rules), Some(Some(list))) = (&rules, &revocations) {
+        warn_of_nameless(&fields, rules, list);
+    }
     let issuer = || {
         let (rules, grants, schools) = (rules?, grants?, schools?);
         contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
@@ -122,6 +129,19 @@ fn issuer<'a>(
         })
     };
     (name, issuer())
+}
+
+/// What has no id no list can name.
+#[inline(never)]
+fn warn_of_nameless(fields: &Object<'_>, rules: &ClaimRules, list: &Source<RevocationList>) {
+    let names_tokens = list.inline().is_none_or(RevocationList::names_tokens);
+    let id = rules.names.grants.id.as_ref().filter(|id| !rules.required.iter().any(|claim| claim.is_same(id)));
+    if let (true, Some(ClaimPath(id))) = (names_tokens, id) {
+        let name = id.escape_default();
+        let what =
+            format_args!("`{name}` is none of them, and a token without it is voided only with all of its client's");
+        fields.warn("required_claims", what);
+    }
 }
 
 #[inline(never)]
@@ -192,6 +212,7 @@ fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
 /// A member's name, or a JSON Pointer.
 fn claim(reader: &Reader<'_>) -> Option<ClaimPath> {
     let path = reader.string("a claim's name, or a JSON Pointer such as `/org/schools`", is_claim)?;
+    name::warn_of_look_alikes(reader, path);
     Some(ClaimPath(path.to_owned()))
 }
 
@@ -265,7 +286,42 @@ pub(super) fn judge_tiers(issuers: &Issuers<'_>, routes: Option<&[Route]>) {
         if !tells && routes.is_some_and(|routes| routes.iter().any(is_alone)) {
             reader.problem(format_args!("`claims.tier`: {NO_TIER}; a route takes its tokens without an API key"));
         }
+        let mut own = routes.into_iter().flatten().filter(|route| route.issuers.contains(&index)).peekable();
+        if own.peek().is_some() && own.all(|route| route.requires(Credential::ApiKey)) {
+            warn_of_unheard_tiers(reader);
+        }
     }
+}
+
+/// Where every route goes by the tier of a key, what is said about those of tokens binds nobody.
+#[inline(never)]
+fn warn_of_unheard_tiers(issuer: &Reader<'_>) {
+    for (field, pointer) in [("claims.tier", "/claims/tier"), ("default_tier", "/default_tier"), ("tiers", "/tiers")] {
+        if issuer.value().pointer(pointer).is_some() {
+            let why = "every route that takes these tokens requires an API key, whose tier counts";
+            issuer.warn_at(field, format_args!("binds nobody, since {why}"));
+        }
+    }
+}
+
+/// Who holds a shared secret can sign in the name of every issuer that has it.
+#[inline(never)]
+pub(super) fn warn_of_shared_secrets(issuers: &Issuers<'_>) {
+    for (index, reader) in issuers.readers.iter().enumerate() {
+        let own = secret_forms(reader);
+        let mut before = issuers.readers.iter().take(index).enumerate();
+        if let Some((other, _)) = before.find(|(_, it)| secret_forms(it).iter().any(|form| own.contains(form))) {
+            reader.warn_at("secrets", format_args!("one is also that of issuers[{other}]: each can sign as the other"));
+        }
+    }
+}
+
+/// What the secrets of an issuer are written as. Never shown.
+fn secret_forms<'a>(issuer: &Reader<'a>) -> Vec<(&'static str, &'a Value)> {
+    let secrets = issuer.value().get("secrets").and_then(Value::as_array);
+    let form =
+        |secret: &'a Value| ["env", "text", "base64"].into_iter().find_map(|name| Some((name, secret.get(name)?)));
+    secrets.into_iter().flatten().filter_map(form).collect()
 }
 
 #[inline(never)]

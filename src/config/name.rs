@@ -4,7 +4,7 @@ use super::reader::Reader;
 use crate::head;
 
 /// Headers that the filter must not set or read as data: they frame, route or authenticate the message.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 19] = [
     "authorization",
     "connection",
     "content-encoding",
@@ -14,6 +14,8 @@ const RESERVED: [&str; 16] = [
     "expect",
     "host",
     "keep-alive",
+    "path-info",
+    "script-name",
     "set-cookie",
     "te",
     "trailer",
@@ -21,6 +23,7 @@ const RESERVED: [&str; 16] = [
     "upgrade",
     "via",
     "x-request-id",
+    "x-script-name",
 ];
 /// The same, by the beginning of the name; some override the path or the method.
 const RESERVED_PREFIXES: [&str; 8] =
@@ -43,6 +46,15 @@ pub(super) fn is_tier(name: &str) -> bool {
 /// Not empty, and without control characters.
 pub(super) fn is_text(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
+}
+
+/// A name with other letters than it seems to have, or a space at its end, is found nowhere: a rule that looks for it judges
+/// nothing.
+#[inline(never)]
+pub(super) fn warn_of_look_alikes(reader: &Reader<'_>, name: &str) {
+    if !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || name.trim() != name {
+        reader.warn("has a space at an end, or characters beyond ASCII, of which some look like others");
+    }
 }
 
 /// A token of RFC 9110.

@@ -50,6 +50,7 @@ pub(super) struct Sink {
     problems: RefCell<Vec<String>>,
     more: Cell<usize>,
     warnings: RefCell<Vec<String>>,
+    more_warnings: Cell<usize>,
 }
 
 impl Sink {
@@ -70,14 +71,20 @@ impl Sink {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < PROBLEMS_MAX {
             warnings.push(line(path, message));
+        } else {
+            self.more_warnings.set(self.more_warnings.get().saturating_add(1));
         }
     }
 
-    /// The warnings, or the problems if there are any.
+    /// The warnings, and how many more there are; or the problems if there are any.
     pub(super) fn finish(self) -> Result<Vec<String>, ConfigErrors> {
         let problems = self.problems.into_inner();
         if problems.is_empty() {
-            return Ok(self.warnings.into_inner());
+            let mut warnings = self.warnings.into_inner();
+            if self.more_warnings.get() > 0 {
+                warnings.push(format!("and {} more", self.more_warnings.get()));
+            }
+            return Ok(warnings);
         }
         Err(ConfigErrors { problems, more: self.more.get() })
     }

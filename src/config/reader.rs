@@ -55,9 +55,24 @@ impl<'a> Reader<'a> {
         self.note(&message, Sink::warn);
     }
 
+    /// Notes a problem with a field of this object, given or not; `a.b` is the field `b` of the field `a`.
+    pub(super) fn problem_at(&self, fields: &'static str, message: impl fmt::Display) {
+        self.note_at(fields, &message, Sink::problem);
+    }
+
+    /// Notes a warning about such a field.
+    pub(super) fn warn_at(&self, fields: &'static str, message: impl fmt::Display) {
+        self.note_at(fields, &message, Sink::warn);
+    }
+
     #[inline(never)]
     fn note(&self, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
         into(self.sink, &self.path(), message);
+    }
+
+    #[inline(never)]
+    fn note_at(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
+        into(self.sink, &place::dotted(&self.path(), fields), message);
     }
 
     /// Notes that the value is not `what`.
@@ -267,17 +282,12 @@ impl<'a> Object<'a> {
 
     /// Notes a problem with a field, given or not; `a.b` is the field `b` of the field `a`.
     pub(super) fn problem(&self, fields: &'static str, message: impl fmt::Display) {
-        self.note(fields, &message, Sink::problem);
+        self.reader.problem_at(fields, message);
     }
 
     /// Notes a warning about a field, given or not.
     pub(super) fn warn(&self, fields: &'static str, message: impl fmt::Display) {
-        self.note(fields, &message, Sink::warn);
-    }
-
-    #[inline(never)]
-    fn note(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
-        into(self.reader.sink, &place::dotted(&self.reader.path(), fields), message);
+        self.reader.warn_at(fields, message);
     }
 
     /// A field, or the default where it is absent.

@@ -9,7 +9,7 @@ use super::Tier;
 use super::issuers;
 use super::reader::{Object, Reader};
 use super::tiers::Tiers;
-use crate::limits::{By, Limit, Window};
+use crate::limits::{By, Limit, Unit, Window};
 use crate::names::Names;
 use crate::retirement::{Announcement, Dates, Schedule};
 use crate::time::{Now, whole_second};
@@ -170,20 +170,47 @@ fn extension(reader: &Reader<'_>, class: Dates) -> Option<(String, Dates)> {
     Some((client?.to_owned(), dates)).filter(|_| is_good)
 }
 
-/// A tier is harder than another if all limits of that stand in it, none higher.
+/// A tier is harder than another if all limits of that stand in it, none higher, its ceiling is no higher, and not all is the
+/// same.
 #[inline(never)]
 fn warn_of_softer(fields: &Object<'_>, tiers: &[Tier], throttled: usize, granted: Option<&[usize]>) {
     let Some(hard) = tiers.get(throttled) else {
         return;
     };
-    let may_have = |index: &usize| *index != throttled && granted.is_none_or(|granted| granted.contains(index));
-    for (_, tier) in tiers.iter().enumerate().filter(|(index, _)| may_have(index)) {
-        let is_softer = |(by, limit): &(By, &Limit)| !limits(hard).any(|(of, it)| of == *by && is_within(it, limit));
-        if let Some((_, limit)) = limits(tier).find(is_softer) {
-            let what = format_args!("not harder than the tier `{}`, whose limit `{}` it", tier.name, limit.name);
-            fields.warn("throttled_tier", format_args!("{what} exceeds or lacks"));
+    let may_have = |index: &usize| granted.is_none_or(|granted| granted.contains(index));
+    let others = tiers.iter().enumerate().filter(|(index, _)| *index != throttled && may_have(index));
+    let mut is_only = may_have(&throttled);
+    for (_, tier) in others {
+        is_only = false;
+        let not_harder = format_args!("not harder than the tier `{}`, whose", tier.name);
+        if let Some(limit) = exceeded(hard, tier) {
+            fields.warn("throttled_tier", format_args!("{not_harder} limit `{}` it exceeds or lacks", limit.name));
+        } else if ceiling(hard) > ceiling(tier) {
+            fields.warn("throttled_tier", format_args!("{not_harder} `max_cost` it exceeds or lacks"));
+        } else if exceeded(tier, hard).is_none() && ceiling(hard) == ceiling(tier) {
+            fields.warn("throttled_tier", format_args!("{not_harder} limits it has"));
         }
     }
+    if is_only {
+        fields.warn(
+            "throttled_tier",
+            format_args!("nothing gets harder, since `{}` is every credential's tier", hard.name),
+        );
+    }
+}
+
+/// The first limit of a tier that another exceeds or lacks.
+#[inline(never)]
+fn exceeded<'t>(by: &Tier, tier: &'t Tier) -> Option<&'t Limit> {
+    let is_held = |of: By, limit: &Limit| limits(by).any(|(other, it)| other == of && is_within(it, limit));
+    limits(tier).find(|(of, limit)| !is_held(*of, limit)).map(|(_, limit)| limit)
+}
+
+/// The most that one request may cost.
+fn ceiling(tier: &Tier) -> u64 {
+    let costs = tier.limits().filter(|limit| limit.unit == Unit::Cost).map(Limit::capacity);
+    let max_cost = tier.max_cost.map(|max| u64::from(max.get()));
+    costs.chain(max_cost).min().unwrap_or(u64::MAX)
 }
 
 /// The limits of a tier, each with whose budget it draws on.

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::ApiKeys;
 use super::access::{self, Beside, NAMES_MAX};
 use super::clash;
 use super::issuers::Issuers;
@@ -12,7 +13,7 @@ use super::{cost, scope};
 use crate::cost::Factor;
 use crate::names::Names;
 use crate::path::Pattern;
-use crate::route::{self, Credential, HostMatch, Route};
+use crate::route::{self, Credential, HostMatch, Route, Shadow};
 use crate::scope::Place;
 
 const FIELDS: &[&str] = &[
@@ -71,19 +72,67 @@ pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>) -> Option<V
         limit::agree(failure_limits);
     }
     let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
-    for (index, by) in route::unreachable(&routes) {
-        if let Some(item) = items.get(index) {
-            item.problem(format_args!("never reached, since routes[{by}] matches all of its requests first"));
-        }
-    }
+    judge_shadows(&items, &routes);
+    warn_of_bodies(&items, &routes);
     warn_unused(&routes, beside.issuers);
     Some(routes)
 }
 
-/// Keys that no route asks for guard nothing.
-pub(super) fn warn_unused_keys(fields: &Object<'_>, routes: Option<&[Route]>) {
-    if routes.is_some_and(|routes| !routes.iter().any(|route| route.accepts(Credential::ApiKey))) {
+/// A rule that an earlier route takes the requests from judges nothing.
+#[inline(never)]
+fn judge_shadows(items: &[Reader<'_>], routes: &[Route]) {
+    let unreachable = route::unreachable(routes);
+    for (index, by) in &unreachable {
+        if let Some(item) = items.get(*index) {
+            item.problem(format_args!("never reached, since routes[{by}] matches all of its requests first"));
+        }
+    }
+    let is_reached = |later: usize| unreachable.iter().all(|(index, _)| *index != later);
+    for Shadow { later, earlier, methods } in route::shadows(routes).into_iter().filter(|it| is_reached(it.later)) {
+        let names = methods.join("`, `");
+        match (items.get(later), routes.get(later).is_some_and(|route| route.methods.is_empty())) {
+            (Some(item), true) => {
+                item.warn_at(
+                    "match",
+                    format_args!("requests with `{names}` go to routes[{earlier}], which matches first"),
+                );
+            }
+            (Some(item), false) => {
+                let what = format_args!("`{names}` is never reached, since routes[{earlier}] matches it first");
+                item.problem_at("match.methods", what);
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+/// Once, or many routes would drown all other warnings.
+#[inline(never)]
+fn warn_of_bodies(items: &[Reader<'_>], routes: &[Route]) {
+    let judging = routes.iter().zip(items).filter(|(route, _)| route.body.is_some());
+    if let Some((_, first)) = judging.into_iter().next() {
+        let setting = "`allow_on_headers_stop_iteration: true` in Envoy's PluginConfig";
+        first.warn_at("body", format_args!("the body is judged, which needs {setting}; without it requests hang"));
+    }
+}
+
+/// What is said of keys and binds nobody.
+#[inline(never)]
+pub(super) fn warn_of_keys(fields: &Object<'_>, keys: Option<&ApiKeys>, issuers: &Issuers<'_>, routes: &[Route]) {
+    if !routes.iter().any(|route| route.accepts(Credential::ApiKey)) {
         fields.warn("api_keys", "no route requires an API key");
+    }
+    let is_alone = routes.iter().any(Route::is_either);
+    let Some(keys) = keys else {
+        return;
+    };
+    let list = keys.source.inline();
+    if !is_alone && list.is_some_and(|list| list.keys().any(|key| key.grants.is_some())) {
+        let why = "no route has `require_any`, and beside a token they bound nothing";
+        fields.warn("api_keys.inline", format_args!("`districts` and `schools` of keys do not count: {why}"));
+    }
+    if is_alone && keys.issuer.is_none() && issuers.names.len() > 1 {
+        fields.warn("api_keys.issuer", "missing; a key and the tokens of its account have budgets of their own each");
     }
 }
 

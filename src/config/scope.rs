@@ -95,7 +95,9 @@ pub(super) fn parameter(reader: &Reader<'_>) -> Option<String> {
 /// A JSON Pointer to a member of the body.
 pub(super) fn pointer(reader: &Reader<'_>) -> Option<Pointer> {
     let what = "a JSON Pointer such as `/district`";
-    Pointer::parse(reader.string(what, |text| Pointer::parse(text).is_some())?)
+    let text = reader.string(what, |text| Pointer::parse(text).is_some())?;
+    name::warn_of_look_alikes(reader, text);
+    Pointer::parse(text)
 }
 
 /// A header that the filter strips cannot tell it anything.

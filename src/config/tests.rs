@@ -16,6 +16,7 @@ mod refused_policy;
 mod retirement;
 mod student;
 mod tokens;
+mod unheard;
 
 /// A configuration as a user would write it, in JSON.
 fn sample() -> Value {

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use super::Tier;
+use super::issuers::Issuers;
 use super::limit::{self, Placed};
 use super::name;
 use super::reader::{Object, Reader};
-use crate::limits::Unit;
+use super::{ApiKeys, Issuer, Tier};
+use crate::api_key::KeyList;
+use crate::limits::{By, Unit};
 
 const FIELDS: &[&str] = &["limits", "max_cost", "dry_run"];
 /// Most tiers.
@@ -19,6 +21,8 @@ pub(super) struct Tiers<'a> {
     pub(super) names: Vec<&'a str>,
     /// The tiers; `None` if any has a problem.
     pub(super) list: Option<Vec<Tier>>,
+    /// Their limits, and where each stands.
+    pub(super) placed: Vec<Placed<'a>>,
     /// Whether not even the names could be read.
     pub(super) unreadable: bool,
 }
@@ -27,9 +31,9 @@ pub(super) struct Tiers<'a> {
 #[inline(never)]
 pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     let Some(reader) = fields.get("tiers") else {
-        return Tiers { names: Vec::new(), list: Some(Vec::new()), unreadable: false };
+        return Tiers { names: Vec::new(), list: Some(Vec::new()), placed: Vec::new(), unreadable: false };
     };
-    let unreadable = Tiers { names: Vec::new(), list: None, unreadable: true };
+    let unreadable = Tiers { names: Vec::new(), list: None, placed: Vec::new(), unreadable: true };
     let Some(entries) = reader.entries() else {
         return unreadable;
     };
@@ -43,7 +47,26 @@ pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     Tiers {
         names: entries.iter().map(|(name, _)| *name).collect(),
         list: tiers.into_iter().collect(),
+        placed,
         unreadable: false,
+    }
+}
+
+/// Warns of limits that count by what no credential tells: they count by client.
+#[inline(never)]
+pub(super) fn warn_of_untold(tiers: &Tiers<'_>, issuers: &Issuers<'_>, keys: Option<&ApiKeys>) {
+    let told = |issuer: &Issuer| (issuer.rules.names.grants.districts.is_some(), issuer.tokens().is_some());
+    let mut of_issuers = issuers.list.iter().flatten().map(told);
+    let grants = |list: &KeyList| list.keys().any(|key| key.grants.is_some());
+    let district = of_issuers.clone().any(|it| it.0) || keys.is_some_and(|it| it.source.inline().is_none_or(grants));
+    let token = of_issuers.any(|it| it.1) || keys.is_some();
+    for Placed { reader, by, .. } in &tiers.placed {
+        let untold = match by {
+            By::District | By::ClientDistrict if !district => "no token and no key tells a district",
+            By::Token if !token => "there are neither API keys nor listed tokens",
+            By::Client | By::District | By::ClientDistrict | By::Token => continue,
+        };
+        reader.warn_at("by", format_args!("counts by client, since {untold}"));
     }
 }
 
@@ -68,7 +91,8 @@ fn warn(fields: &Object<'_>, limits: &[Placed<'_>], max_cost: Option<NonZeroU32>
         fields.warn("limits", "the tier has no limits");
     }
     if dry_run {
-        fields.warn("dry_run", "limits, cost and early scope of this tier are not enforced");
+        let what = "limits, cost, early scope and the end of retired credentials";
+        fields.warn("dry_run", format_args!("{what} of this tier are not enforced"));
     }
     let costs = limits.iter().filter(|placed| placed.limit.unit == Unit::Cost);
     for placed in costs.filter(|placed| max_cost.is_some_and(|max| u64::from(max.get()) > placed.limit.capacity())) {

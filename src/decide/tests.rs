@@ -13,6 +13,8 @@ use crate::token::jose::Alg;
 use crate::token::signature::NoHost;
 use crate::token::testing::{OCT_K, jwk_members, token};
 
+mod providers;
+
 const NOW: Now = Now::from_secs(1_780_228_800);
 
 fn config() -> Value {

@@ -14,7 +14,7 @@ fn list() -> RevocationList {
             {"vendor": "acme", "issued_until": "2026-01-01T00:00:00Z"},
             {"vendor": "epoch", "issued_until": UNTIL},
             {"vendor": "twice", "issued_until": UNTIL},
-            {"vendor": "twice", "issued_until": 7}
+            {"vendor": "twice", "issued_until": 946_684_800}
         ]
     });
     RevocationList::from_bytes(document.to_string().as_bytes()).unwrap()
@@ -65,10 +65,22 @@ fn bad_lists_are_refused_whole() {
     refused(&vendor(json!({"vendor": "a"})), date);
     refused(&vendor(json!({"vendor": "a", "issued_until": "soon"})), date);
     refused(&vendor(json!({"vendor": "a", "issued_until": -1})), date);
-    refused(
-        &vendor(json!({"vendor": "", "issued_until": 1})),
-        "`vendors[0].vendor`: expected a vendor's id, a string of 1 to 256 bytes",
-    );
+    // A year, a date without its dashes, the last second before the year 2000: they would void nothing.
+    for secs in [2026, 20_260_101, 946_684_799] {
+        refused(
+            &vendor(json!({"vendor": "a", "issued_until": secs})),
+            &format!("{date}, and none before the year 2000"),
+        );
+    }
+    RevocationList::from_bytes(vendor(json!({"vendor": "a", "issued_until": 946_684_800})).to_string().as_bytes())
+        .unwrap();
+    // No token names such a client.
+    for name in ["", "Acme Corp", "acme,globex", "acmé", "\"acme\"", "acme\n"] {
+        refused(
+            &vendor(json!({"vendor": name, "issued_until": UNTIL})),
+            "`vendors[0].vendor`: expected a vendor's id, 1 to 256 of visible ASCII without comma, quote and backslash",
+        );
+    }
     RevocationList::from_bytes(br#"{"version":0}"#).unwrap();
     RevocationList::from_value(&json!({"tokens": ["a"]}), Origin::Inline).unwrap();
 }

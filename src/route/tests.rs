@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
-use super::{Credential, Found, HostMatch, Quorum, Route, find, is_preflight, unreachable};
+use super::{Credential, Found, HostMatch, Quorum, Route, Shadow, find, is_preflight, shadows, unreachable};
 use crate::cost::{self, Factor};
 use crate::head::Head;
 use crate::path::{Pattern, RawPath};
@@ -351,4 +351,42 @@ fn preflights_count_for_reachability() {
     check_unreachable(get(), with_cors(get()), false);
     check_unreachable(with_cors(get()), with_cors(get()), true);
     check_unreachable(route("/a", &[]), with_cors(get()), true);
+}
+
+/// What each of `routes` takes of the last one.
+#[track_caller]
+fn check_shadows(routes: &[Route], expected: &[(usize, &[&str])]) {
+    let later = routes.len().saturating_sub(1);
+    let expected =
+        expected.iter().map(|(earlier, methods)| Shadow { later, earlier: *earlier, methods: methods.to_vec() });
+    let found = shadows(routes).into_iter().filter(|it| it.later == later);
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn listed_method_that_an_earlier_route_takes_is_shadowed() {
+    let later = || route("/a/b", &["GET", "POST"]);
+    check_shadows(&[route("/a/", &["GET"]), later()], &[(0, &["GET"])]);
+    check_shadows(&[route("/a/{x}", &["POST", "PUT"]), later()], &[(0, &["POST"])]);
+    // Two take all of it, each what is left.
+    check_shadows(&[route("/a/", &["GET"]), route("/a/", &["GET", "POST"]), later()], &[(0, &["GET"]), (1, &["POST"])]);
+    // HEAD follows GET, and not the other way round.
+    check_shadows(&[route("/a/", &["GET"]), route("/a/b", &["HEAD", "POST"])], &[(0, &["HEAD"])]);
+    check_shadows(&[route("/a/", &["HEAD"]), later()], &[]);
+    // Other methods, another path, another host.
+    check_shadows(&[route("/a/", &["PUT"]), later()], &[]);
+    check_shadows(&[route("/a/c", &["GET"]), later()], &[]);
+    check_shadows(&[Route { host: exact("a.b"), ..route("/a/", &["GET"]) }, later()], &[]);
+    // The narrow one first.
+    check_shadows(&[later(), route("/a/", &[])], &[]);
+}
+
+#[test]
+fn methods_that_none_lists_are_shadowed_by_wider_routes_alone() {
+    check_shadows(&[route("/a/", &["GET"]), route("/a/b", &[])], &[(0, &["GET"])]);
+    check_shadows(&[route("/a/b", &["GET"]), Route { host: exact("a.b"), ..route("/a/b", &[]) }], &[(0, &["GET"])]);
+    // What is left of the same path.
+    check_shadows(&[route("/a/b", &["GET"]), route("/a/b", &[])], &[]);
+    // CORS of all routes, answered by one.
+    check_shadows(&[route("/a/", &["OPTIONS"]), route("/a/b", &[])], &[]);
 }

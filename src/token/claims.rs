@@ -137,6 +137,16 @@ impl fmt::Display for ClaimError {
 impl std::error::Error for ClaimError {}
 
 impl ClaimPath {
+    /// Whether both lead to the same claim: `/jti` is `jti`.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.top_level() == other.top_level()
+    }
+
+    fn top_level(&self) -> &str {
+        let name = self.0.strip_prefix('/').filter(|name| !name.contains(['/', '~']));
+        name.unwrap_or(&self.0)
+    }
+
     /// The value there; `None` if it is absent or null.
     pub fn find<'a>(&self, payload: Node<'a>) -> Option<Node<'a>> {
         let value = if self.0.starts_with('/') { payload.pointer(&self.0) } else { payload.get(&self.0) };

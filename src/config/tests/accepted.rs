@@ -372,10 +372,13 @@ fn unwise_settings_are_warned_of() {
             ("/issuers/0/audiences", json!(null)),
             "issuers[0].audiences: tokens that this issuer made for other services are accepted",
         ),
-        (("/dry_run", json!(true)), "dry_run: limits, cost and early scope are not enforced"),
+        (
+            ("/dry_run", json!(true)),
+            "dry_run: limits, cost, early scope and the end of retired credentials are not enforced",
+        ),
         (
             ("/tiers/free/dry_run", json!(true)),
-            "tiers.free.dry_run: limits, cost and early scope of this tier are not enforced",
+            "tiers.free.dry_run: limits, cost, early scope and the end of retired credentials of this tier are not enforced",
         ),
         (("/tiers/free/limits", json!([])), "tiers.free.limits: the tier has no limits"),
         (("/tiers/free/max_cost", json!(301)), "tiers.free.max_cost: more than the limit `cost` ever admits at once"),

@@ -193,6 +193,43 @@ fn harder_tier_is_a_tier() {
 }
 
 #[test]
+fn harder_tier_has_no_higher_ceiling_and_is_not_the_same() {
+    let trickle = sample()["tiers"]["trickle"].clone();
+    let not_harder = "api_keys.retirement.throttled_tier: not harder than the tier `starter`, whose";
+    let check = |changes: &[(&str, Value)], warning: Option<&str>| {
+        let warnings = accepted(changes).warnings;
+        let found: Vec<_> = warnings.iter().filter(|it| it.starts_with("api_keys.retirement")).collect();
+        assert_eq!(found, warning.iter().collect::<Vec<_>>(), "{changes:?}");
+    };
+    // `trickle` has a limit of cost of 50, so that none of its requests costs more.
+    check(&[("/tiers/starter/max_cost", json!(50))], None);
+    check(&[("/tiers/starter/max_cost", json!(49))], Some(&format!("{not_harder} `max_cost` it exceeds or lacks")));
+    check(&[("/tiers/starter/max_cost", json!(49)), ("/tiers/trickle/max_cost", json!(49))], None);
+    check(&[("/tiers/starter/max_cost", json!(49)), ("/tiers/trickle/max_cost", json!(48))], None);
+    // The same limits: nothing gets harder. Another ceiling: it does.
+    let same = ("/tiers/starter/limits", trickle["limits"].clone());
+    check(std::slice::from_ref(&same), Some(&format!("{not_harder} limits it has")));
+    check(&[same.clone(), ("/tiers/trickle/max_cost", json!(5))], None);
+    check(&[same, ("/tiers/trickle/limits/-", json!({"name": "more", "requests": 1, "per": "1m"}))], None);
+}
+
+#[test]
+fn harder_tier_that_all_have_already_is_warned_of() {
+    let why = "throttled_tier: nothing gets harder, since `trickle` is every credential's tier";
+    let keys = |tier: &str| ("/api_keys/inline/keys", json!([key("acme1", "acme", tier)]));
+    let has = |config: &Config, path: &str| config.warnings.contains(&format!("{path}.retirement.{why}"));
+    assert!(has(&accepted(&[keys("trickle")]), "api_keys"));
+    assert!(!has(&accepted(&[keys("starter")]), "api_keys"));
+    // Tokens whose tier no claim tells, on a route without keys.
+    let of_tokens = |default: &str| {
+        let alone = ("/routes", json!([{"match": {"path": "/a"}}]));
+        accepted(&[alone, ("/issuers/0/retirement", schedule()), ("/issuers/0/default_tier", json!(default))])
+    };
+    assert!(has(&of_tokens("trickle"), "issuers[0]"));
+    assert!(!has(&of_tokens("starter"), "issuers[0]"));
+}
+
+#[test]
 fn tier_is_harder_than_those_of_its_issuer() {
     // `free` is harder than `standard`; the twin of all tiers is warned of.
     for (tiers, warnings) in [(json!(["standard", "premium"]), 0), (json!(["free", "standard", "premium"]), 1)] {

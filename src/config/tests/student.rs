@@ -307,16 +307,14 @@ fn unused_keys_are_warned_of() {
 
 #[test]
 fn warnings_are_bounded() {
-    let route = |nth: usize| {
-        json!({
-            "match": {"path": format!("/r{nth}"), "methods": ["POST"]}, "require": ["api_key", "bearer"],
-            "scope": {"schools": {"body": "/s"}}
-        })
-    };
+    let tier = json!({"limits": []});
     let warnings = |count: usize| {
-        let routes: Vec<Value> = (0..count).map(route).collect();
-        accepted(&[("/routes", json!(routes))]).warnings.len()
+        let tiers: serde_json::Map<_, _> = (0..count).map(|nth| (format!("t{nth:02}"), tier.clone())).collect();
+        accepted(&[("/tiers", Value::Object(tiers)), ("/api_keys/inline/keys", json!([]))]).warnings
     };
-    assert!(warnings(1) < 64);
-    assert_eq!(warnings(70), 64);
+    let others = warnings(1).len() - 1;
+    assert_eq!(warnings(64 - others).len(), 64);
+    assert!(warnings(1).iter().all(|it| !it.ends_with(" more")));
+    let many = warnings(70);
+    assert_eq!((many.len(), many.last().cloned()), (65, Some(format!("and {} more", 6 + others))));
 }

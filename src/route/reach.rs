@@ -1,0 +1,69 @@
+//! What routes never get, since an earlier one takes it: a rule that stands there and is not asked guards nothing.
+
+use super::{Route, allows};
+
+/// What an earlier route takes of the requests that a later one seems to judge.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shadow<'a> {
+    /// The later route.
+    pub later: usize,
+    /// The earlier one.
+    pub earlier: usize,
+    /// The methods that it takes; of the later route's own, if that lists any.
+    pub methods: Vec<&'a str>,
+}
+
+/// Routes that no request reaches: pairs of a later route and the earlier one that takes all of its requests.
+pub fn unreachable(routes: &[Route]) -> Vec<(usize, usize)> {
+    routes
+        .iter()
+        .enumerate()
+        .filter_map(|(later, route)| {
+            let earlier = routes.iter().take(later).position(|it| it.covers(route))?;
+            Some((later, earlier))
+        })
+        .collect()
+}
+
+/// Methods that earlier routes take from a later one: of those that it lists, and, where it lists none, those of routes for more
+/// hosts or paths than its own. With the same hosts and paths, what lists none is the rest. OPTIONS is asked across routes.
+pub fn shadows(routes: &[Route]) -> Vec<Shadow<'_>> {
+    let mut found = Vec::new();
+    for (later, route) in routes.iter().enumerate() {
+        let mut left: Vec<&str> = route.methods.iter().map(String::as_str).collect();
+        let before = routes.iter().take(later).enumerate().filter(|(_, it)| it.covers_place(route));
+        for (earlier, it) in before {
+            let methods: Vec<&str> = if !route.methods.is_empty() {
+                let (taken, rest) = left.into_iter().partition(|method| allows(&it.methods, method.as_bytes()));
+                left = rest;
+                taken
+            } else if route.covers_place(it) {
+                Vec::new()
+            } else {
+                it.methods.iter().map(String::as_str).filter(|method| *method != "OPTIONS").collect()
+            };
+            if !methods.is_empty() {
+                found.push(Shadow { later, earlier, methods });
+            }
+        }
+    }
+    found
+}
+
+impl Route {
+    /// Whether this route, standing earlier, takes every request of `later`.
+    fn covers(&self, later: &Self) -> bool {
+        let covers_methods = if later.methods.is_empty() {
+            self.methods.is_empty()
+        } else {
+            later.methods.iter().all(|method| allows(&self.methods, method.as_bytes()))
+        };
+        let covers_preflights = !later.cors_preflight || self.cors_preflight || allows(&self.methods, b"OPTIONS");
+        covers_methods && covers_preflights && self.covers_place(later)
+    }
+
+    /// The same, as far as hosts and paths go.
+    fn covers_place(&self, later: &Self) -> bool {
+        self.host.covers(&later.host) && self.path.covers(&later.path)
+    }
+}
