@@ -14,7 +14,7 @@ use crate::limits::Limit;
 use crate::path::{Fit, Pattern, RawPath, Stems};
 use crate::scope;
 
-pub use reach::{Shadow, shadows, unreachable};
+pub use reach::{Shadow, detours, shadows, unreachable};
 
 /// Which hosts a route serves.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -73,6 +73,7 @@ pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>) -> Option<V
     }
     let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
     judge_shadows(&items, &routes);
+    warn_of_detours(&items, &routes);
     warn_of_bodies(&items, &routes);
     warn_unused(&routes, beside.issuers);
     Some(routes)
@@ -102,6 +103,17 @@ fn judge_shadows(items: &[Reader<'_>], routes: &[Route]) {
                 item.problem_at("match.methods", what);
             }
             (None, _) => {}
+        }
+    }
+}
+
+/// Clients choose the host.
+#[inline(never)]
+fn warn_of_detours(items: &[Reader<'_>], routes: &[Route]) {
+    for (later, earlier) in route::detours(routes) {
+        if let Some(item) = items.get(later) {
+            let what = format_args!("with another host, requests of routes[{earlier}] come here, which asks for less");
+            item.warn_at("match.host", what);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What routes never get, since an earlier one takes it: a rule that stands there and is not asked guards nothing.
 
-use super::{Route, allows};
+use super::{Credential, Route, allows};
 
 /// What an earlier route takes of the requests that a later one seems to judge.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +50,37 @@ pub fn shadows(routes: &[Route]) -> Vec<Shadow<'_>> {
     found
 }
 
+/// Pairs of a later route and an earlier one that asks for more on fewer hosts: whoever names another host gets the later one.
+pub fn detours(routes: &[Route]) -> Vec<(usize, usize)> {
+    let of = |later: usize, route: &Route| {
+        let earlier = routes.iter().take(later).position(|it| it.is_avoided_by(route))?;
+        Some((later, earlier))
+    };
+    routes.iter().enumerate().filter_map(|(later, route)| of(later, route)).collect()
+}
+
 impl Route {
+    /// Whether requests of this route, with another host, are those of `later`, which asks for less.
+    fn is_avoided_by(&self, later: &Self) -> bool {
+        let has_more_hosts = later.host.covers(&self.host) && !self.host.covers(&later.host);
+        let shares_methods = match (&*self.methods, &*later.methods) {
+            ([], _) | (_, []) => true,
+            (own, _) => own.iter().any(|method| allows(&later.methods, method.as_bytes())),
+        };
+        has_more_hosts && shares_methods && later.path.covers(&self.path) && !later.asks_for_all_of(self)
+    }
+
+    /// Whether this route has every rule of another: its credentials, scope and permissions.
+    fn asks_for_all_of(&self, other: &Self) -> bool {
+        let requires = |credential| self.requires(credential) || !other.requires(credential);
+        let is_guarded = !self.require.is_empty() || other.require.is_empty();
+        let has_scope = (self.scope.is_some() || other.scope.is_none())
+            && (self.districts.is_some() || other.districts.is_none())
+            && (self.one_required || !other.one_required);
+        let has_permissions = other.permissions.iter().all(|it| self.permissions.contains(it));
+        is_guarded && requires(Credential::ApiKey) && requires(Credential::Bearer) && has_scope && has_permissions
+    }
+
     /// Whether this route, standing earlier, takes every request of `later`.
     fn covers(&self, later: &Self) -> bool {
         let covers_methods = if later.methods.is_empty() {

@@ -66,6 +66,73 @@ fn methods_that_an_earlier_route_takes_are_refused_or_warned_of() {
     refused(&routes(("/v1/", &get()), ("/v1/a", &get())), all);
 }
 
+#[test]
+fn wider_host_that_asks_for_less_is_warned_of() {
+    let on = |host: &str, path: &str, rules: &Value| {
+        let mut route = json!({"match": {"host": host, "path": path, "methods": ["GET"]}});
+        route.as_object_mut().unwrap().extend(rules.as_object().unwrap().clone());
+        route
+    };
+    let scope = json!({"scope": {"schools": {"query": "school_id"}}});
+    let (all, none) = (json!({"require": [], "open_subtree": true}), json!({}));
+    let open = "routes[1].open_subtree: everything below this path is open";
+    let warning = "routes[1].match.host: with another host, requests of routes[0] come here, which asks for less";
+    let check = |one: Value, other: Value, warnings: &[&str]| {
+        let found = accepted_from(sample(), &[("/routes", json!([one, other]))]).warnings;
+        assert_eq!(found, warnings);
+    };
+    let first = |rules: &Value| on("a.example", "/v1/a", rules);
+    check(first(&scope), on("*", "/v1/", &none), &[warning]);
+    check(first(&scope), on("*.example", "/v1/{x}", &none), &[warning]);
+    check(first(&none), on("*", "/v1/", &all), &[open, warning]);
+    // As much, on another path, of another method, on one host, in the other order.
+    check(first(&scope), on("*", "/v1/", &scope), &[]);
+    check(first(&none), on("*", "/v1/", &none), &[]);
+    check(first(&scope), on("*", "/v2/", &none), &[]);
+    check(first(&scope), json!({"match": {"path": "/v1/", "methods": ["PUT"]}}), &[]);
+    check(first(&scope), on("a.example", "/v1/", &none), &[]);
+    check(first(&scope), on("b.example", "/v1/", &none), &[]);
+    check(first(&none), on("*", "/v1/", &scope), &[]);
+}
+
+#[test]
+fn permissions_and_credentials_count_for_what_a_wider_host_asks() {
+    let claims = ("/issuers/0/claims/permissions", json!("permissions"));
+    let keys = ("/api_keys", json!({"inline": {"keys": []}}));
+    let check = |rules: Value, others: Value, is_less: bool| {
+        let mut routes = json!([{"match": {"host": "a.example", "path": "/a"}}, {"match": {"path": "/a"}}]);
+        for (route, rules) in routes.as_array_mut().unwrap().iter_mut().zip([&rules, &others]) {
+            route.as_object_mut().unwrap().extend(rules.as_object().unwrap().clone());
+        }
+        let found = accepted_from(sample(), &[claims.clone(), keys.clone(), ("/routes", routes)]).warnings;
+        let is_warned = found.iter().any(|it| it.starts_with("routes[1].match.host"));
+        assert_eq!(is_warned, is_less, "{rules} {others}: {found:?}");
+    };
+    check(json!({"permissions": ["read"]}), json!({"permissions": ["write"]}), true);
+    check(json!({"permissions": ["read"]}), json!({"permissions": ["write", "read"]}), false);
+    let (key, both) = (json!({"require": ["api_key"]}), json!({"require": ["bearer", "api_key"]}));
+    let either = json!({"require_any": ["bearer", "api_key"]});
+    check(both.clone(), json!({}), true);
+    check(both.clone(), key.clone(), true);
+    check(both.clone(), both.clone(), false);
+    check(key.clone(), json!({}), true);
+    check(key, both.clone(), false);
+    check(both, either.clone(), true);
+    check(either.clone(), either, false);
+}
+
+#[test]
+fn claim_of_two_lists_is_warned_of() {
+    let districts = |path: &str| ("/issuers/0/claims/districts", json!(path));
+    let permissions = |path: &str| ("/issuers/0/claims/permissions", json!(path));
+    warned(&[districts("schools")], "issuers[0].claims.districts: the same claim as `schools`");
+    warned(&[districts("/schools")], "issuers[0].claims.districts: the same claim as `schools`");
+    let both = "issuers[0].claims.permissions: the same claim as `schools` or `districts`";
+    warned(&[permissions("schools")], both);
+    warned(&[permissions("districts")], both);
+    quiet(&[districts("/org/schools"), permissions("roles")]);
+}
+
 fn with_tier(limit: Value) -> [(&'static str, Value); 1] {
     [("/tiers/free/limits/-", limit)]
 }
