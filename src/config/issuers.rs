@@ -200,7 +200,7 @@ fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
     let permissions = claims.maybe("permissions", claim);
     let district_schools = claims.maybe("district_schools", claim);
     let id = claims.maybe("id", claim);
-    warn_of_same_lists(&claims, [&schools, &districts, &permissions]);
+    warn_of_same_lists(&claims, [&schools, &districts, &permissions].map(|list| list.as_ref()?.as_ref()));
     let grants = GrantNames {
         districts: districts?,
         permissions: permissions?,
@@ -212,8 +212,7 @@ fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
 
 /// A list of schools is none of districts: whoever may see one is no more than that.
 #[inline(never)]
-fn warn_of_same_lists(claims: &Object<'_>, lists: [&Option<Option<ClaimPath>>; 3]) {
-    let [schools, districts, permissions] = lists.map(|list| list.as_ref().and_then(Option::as_ref));
+fn warn_of_same_lists(claims: &Object<'_>, [schools, districts, permissions]: [Option<&ClaimPath>; 3]) {
     let is_same =
         |one: Option<&ClaimPath>, other: Option<&ClaimPath>| one.zip(other).is_some_and(|(a, b)| a.is_same(b));
     if is_same(schools, districts) {
