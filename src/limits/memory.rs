@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::owner::SlotId;
+use super::owner::{Owner, Secret, SlotId};
 use super::store::{Slots, StoreError, Swap, Version};
 
 /// Values by key, each with the number of the write that made it. As in Envoy, all writes are counted together.
@@ -46,6 +46,11 @@ impl<Id: Eq + Hash> Default for Memory<Id> {
 }
 
 impl Slots for Memory<SlotId> {
+    /// Nobody but who runs it chooses the owners.
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         Ok(Memory::read(self, &id, into))
     }

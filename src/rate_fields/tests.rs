@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
-use crate::limits::owner::{Owner, SlotId};
+use crate::limits::owner::{Owner, Secret, SlotId};
 use crate::limits::{Limit, Period, Window};
 use crate::time::Now;
 
@@ -12,6 +12,10 @@ use crate::time::Now;
 struct Fresh;
 
 impl Slots for Fresh {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
     fn read(&mut self, _: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         Ok(Version::Absent)

@@ -14,7 +14,7 @@ use crate::fetch::{Action, Fetched, Record};
 use crate::filter::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::head::Head;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use crate::limits::owner::SlotId;
+use crate::limits::owner::{Owner, SlotId};
 use crate::limits::testing::Failing;
 use crate::opaque::build::Builder;
 use crate::opaque::testing::{self as opaque, Shelf as Index};
@@ -31,6 +31,10 @@ pub(super) struct Shelf {
 }
 
 impl Slots for Shelf {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        self.slots.slot_of(owner)
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.failing.call()?;
         Ok(self.slots.read(&id, into))

@@ -264,6 +264,10 @@ fn a_denied_slower_tier_keeps_its_entry() {
 fn a_slot_that_stays_contended_is_an_error() {
     struct Contended;
     impl Slots for Contended {
+        fn slot_of(&self, owner: &Owner) -> SlotId {
+            owner.slot_in_tests()
+        }
+
         fn read(&mut self, _: SlotId, _: &mut Vec<u8>) -> Result<Version, StoreError> {
             Ok(Version::Absent)
         }

@@ -22,6 +22,10 @@ fn limits() -> [Limit; 3] {
 struct Shared<'a>(&'a mut Memory);
 
 impl Slots for Shared<'_> {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot_in_tests()
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.0.read(id, into)
     }
@@ -195,6 +199,10 @@ fn the_count_begins_anew_after_the_last_number() {
 fn what_the_host_refuses_is_not_remembered() {
     struct Blind(Memory);
     impl Slots for Blind {
+        fn slot_of(&self, owner: &Owner) -> SlotId {
+            owner.slot_in_tests()
+        }
+
         fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
             if self.0.swaps > 0 { Err(StoreError::Host) } else { self.0.read(id, into) }
         }

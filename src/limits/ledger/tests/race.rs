@@ -77,6 +77,10 @@ impl Worker {
 }
 
 impl Slots for Worker {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot_in_tests()
+    }
+
     fn recall(&mut self, id: SlotId) -> Option<(Vec<u8>, Version)> {
         self.recalling().recall(id)
     }
@@ -91,6 +95,10 @@ impl Slots for Worker {
 }
 
 impl Slots for Way {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot_in_tests()
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.step(|slots| slots.read(id, into))
     }
