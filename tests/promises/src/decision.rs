@@ -7,7 +7,7 @@ use hallpass::config::Config;
 use hallpass::filter::{Edit, Event, Forward, ReplyHead, Request, Step};
 use hallpass::head::Head;
 use hallpass::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use hallpass::limits::owner::SlotId;
+use hallpass::limits::owner::{Owner, Secret, SlotId};
 use hallpass::opaque::lookup::Found;
 use hallpass::token::signature::NoHost;
 use hallpass::worker::Worker;
@@ -50,6 +50,10 @@ struct Drive {
 struct Shelf<'a>(&'a mut HashMap<SlotId, Vec<u8>>);
 
 impl Slots for Shelf<'_> {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         into.extend_from_slice(self.0.get(&id).map_or(&[][..], Vec::as_slice));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hallpass::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
-use hallpass::limits::owner::{Owner, SlotId};
+use hallpass::limits::owner::{Owner, Secret, SlotId};
 use hallpass::limits::slot::{SLOT_BYTES_MAX, Slot};
 use hallpass::limits::{Limit, Period, Unit, Window};
 use hallpass::time::Now;
@@ -40,6 +40,10 @@ struct Shelf {
 }
 
 impl Slots for Shelf {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
     fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         into.extend_from_slice(self.written.get(&id).unwrap_or(&self.first));
