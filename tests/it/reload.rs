@@ -30,6 +30,8 @@ fn reload_under_load_fails_no_request() {
             let load = &load;
             scope.spawn(move || load.run(client, nth));
         }
+        // The keys are there: a fetch that a reload meets would be made again.
+        wait_until("load", || load.count() > 20);
         for nth in 1..=5 {
             let before = load.count();
             gateway.reload(version(nth)).expect("a good configuration");
