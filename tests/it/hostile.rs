@@ -119,7 +119,8 @@
 //! - paths: dots, `;`, `//`, `%2f`, backslash, bad escapes, suffixes, sessions, on open routes too; no `:path`
 //!   - `src/path/tests.rs`: `dot_segments_are_refused_in_every_encoding`, `separators_are_refused`,
 //!     `bad_escapes_are_refused`, `empty_segments_are_refused`, `sessions_in_place_of_cookies_are_refused`
-//!   - `src/route/tests.rs`: `path_that_may_fall_under_an_earlier_route_is_refused`
+//!   - `src/route/tests.rs`: `path_that_may_fall_under_an_earlier_route_is_refused`,
+//!     `script_does_not_lead_around_an_earlier_route`
 //!   - `src/filter/tests/denials.rs`: `malformed_heads_are_refused`
 //!   - `tests/promises/src/bypass.rs`: `no_path_is_read_otherwise_by_a_server`
 //!   - `tests/it/scope.rs`: `paths_with_two_readings_are_refused_on_every_route`,
@@ -129,8 +130,9 @@
 //!   - `src/strip/tests.rs`: `overrides_of_path_and_method_are_removed`, `what_tells_of_the_body_has_one_spelling`
 //!   - `src/query/tests.rs`: `method_overrides_are_seen`
 //!   - `src/filter/tests/denials.rs`: `method_that_the_query_overrides_is_refused_on_every_route`
-//!   - `src/scope/tests.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`,
-//!     `query_may_not_name_the_variable_of_the_path`
+//!   - `src/scope/tests/overrides.rs`: `body_of_a_get_is_refused_where_the_query_is_judged`,
+//!     `query_may_not_name_the_variable_of_the_path`, `charset_in_which_the_query_reads_otherwise_is_refused`,
+//!     `header_of_a_missing_parameter_is_ambiguous`
 //! - overrides of the host, where routes name hosts
 //!   - `src/strip/tests.rs`: `overrides_of_the_host_are_removed_where_hosts_are_judged`
 //!   - `tests/it/headers.rs`: `forbidden_headers_are_stripped_in_every_spelling`

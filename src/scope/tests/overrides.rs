@@ -1,0 +1,162 @@
+//! What a server may read in place of the query or the path that was judged: bodies, charsets, headers.
+
+use super::*;
+
+#[track_caller]
+fn check_body(pairs: &[(&str, &str)], end_of_stream: bool, expected: Result<Verdict, ScopeError>) {
+    let head = head("POST", pairs).ending(end_of_stream);
+    assert_eq!(answer(&by_query(), "/s/x/?school_id=in", &head), expected, "{pairs:?}");
+}
+
+#[test]
+fn form_bodies_are_refused_where_the_query_is_judged() {
+    for content_type in [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded; charset=utf-8",
+        "application/x-www-form-urlencoded ;x",
+        // Old Werkzeug, and CGI.pm, which looks at the beginning alone.
+        "application/x-url-encoded",
+        "application/x-www-form-urlencoded.a",
+        "multipart/form-data; boundary=a",
+        "MULTIPART/mixed",
+        // What cannot be read.
+        "",
+        "json",
+        "application/json, application/x-www-form-urlencoded",
+        "application/json/x",
+        "/",
+        // One half that is no word, and a comma where the rest is good.
+        "/json",
+        "appli cation/json",
+        "application/",
+        "application/js on",
+        "application/json; a=1, b/c",
+    ] {
+        check_body(&[("content-type", content_type)], false, Err(ScopeError::FormBody));
+    }
+    // No type, or two.
+    let json = ("content-type", "application/json");
+    check_body(&[], false, Err(ScopeError::FormBody));
+    check_body(&[json, json], false, Err(ScopeError::FormBody));
+    check_body(&[("content-length", "5")], true, Err(ScopeError::FormBody));
+    check_body(&[("transfer-encoding", "chunked")], true, Err(ScopeError::FormBody));
+}
+
+#[test]
+fn other_bodies_and_none_pass() {
+    check_body(&[("content-type", "application/json")], false, Ok(Verdict::Granted));
+    check_body(&[("content-type", "application/vnd.a+json; v=1")], false, Ok(Verdict::Granted));
+    check_body(&[("content-type", "application/vnd.pgrst.object+json")], false, Ok(Verdict::Granted));
+    check_body(&[], true, Ok(Verdict::Granted));
+    check_body(&[("content-length", "0")], true, Ok(Verdict::Granted));
+    // A form is no danger where the query is not judged.
+    let form = head("POST", &[("content-type", "multipart/form-data")]).ending(false);
+    assert_eq!(answer(&by_path(), "/s/in/", &form), Ok(Verdict::Granted));
+}
+
+#[test]
+fn body_of_a_get_is_refused_where_the_query_is_judged() {
+    // Laravel, and `req.param` of Express 4, read JSON before the query.
+    let json = ("content-type", "application/json");
+    for method in ["GET", "HEAD"] {
+        let answer = |rule: &Rule, pairs: &[(&str, &str)], ends: bool| {
+            answer(rule, "/s/in/?school_id=in", &head(method, pairs).ending(ends))
+        };
+        assert_eq!(answer(&by_query(), &[json], false), Err(ScopeError::FormBody));
+        assert_eq!(answer(&by_query(), &[json, ("content-length", "2")], true), Err(ScopeError::FormBody));
+        // Their twins: no body, whatever type it is said to have; and where the query is not judged.
+        assert_eq!(answer(&by_query(), &[json], true), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_query(), &[json, ("content-length", "0")], true), Ok(Verdict::Granted));
+        // Laravel's `$request->id` reads it before the path.
+        assert_eq!(answer_in_path(method, false), Err(ScopeError::FormBody));
+        assert_eq!(answer_in_path(method, true), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_header(), &[json, ("x-school-id", "in")], false), Ok(Verdict::Granted));
+    }
+    assert_eq!(answer_in_path("PUT", false), Ok(Verdict::Granted));
+}
+
+fn answer_in_path(method: &str, ends: bool) -> Result<Verdict, ScopeError> {
+    let head = head(method, &[("content-type", "application/json")]).ending(ends);
+    answer(&by_path(), "/s/in/", &head)
+}
+
+#[test]
+fn charset_in_which_the_query_reads_otherwise_is_refused() {
+    let judged = |rule: &Rule, method: &str, media: &str| {
+        answer(rule, "/s/in/?school_id=in", &head(method, &[("content-type", media)]))
+    };
+    for media in [
+        // Django decodes the query by it, though there is no body: `+ACY-` is `&`, and `%00s` is `s`.
+        "text/plain; charset=utf-7",
+        "application/json;CHARSET=UTF-16",
+        "; charset=utf-7",
+        "text/plain; charset=\"utf-7\"",
+        "text/plain; charset = utf-7",
+        "text/plain; charset*=utf-8''utf-7",
+        "text/plain; charset*0=utf; charset*1=-7",
+        "text/plain; charset=utf-8; charset=utf-7",
+        "text/plain; charset=utf-7; charset=utf-8",
+        "text/plain; charset=utf-8, text/plain; charset=utf-7",
+        // ASP.NET, where there is a body.
+        "text/plain; charset=ibm500",
+        // What begins like a good one; nothing.
+        "text/plain; charset=utf-80",
+        "text/plain; charset=utf-8-sig",
+        "text/plain; charset=",
+        "text/plain; charset",
+    ] {
+        for method in ["GET", "POST"] {
+            assert_eq!(judged(&by_query(), method, media), Err(ScopeError::FormBody), "{media}");
+        }
+        // Their twin: a query that is not judged.
+        assert_eq!(judged(&by_header(), "GET", media), Ok(Verdict::Missing), "{media}");
+    }
+    for media in [
+        "application/json",
+        "",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "text/plain; charset=\"utf-8\"; x=1",
+        "text/plain;charset=utf8 ; x=1",
+        "text/xml; charset=US-ASCII",
+        "text/plain; charset=ISO-8859-1",
+        "application/json; charset=utf-8, application/json; charset=utf-8",
+    ] {
+        assert_eq!(judged(&by_query(), "GET", media), Ok(Verdict::Granted), "{media}");
+    }
+    let twice = head("GET", &[("content-type", "text/plain"); 2]);
+    assert_eq!(answer(&by_query(), "/s/in/?school_id=in", &twice), Err(ScopeError::FormBody));
+}
+
+#[test]
+fn header_of_a_missing_parameter_is_ambiguous() {
+    // Spring 6.2 binds it to the field of the parameter's name.
+    let rule = or_all(by_query());
+    let answer = |rule: &Rule, query: &str, name: &str| {
+        answer(rule, &format!("/s/x/{query}"), &head("GET", &[(":path", "/s/x/"), (name, "out")]))
+    };
+    for name in ["school_id", "school-id", "SchoolId", "schoolid"] {
+        assert_eq!(answer(&rule, "", name), Err(ScopeError::Ambiguous), "{name}");
+        assert_eq!(answer(&rule, "?x=1", name), Err(ScopeError::Ambiguous), "{name}");
+        // The parameter goes first, or must be there.
+        assert_eq!(answer(&rule, "?school_id=in", name), Ok(Verdict::Granted), "{name}");
+        assert_eq!(answer(&by_query(), "", name), Ok(Verdict::Missing), "{name}");
+    }
+    for name in ["x-school-id", "school", "school-ids", "accept"] {
+        assert_eq!(answer(&rule, "", name), Ok(Verdict::Granted), "{name}");
+    }
+    // A pseudo-header is none.
+    let by_path_name = or_all(by(Place::Query("path".to_owned())));
+    assert_eq!(answer(&by_path_name, "", "x-a"), Ok(Verdict::Granted));
+}
+
+#[test]
+fn query_may_not_name_the_variable_of_the_path() {
+    // Laravel's `$request->id` reads the query first.
+    for query in ["id=out", "ID=out", "%69d=out", "id[]=out", "a=1;id=out", "id=in", "id"] {
+        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Err(ScopeError::Ambiguous));
+    }
+    for query in ["", "a=id", "ids=out", "school_id=out"] {
+        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Ok(Verdict::Granted));
+    }
+}
