@@ -2,30 +2,30 @@
 //!
 //! For whoever drives the filter from outside: tests, fuzzers, an operator who asks what a configuration does. [`decide`] is
 //! one request at a fresh worker; a [`Gate`] keeps its worker, so that limits and caches hold from one request to the next;
-//! [`run`] carries out the steps of [`crate::filter`] one by one, as the shell does. Shared data is [`Memory`]. No upstream answers
+//! [`run`] carries out the steps of [`crate::filter::request`] one by one, as the shell does. Shared data is [`Memory`]. No upstream answers
 //! here, so nothing is settled: what a request was charged stays charged. Nothing here is part of the filter in Envoy.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::answer::denial::Denial;
+use crate::answer::problem::Answer;
 use crate::config::{Config, ConfigErrors};
-use crate::denial::Denial;
-use crate::document::{DocumentError, DocumentId};
-use crate::fetch::{self, Record};
-use crate::filter::{Edit, Event, Forward, ReplyHead, Request, Step};
-use crate::head::Head;
+use crate::credentials::fetch::{self, Record};
+use crate::credentials::jwt::signature::HostCrypto;
+use crate::credentials::opaque::bucket::BucketId;
+use crate::credentials::opaque::build::{Buckets, Builder, Built, Progress};
+use crate::credentials::opaque::lookup;
+use crate::filter::document::{DocumentError, DocumentId};
+use crate::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
+use crate::filter::worker::Worker;
+use crate::http::head::Head;
+use crate::http::request_id;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::memory;
 use crate::limits::owner::SlotId;
-use crate::opaque::bucket::BucketId;
-use crate::opaque::build::{Buckets, Builder, Built, Progress};
-use crate::opaque::lookup;
-use crate::problem::Answer;
-use crate::request_id;
-use crate::time::Now;
-use crate::token::signature::HostCrypto;
-use crate::worker::Worker;
+use crate::values::time::Now;
 
 #[cfg(test)]
 mod tests;

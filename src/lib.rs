@@ -1,63 +1,33 @@
 //! hallpass: an Envoy filter that guards education data APIs.
 //!
 //! Functional core, thin shell. Everything but `host` is free of IO, clock, logging and `proxy_wasm`; `host` is the only
-//! code that names it, and only where it is compiled for wasm32.
+//! code that names it, and only where it is compiled for wasm32. The crate has ten rooms; each knows only those below it:
 //!
 //! ```text
-//!   Envoy -> host (abi, root, http, store, fetch, verify)         the shell
-//!              |  events in, steps out
-//!              v
-//!   decide                                                        the whole decision as a function, for other drivers
-//!   filter                                                        one request as an explicit state machine
-//!   worker  caller                                                all that one worker keeps between requests
-//!   problem  rate_fields  metrics  denial                         answers and counts
-//!   document                                                      keys and lists as a worker has them
-//!   config                                                        what the operator wants, validated once
-//!   route  scope  body  cost  strip                               rules on requests
-//!   api_key  revocation  opaque  list                             keys, void tokens and opaque tokens, from lists
-//!   token (jose, keyset, signature, claims, ids, cache)  grant    who is calling, and what for
-//!   limits (bucket, calendar, slot, ledger, owner, spent, recent) what is used up
-//!   head  basic  path  query  request_id                          strict reading
-//!   time  retirement  fetch                                       what follows from the time alone
-//!   bytes  percent  names                                         what every text is looked at with
+//!   host         Envoy's callbacks and host calls: events in, steps out; the only code that names proxy_wasm
+//!   decide       the whole decision as one function, for drivers other than Envoy
+//!   filter       one request as a state machine, what one worker keeps between requests, and what it counts
+//!   answer       what a client is told: refusals, their bodies in the dialect of the API, rate limit fields
+//!   config       how the configuration is read: validated once, every problem with its field's path
+//!   policy       what the operator wants of a request: its route, the schools it asks for, its cost
+//!   credentials  what clients show (JWT, API key, opaque token), and the key sets and lists that say whether it is good
+//!   limits       what is used up: buckets, calendar quotas, and the slots of shared data that hold them
+//!   http         strict reading of what clients send: head, path, query, body
+//!   values       what every room reads and compares: texts, names, JSON, timestamps
 //! ```
 //!
-//! Modules know only what stands on their own line or below. Invariants:
-//! - Whatever decides is a pure function of configuration, request, state and `now`.
+//! Invariants:
+//! - Whatever decides is a pure function of configuration, request, state and the time.
 //! - A request ends in exactly one `Pass` or `Deny`, and is charged at most once per budget.
 //! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
 
-pub mod api_key;
-pub mod basic;
-pub mod body;
-mod bytes;
-pub mod caller;
+pub mod answer;
 pub mod config;
-pub mod cost;
+pub mod credentials;
 pub mod decide;
-pub mod denial;
-pub mod document;
-pub mod fetch;
 pub mod filter;
-pub mod grant;
-pub mod head;
 pub mod host;
+pub mod http;
 pub mod limits;
-pub mod list;
-pub mod metrics;
-pub mod names;
-pub mod opaque;
-pub mod path;
-mod percent;
-pub mod problem;
-pub mod query;
-pub mod rate_fields;
-pub mod request_id;
-pub mod retirement;
-pub mod revocation;
-pub mod route;
-pub mod scope;
-pub mod strip;
-pub mod time;
-pub mod token;
-pub mod worker;
+pub mod policy;
+pub mod values;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::advert::Advert;
 use crate::limits::slot::Record;
-use crate::time::Now;
+use crate::values::time::Now;
 
 pub(crate) mod advert;
 mod bucket;
@@ -41,7 +41,7 @@ pub const LIMITS_MAX: usize = 16;
 pub enum Unit {
     /// One per request.
     Requests,
-    /// The cost of the request, see [`crate::cost`].
+    /// The cost of the request, see [`crate::policy::cost`].
     Cost,
 }
 

@@ -3,13 +3,13 @@
 use super::ApiKeys;
 use super::issuers::{self, Issuers};
 use super::reader::Object;
-use crate::body;
-use crate::cost::Factor;
-use crate::retirement::Schedule;
-use crate::route::{Credential, Quorum, Route};
-use crate::scope::{Place, Rule};
-use crate::strip::StripSet;
-use crate::token::claims::is_school;
+use crate::credentials::retirement::Schedule;
+use crate::http::body;
+use crate::http::strip::StripSet;
+use crate::policy::cost::Factor;
+use crate::policy::route::{Credential, Quorum, Route};
+use crate::policy::scope::{Place, Rule};
+use crate::values::text::is_school;
 
 const BODY_FIELDS: &[&str] = &["max_bytes"];
 /// Longest body where none is configured, bytes: a list of ids, and some filters beside it.

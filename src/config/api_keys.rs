@@ -8,9 +8,9 @@ use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::Tiers;
 use super::{ApiKeys, Forward, Source};
-use crate::api_key::{Context, KeyList};
-use crate::list::Origin;
-use crate::token::ids::ListFormat;
+use crate::credentials::api_key::{Context, KeyList};
+use crate::credentials::ids::ListFormat;
+use crate::credentials::list::Origin;
 
 const FIELDS: &[&str] = &["header", "basic", "forward", "issuer", "inline", "remote", "retirement"];
 const HEADER_DEFAULT: &str = "x-api-key";

@@ -2,11 +2,11 @@
 
 use super::name;
 use super::reader::Object;
-use crate::body::{self, Pointer};
-use crate::cost::Factor;
-use crate::query;
-use crate::route::Route;
-use crate::scope::{Place, Rule};
+use crate::http::body::{self, Pointer};
+use crate::http::query;
+use crate::policy::cost::Factor;
+use crate::policy::route::Route;
+use crate::policy::scope::{Place, Rule};
 
 /// What a rule looks for.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::reader::{Object, Reader};
 use super::scope;
-use crate::cost::{Factor, Rule};
+use crate::policy::cost::{Factor, Rule};
 
 const FIELDS: &[&str] = &["weight", "times"];
 const TIMES_FIELDS: &[&str] = &["query", "body", "default"];

@@ -17,7 +17,7 @@ use super::reader::{Object, Reader};
 use super::routes;
 use super::tiers;
 use super::{Bounds, Config, Dialect, Environment, Issuer, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
-use crate::strip::StripSet;
+use crate::http::strip::StripSet;
 
 const FIELDS: &[&str] = &[
     "realm",

@@ -3,7 +3,7 @@
 use super::name;
 use super::reader::{Object, Reader};
 use super::{ApiKeys, Forward};
-use crate::token::ids::ListFormat;
+use crate::credentials::ids::ListFormat;
 
 const FIELDS: &[&str] = &[
     "schools",

@@ -13,10 +13,11 @@ use super::retirement;
 use super::tiers::{TIERS_MAX, Tiers};
 use super::tokens;
 use super::{Check, Environment, Issuer, Source};
-use crate::names::Names;
-use crate::revocation::RevocationList;
-use crate::route::{Credential, Route};
-use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX, is_school};
+use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX};
+use crate::credentials::revocation::RevocationList;
+use crate::policy::route::{Credential, Route};
+use crate::values::names::Names;
+use crate::values::text::is_school;
 
 const FIELDS: &[&str] = &[
     "issuer",

@@ -13,9 +13,9 @@ use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
 use super::{Environment, Source};
-use crate::fetch::Remote;
-use crate::token::jose::{Alg, is_kid};
-use crate::token::keyset::{KeySet, KeySetError, Origin, Secret};
+use crate::credentials::fetch::Remote;
+use crate::credentials::jwt::jose::{Alg, is_kid};
+use crate::credentials::jwt::keyset::{KeySet, KeySetError, Origin, Secret};
 
 const JWKS_FIELDS: &[&str] = &["inline", "remote"];
 const REMOTE_FIELDS: &[&str] = &["uri", "cluster", "timeout", "refresh", "max_stale", "cooldown"];

@@ -7,7 +7,7 @@ use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
 use crate::limits::{Budget, By, LIMITS_MAX, Limit, Period, Unit, Window};
-use crate::names::Names;
+use crate::values::names::Names;
 
 const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst", "by"];
 /// The same for a budget whose name and unit are given.

@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::Source;
 use super::keys;
 use super::reader::{Object, Reader};
-use crate::fetch::Remote;
-use crate::grant::DistrictSchools;
-use crate::list::{ListError, Origin};
-use crate::revocation::RevocationList;
-use crate::token::claims::{SCHOOLS_MAX, is_school};
+use crate::credentials::fetch::Remote;
+use crate::credentials::grant::DistrictSchools;
+use crate::credentials::jwt::claims::SCHOOLS_MAX;
+use crate::credentials::list::{ListError, Origin};
+use crate::credentials::revocation::RevocationList;
+use crate::values::text::is_school;
 
 const SOURCE_FIELDS: &[&str] = &["inline", "remote"];
 /// Most districts of a configuration.

@@ -1,7 +1,7 @@
 //! Names that a configuration may choose: of limits, tiers and headers.
 
 use super::reader::Reader;
-use crate::head;
+use crate::http::head;
 
 /// Headers that the filter must not set or read as data: they frame, route or authenticate the message.
 const RESERVED: [&str; 19] = [

@@ -13,7 +13,7 @@ use super::duration;
 use super::place::{self, Place};
 use super::problem::Sink;
 use super::wire;
-use crate::names::{Names, closest};
+use crate::values::names::{Names, closest};
 
 /// A value of the document and where it stands.
 #[derive(Clone, Copy, Debug)]

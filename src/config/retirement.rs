@@ -9,11 +9,11 @@ use super::Tier;
 use super::issuers;
 use super::reader::{Object, Reader};
 use super::tiers::Tiers;
+use crate::credentials::retirement::{Announcement, Dates, Schedule};
 use crate::limits::{By, Limit, Unit, Window};
-use crate::names::Names;
-use crate::retirement::{Announcement, Dates, Schedule};
-use crate::time::{Now, whole_second};
-use crate::token::claims::is_plain;
+use crate::values::names::Names;
+use crate::values::text::is_plain;
+use crate::values::time::{Now, whole_second};
 
 const FIELDS: &[&str] =
     &["announced", "throttled_from", "throttled_tier", "refused_from", "link", "replacement", "extensions"];

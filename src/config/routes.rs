@@ -10,11 +10,11 @@ use super::limit::{self, Placed};
 use super::reader::{Object, Reader};
 use super::scope::Scope;
 use super::{cost, scope};
-use crate::cost::Factor;
-use crate::names::Names;
-use crate::path::Pattern;
-use crate::route::{self, Credential, HostMatch, Route, Shadow};
-use crate::scope::Place;
+use crate::http::path::Pattern;
+use crate::policy::cost::Factor;
+use crate::policy::route::{self, Credential, HostMatch, Route, Shadow};
+use crate::policy::scope::Place;
+use crate::values::names::Names;
 
 const FIELDS: &[&str] = &[
     "match",

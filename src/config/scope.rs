@@ -2,9 +2,9 @@
 
 use super::name;
 use super::reader::{Object, Reader};
-use crate::body::Pointer;
-use crate::scope::{Missing, Place, Rule};
-use crate::strip::StripSet;
+use crate::http::body::Pointer;
+use crate::http::strip::StripSet;
+use crate::policy::scope::{Missing, Place, Rule};
 
 const FIELDS: &[&str] = &["schools", "districts", "require_one"];
 const PLACE_FIELDS: &[&str] = &["query", "path", "header", "body", "missing", "separator"];

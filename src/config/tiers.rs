@@ -7,7 +7,7 @@ use super::limit::{self, Placed};
 use super::name;
 use super::reader::{Object, Reader};
 use super::{ApiKeys, Issuer, Tier};
-use crate::api_key::KeyList;
+use crate::credentials::api_key::KeyList;
 use crate::limits::{By, Unit};
 
 const FIELDS: &[&str] = &["limits", "max_cost", "dry_run"];

@@ -11,8 +11,8 @@ use super::reader::{Object, Reader};
 use super::retirement;
 use super::tiers::Tiers;
 use super::{Check, Issuer};
-use crate::opaque::TokenList;
-use crate::token::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames};
+use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames};
+use crate::credentials::opaque::TokenList;
 
 const FIELDS: &[&str] = &["inline", "remote"];
 /// What is said of signed tokens alone.

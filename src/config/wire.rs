@@ -7,7 +7,7 @@ use prost::Message as _;
 use serde_json::{Map, Number, Value};
 
 use super::problem::ConfigErrors;
-use crate::token::json;
+use crate::values::json;
 
 /// Longest document, bytes: room for hundreds of tiers, routes and inline keys.
 const DOCUMENT_BYTES_MAX: usize = 1 << 20;

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::{Call, Gate, Pair, SetupError, Verdict, decide};
 use crate::config::Config;
-use crate::document::DocumentId;
-use crate::filter::Edit;
-use crate::filter::testing::{self as filter, document};
-use crate::opaque::testing::{entry, list};
-use crate::time::Now;
-use crate::token::jose::Alg;
-use crate::token::signature::NoHost;
-use crate::token::testing::{OCT_K, jwk_members, token};
+use crate::credentials::jwt::jose::Alg;
+use crate::credentials::jwt::signature::NoHost;
+use crate::credentials::jwt::testing::{OCT_K, jwk_members, token};
+use crate::credentials::opaque::testing::{entry, list};
+use crate::filter::document::DocumentId;
+use crate::filter::request::Edit;
+use crate::filter::request::testing::{self as filter, document};
+use crate::values::time::Now;
 
 mod providers;
 

@@ -16,7 +16,7 @@ pub use self::types::{
 };
 use crate::host::pairs;
 pub use crate::host::status::Status;
-use crate::time::Now;
+use crate::values::time::Now;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -109,7 +109,7 @@ pub fn now() -> Result<Now, Status> {
     Ok(Now::from_micros(nanos / 1_000))
 }
 
-/// A whole header map in the form that `crate::head` reads. Empty where the host holds more than 1,024 pairs or 1 MiB.
+/// A whole header map in the form that `crate::http::head` reads. Empty where the host holds more than 1,024 pairs or 1 MiB.
 ///
 /// # Errors
 /// `BadArgument` where this map is not readable in this callback.

@@ -1,4 +1,4 @@
-//! Fetching of key sets and lists: carries out what [`crate::fetch`] decides.
+//! Fetching of key sets and lists: carries out what [`crate::credentials::fetch`] decides.
 //!
 //! A small record per source stands in one value of the shared data, which every worker reads on its ticks. Documents may be
 //! long, so they stand apart, in two places: a new one is written to the place that no record names, and then the
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::document::{Document, DocumentId};
-use crate::fetch::{Action, Fetched, Place, Record, Remote, max_age};
+use crate::credentials::fetch::{Action, Fetched, Place, Record, Remote, max_age};
+use crate::credentials::opaque::bucket::IndexKeys;
+use crate::credentials::opaque::build::BuildError;
+use crate::filter::document::{Document, DocumentId};
+use crate::filter::metrics::{Count, FetchResult};
+use crate::filter::worker::Worker;
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::index::{Making, SharedIndex};
 use crate::host::status::Status;
-use crate::metrics::{Count, FetchResult};
-use crate::opaque::bucket::IndexKeys;
-use crate::opaque::build::BuildError;
-use crate::time::Now;
-use crate::worker::Worker;
+use crate::values::time::Now;
 
 /// Swaps of a record that are tried before the outcome of a fetch is given up.
 const SWAPS_MAX: usize = 100;

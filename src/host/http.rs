@@ -6,8 +6,9 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::filter::{Event, ReplyHead, Request, Step};
-use crate::head::Head;
+use crate::credentials::opaque::lookup;
+use crate::filter::request::{Event, ReplyHead, Request, Step};
+use crate::filter::worker::Worker;
 use crate::host::abi::{self, MapType, StreamType};
 use crate::host::body::{Seen, Verdict};
 #[cfg(feature = "test-faults")]
@@ -18,11 +19,10 @@ use crate::host::root::Shared;
 use crate::host::status::Status;
 use crate::host::store::slots;
 use crate::host::verify::Host;
+use crate::http::head::Head;
+use crate::http::request_id;
 use crate::limits::ledger;
-use crate::opaque::lookup;
-use crate::request_id;
-use crate::time::Now;
-use crate::worker::Worker;
+use crate::values::time::Now;
 
 /// The state of one request.
 #[derive(Debug, Default)]

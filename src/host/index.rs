@@ -1,4 +1,4 @@
-//! The index of opaque tokens in Envoy's shared data, and its making: carries out what [`crate::opaque`] decides.
+//! The index of opaque tokens in Envoy's shared data, and its making: carries out what [`crate::credentials::opaque`] decides.
 //!
 //! A long list must not hold up a worker. In the callback of the answer its bytes are copied out of Envoy's buffer, which is
 //! gone afterwards; all else is done in slices of a few milliseconds, on ticks.
@@ -6,12 +6,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::fetch::Record;
+use crate::credentials::fetch::Record;
+use crate::credentials::opaque::bucket::{BucketId, IndexKeys};
+use crate::credentials::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
 use crate::host::{abi, store};
 use crate::limits::ledger::{StoreError, Swap, Version};
-use crate::opaque::bucket::{BucketId, IndexKeys};
-use crate::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
-use crate::time::{self, Now};
+use crate::values::time::{self, Now};
 
 /// Longest slice, microseconds, but for the last piece.
 const SLICE_US: u64 = 2_500;

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::answer::denial::Denial;
 use crate::config::Fact;
-use crate::denial::Denial;
-use crate::filter::{Edit, Forward, Request};
+use crate::credentials::retirement::Notice;
+use crate::filter::request::{Edit, Forward, Request};
+use crate::filter::worker::Worker;
 use crate::host::abi::{self, LocalResponse, MapType};
 use crate::host::status::Status;
-use crate::retirement::Notice;
-use crate::worker::Worker;
 
 /// Tells the upstream who is calling.
 ///

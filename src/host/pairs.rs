@@ -1,5 +1,5 @@
 //! Header pairs as the ABI carries them: `u32` count, then per pair the two `u32` lengths, then per pair the name, NUL,
-//! the value, NUL; all numbers little endian. Reading is `crate::head`; this is the writing side.
+//! the value, NUL; all numbers little endian. Reading is `crate::http::head`; this is the writing side.
 
 /// Writes `pairs` in the form of the ABI. Envoy takes more than 1,024 pairs for none at all.
 pub fn encode<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Vec<u8> {

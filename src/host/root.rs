@@ -10,15 +10,15 @@ use proxy_wasm::types::ContextType;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Environment};
+use crate::filter::metrics::Kind;
+use crate::filter::worker::Worker;
 use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
 #[cfg(feature = "test-faults")]
 use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
 use crate::host::store;
-use crate::metrics::Kind;
-use crate::time::Now;
-use crate::worker::Worker;
+use crate::values::time::Now;
 
 /// Tick while nothing waits: how old a worker's view of the shared keys and its metrics may be.
 const TICK_MS: u32 = 500;

@@ -1,13 +1,13 @@
 //! Envoy's shared data: read, and swap if nobody else did; and the slots of limits in it.
 
+use crate::filter::worker::Worker;
 use crate::host::status::Status;
 use crate::host::{abi, output};
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
 use crate::limits::owner::{Owner, Secret};
 use crate::limits::recent::Recalling;
 use crate::limits::slot::SlotId;
-use crate::time::Now;
-use crate::worker::Worker;
+use crate::values::time::Now;
 
 /// The key of the secret in shared data.
 const SECRET: &[u8] = b"hallpass1/secret";

@@ -6,9 +6,9 @@
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use crate::host::status::Status;
 #[cfg(target_arch = "wasm32")]
-use crate::token::signature::{Hash, HostCrypto};
+use crate::credentials::jwt::signature::{Hash, HostCrypto};
+use crate::host::status::Status;
 
 /// Name of the foreign function.
 pub const FUNCTION: &[u8] = b"verify_signature";

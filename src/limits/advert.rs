@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::seconds_up;
+use crate::values::time::seconds_up;
 
 /// Between the limits of a field.
 pub(crate) const SEPARATOR: &str = ", ";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::slot::Record;
 use super::{Judged, level_of};
-use crate::time::{Now, micros};
+use crate::values::time::{Now, micros};
 
 /// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
 pub(super) const SKEW_MICROS: u64 = 2_000_000;

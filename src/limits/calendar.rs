@@ -6,7 +6,7 @@
 
 use super::slot::Record;
 use super::{Judged, Period};
-use crate::time::Now;
+use crate::values::time::Now;
 
 const HOUR: u64 = 3_600_000_000;
 const DAY: u64 = 24 * HOUR;

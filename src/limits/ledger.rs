@@ -14,7 +14,7 @@ use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
 use super::store::edit;
 use super::{Judged, Limit, level_of};
-use crate::time::Now;
+use crate::values::time::Now;
 
 pub use super::charge::Charge;
 pub use super::outcome::{Outcome, Receipt, Standing};

@@ -10,7 +10,7 @@ use super::charge::Charge;
 use super::owner::SlotId;
 use super::store::Slots;
 use super::{Limit, UNIT, Unit};
-use crate::time::{Now, micros};
+use crate::values::time::{Now, micros};
 
 /// How one charge stands. The marks are in the order of the charge's limits.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use super::owner::{Owner, SlotId};
 use super::store::{Slots, StoreError, Swap, Version};
-use crate::bytes::is_same;
-use crate::time::Now;
+use crate::values::bytes::is_same;
+use crate::values::time::Now;
 
 /// How many slots are remembered; a power of two.
 const PLACES: u32 = 1_024;

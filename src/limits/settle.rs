@@ -8,7 +8,7 @@ use super::owner::Owner;
 use super::slot::{REFUND_STEP, Record, Seat, Slot};
 use super::store::{Slots, StoreError, edit};
 use super::{Limit, Window, level_of};
-use crate::time::Now;
+use crate::values::time::Now;
 
 /// Gives back the whole charge: never what of it must have drained since; of a calendar quota only within the period that
 /// was charged.

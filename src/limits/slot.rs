@@ -10,7 +10,7 @@
 //! Bytes that do not parse are an empty slot.
 
 use super::{LIMITS_MAX, UNIT};
-use crate::time::Now;
+use crate::values::time::Now;
 
 pub use super::owner::SlotId;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::outcome::{Outcome, Standing};
 use super::owner::Owner;
-use crate::time::Now;
+use crate::values::time::Now;
 
 /// How many budgets are remembered; a power of two.
 const PLACES: u32 = 256;

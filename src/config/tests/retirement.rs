@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{accepted_from, load, refused_from};
 use crate::config::Config;
-use crate::filter::testing::{document, key};
-use crate::retirement::{Class, Phase};
-use crate::time::whole_second;
+use crate::credentials::retirement::{Class, Phase};
+use crate::filter::request::testing::{document, key};
+use crate::values::time::whole_second;
 
 const SECRET: &str = "a secret of 64 bytes or more 0123456789 0123456789 0123456789 abcdef";
 

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{accepted_from, changed_from, refused_from};
 use crate::config::{Config, Dialect, Environment, Source};
-use crate::filter::testing::{document, key};
-use crate::route::Credential;
-use crate::scope::{Missing, Place};
+use crate::filter::request::testing::{document, key};
+use crate::policy::route::Credential;
+use crate::policy::scope::{Missing, Place};
 
 const SECRET: &str = "a secret of 64 bytes or more 0123456789 0123456789 0123456789 abcdef";
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::filter::testing::key;
+use crate::filter::request::testing::key;
 
 /// The changed sample, with secrets and districts in its tokens.
 fn sample() -> Value {

@@ -1,8 +1,8 @@
 //! Key sets and tokens as common identity providers make them: none is refused, and each twin that is not meant for this API is.
 
 use super::*;
-use crate::token::signature::HostCrypto;
-use crate::token::testing::{RSA_N, RustHost, token_with_header};
+use crate::credentials::jwt::signature::HostCrypto;
+use crate::credentials::jwt::testing::{RSA_N, RustHost, token_with_header};
 
 /// What a provider publishes and signs.
 struct Provider {

@@ -10,11 +10,11 @@ use std::cell::Cell;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::head::Head;
+use crate::credentials::jwt::keyset::{KeySet, Origin};
+use crate::credentials::jwt::signature::{self, Hash, HostCrypto, NoHost};
 use crate::host::abi::{self, LocalResponse, MapType};
 use crate::host::verify::Host;
-use crate::token::keyset::{KeySet, Origin};
-use crate::token::signature::{self, Hash, HostCrypto, NoHost};
+use crate::http::head::Head;
 
 /// Answers the request if it asks for checks; says whether it did.
 pub fn on_request() -> bool {

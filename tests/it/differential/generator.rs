@@ -3,7 +3,7 @@
 //! A token is made from members of raw JSON, so that what no serializer writes (doubled members, escapes, broken numbers) is
 //! there too, then signed, then damaged as text. About a quarter is left as it is.
 
-use hallpass::token::jose::Alg;
+use hallpass::credentials::jwt::jose::Alg;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;

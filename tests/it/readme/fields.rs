@@ -261,15 +261,15 @@ fn every_member_of_the_lists_is_in_the_readme() {
         };
         lists.into_iter().flat_map(names).collect()
     };
-    let mut keys = real("src/api_key.rs", [("LIST_FIELDS", ""), ("KEY_FIELDS", "keys[].")]);
+    let mut keys = real("src/credentials/api_key.rs", [("LIST_FIELDS", ""), ("KEY_FIELDS", "keys[].")]);
     keys.remove("keys");
     assert_eq!(stated("Key lists"), keys);
-    let mut revocations = real("src/revocation.rs", [("LIST_FIELDS", ""), ("VENDOR_FIELDS", "vendors[].")]);
+    let mut revocations = real("src/credentials/revocation.rs", [("LIST_FIELDS", ""), ("VENDOR_FIELDS", "vendors[].")]);
     revocations.remove("vendors");
     revocations.remove("tokens");
     revocations.insert("tokens[]".to_owned());
     assert_eq!(stated("Revocation"), revocations);
-    let mut tokens = real("src/opaque.rs", [("LIST_FIELDS", ""), ("TOKEN_FIELDS", "tokens[].")]);
+    let mut tokens = real("src/credentials/opaque.rs", [("LIST_FIELDS", ""), ("TOKEN_FIELDS", "tokens[].")]);
     tokens.remove("tokens");
     assert_eq!(stated("Token lists"), tokens);
 }

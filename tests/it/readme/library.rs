@@ -5,10 +5,10 @@ use hallpass::decide::SetupError;
 use super::document::README;
 
 fn as_in_the_readme(config: &[u8]) -> Result<(), SetupError> {
+    use hallpass::credentials::jwt::signature::NoHost;
     use hallpass::decide::{Call, Verdict, decide};
-    use hallpass::filter::Edit;
-    use hallpass::time::Now;
-    use hallpass::token::signature::NoHost;
+    use hallpass::filter::request::Edit;
+    use hallpass::values::time::Now;
 
     let path = "/stats/v1/attendance/summary?school_id=oakwood-primary";
     let head: [(&[u8], &[u8]); 3] =

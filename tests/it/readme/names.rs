@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hallpass::answer::denial::{Denial, LimitReached, Malformed, Retired};
+use hallpass::answer::problem;
 use hallpass::config::{Config, Fact};
-use hallpass::denial::{Denial, LimitReached, Malformed, Retired};
+use hallpass::credentials::jwt;
+use hallpass::filter::metrics::{Kind, Metrics};
+use hallpass::http::strip::StripSet;
 use hallpass::limits::owner::Table;
 use hallpass::limits::slot::SLOT_BYTES_MAX;
-use hallpass::metrics::{Kind, Metrics};
-use hallpass::strip::StripSet;
-use hallpass::{problem, token};
 use serde_json::{Value, json};
 
 use super::document::{README, spans};
 use crate::support::process::root;
 
-include!("../../../src/denial/every.rs");
+include!("../../../src/answer/denial/every.rs");
 
 fn config() -> Config {
     config_with(|_| {})
@@ -172,7 +173,7 @@ fn stripped_headers_are_those_of_the_code() {
     for name in &names {
         assert!(set.contains(name.as_bytes()), "`{name}` is not stripped");
     }
-    let source = std::fs::read_to_string(root().join("src/strip.rs")).expect("the source can be read");
+    let source = std::fs::read_to_string(root().join("src/http/strip.rs")).expect("the source can be read");
     let list = |name: &str| source.split(name).nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
     let lists = ["const ALWAYS", "const HOSTS"].map(list);
     let real: BTreeSet<_> = lists.iter().flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
@@ -198,10 +199,10 @@ fn algorithms_are_those_of_the_code() {
     let stated: Vec<_> = table.iter().flat_map(|row| spans(&row[0])).collect();
     assert_eq!(stated.len(), 12);
     for name in stated {
-        assert!(token::jose::Alg::from_name(name).is_some(), "`{name}` is not supported");
+        assert!(jwt::jose::Alg::from_name(name).is_some(), "`{name}` is not supported");
     }
     for name in ["none", "ES512", "ES256K"] {
-        assert!(token::jose::Alg::from_name(name).is_none(), "`{name}` is supported");
+        assert!(jwt::jose::Alg::from_name(name).is_none(), "`{name}` is supported");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One exception is there by design: of an ECDSA signature `(r, s)`, `(r, n - s)` is valid too. No flipped bit leads there.
 
-use hallpass::token::jose::Alg;
+use hallpass::credentials::jwt::jose::Alg;
 
 use super::signer::Signer;
 use super::{ALGS, Group, Vector, judge, unb64};

@@ -2,9 +2,9 @@
 //!
 //! Some sign a text that is no JSON. Then the signature verifies, and the token is refused for its payload.
 
-use hallpass::token::jose::{Alg, TokenError};
-use hallpass::token::keyset::{KeySet, KeySetError, Origin};
-use hallpass::token::signature::{NoHost, verify_compact};
+use hallpass::credentials::jwt::jose::{Alg, TokenError};
+use hallpass::credentials::jwt::keyset::{KeySet, KeySetError, Origin};
+use hallpass::credentials::jwt::signature::{NoHost, verify_compact};
 use serde_json::{Value, json};
 
 use super::{Group, Vector, judge, unb64};

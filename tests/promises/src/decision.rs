@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use hallpass::config::Config;
-use hallpass::filter::{Edit, Event, Forward, ReplyHead, Request, Step};
-use hallpass::head::Head;
+use hallpass::credentials::jwt::signature::NoHost;
+use hallpass::credentials::opaque::lookup::Found;
+use hallpass::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
+use hallpass::filter::worker::Worker;
+use hallpass::http::head::Head;
 use hallpass::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use hallpass::limits::owner::{Owner, Secret, SlotId};
-use hallpass::opaque::lookup::Found;
-use hallpass::token::signature::NoHost;
-use hallpass::worker::Worker;
 
 use crate::token::sign;
 use crate::{NOW, fields, is_header_safe, line, paragraph};
@@ -119,7 +119,7 @@ fn check_pass(worker: &Worker, head: &Head, forward: &Forward, has_verified: boo
     let path = head.path().unwrap_or_default();
     let is_open = path.strip_prefix(b"/open").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"?"));
     let Some(caller) = &forward.caller else {
-        let is_preflight = path.starts_with(b"/stats") && hallpass::route::is_preflight(head);
+        let is_preflight = path.starts_with(b"/stats") && hallpass::policy::route::is_preflight(head);
         assert!(is_open || is_preflight, "{:?} passes", path.escape_ascii().to_string());
         return;
     };

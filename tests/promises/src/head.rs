@@ -1,7 +1,8 @@
 //! The header map as Envoy hands it over: any bytes are a map or none.
 
-use hallpass::head::{Bearer, Doubled, Head, Known};
-use hallpass::{route, strip};
+use hallpass::http::head::{Bearer, Doubled, Head, Known};
+use hallpass::http::strip;
+use hallpass::policy::route;
 
 use crate::is_header_safe;
 
@@ -14,7 +15,7 @@ const KNOWN: [(Known, &str); 4] = [
 
 /// The buffer; also read as a value of `Cache-Control`.
 pub fn head(data: &[u8]) {
-    let _ = hallpass::fetch::max_age(data);
+    let _ = hallpass::credentials::fetch::max_age(data);
     let Some(head) = Head::parse(data.to_vec()) else { return };
     let pairs: Vec<_> = head.pairs().collect();
     let again = Head::from_pairs(&pairs);
@@ -26,7 +27,7 @@ pub fn head(data: &[u8]) {
     if let Bearer::Token(token) = head.bearer() {
         assert!(is_header_safe(token));
     }
-    assert!(hallpass::request_id::accepted(&head).is_none_or(|id| is_header_safe(id.as_bytes())));
+    assert!(hallpass::http::request_id::accepted(&head).is_none_or(|id| is_header_safe(id.as_bytes())));
     let _ = (strip::connection(&head), route::is_preflight(&head), head.is_sound());
 }
 

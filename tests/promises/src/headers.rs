@@ -1,11 +1,12 @@
 //! Headers: what is left after stripping is nothing that a server could take for what the filter says.
 
-use hallpass::api_key::Presented;
-use hallpass::head::{Bearer, Head, Known};
-use hallpass::path::{Pattern, RawPath};
-use hallpass::scope::{self, Missing, Place, Rule, Verdict};
-use hallpass::strip::{self, StripSet};
-use hallpass::{api_key, body};
+use hallpass::credentials::api_key;
+use hallpass::credentials::api_key::Presented;
+use hallpass::http::body;
+use hallpass::http::head::{Bearer, Head, Known};
+use hallpass::http::path::{Pattern, RawPath};
+use hallpass::http::strip::{self, StripSet};
+use hallpass::policy::scope::{self, Missing, Place, Rule, Verdict};
 use upstreams::header::ALL;
 
 use crate::{GRANTED, fields, paragraph};

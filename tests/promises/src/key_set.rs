@@ -1,8 +1,8 @@
 //! Key sets: any document is one or is refused; keys that are kept verify nothing that nobody signed.
 
-use hallpass::token::jose::Alg;
-use hallpass::token::keyset::{KEYS_MAX, KeySet, Origin};
-use hallpass::token::signature::{NoHost, verify};
+use hallpass::credentials::jwt::jose::Alg;
+use hallpass::credentials::jwt::keyset::{KEYS_MAX, KeySet, Origin};
+use hallpass::credentials::jwt::signature::{NoHost, verify};
 use serde_json::Value;
 
 /// A JWK Set.

@@ -41,7 +41,7 @@ pub use query::query;
 pub use slots::slots;
 pub use token::{signed, token};
 
-use hallpass::time::Now;
+use hallpass::values::time::Now;
 
 /// When everything happens: 2026-05-31, noon.
 const NOW: Now = Now::from_secs(1_780_228_800);

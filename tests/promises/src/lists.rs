@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use hallpass::api_key::{Context, KeyList};
-use hallpass::fetch::{Action, Fetched, Record, Remote};
+use hallpass::credentials::api_key::{Context, KeyList};
+use hallpass::credentials::fetch::{Action, Fetched, Record, Remote};
+use hallpass::credentials::ids::ListFormat;
+use hallpass::credentials::list::{self, Origin};
+use hallpass::credentials::opaque::bucket::BucketId;
+use hallpass::credentials::opaque::build::{Buckets, Builder, Progress};
+use hallpass::credentials::revocation::RevocationList;
 use hallpass::limits::ledger::{StoreError, Swap, Version};
 use hallpass::limits::owner::Owner;
-use hallpass::list::{self, Origin};
-use hallpass::opaque::bucket::BucketId;
-use hallpass::opaque::build::{Buckets, Builder, Progress};
-use hallpass::revocation::RevocationList;
-use hallpass::time::rfc3339;
-use hallpass::token::ids::ListFormat;
+use hallpass::values::time::rfc3339;
 
 use crate::{NOW, is_header_safe};
 

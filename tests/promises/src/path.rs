@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use hallpass::cost::{self, Factor};
-use hallpass::path::{Pattern, RawPath};
-use hallpass::route::{self, Found, HostMatch, Route};
+use hallpass::http::path::{Pattern, RawPath};
+use hallpass::policy::cost::{self, Factor};
+use hallpass::policy::route::{self, Found, HostMatch, Route};
 use upstreams::path::ALL;
 
 use crate::{GRANTED, line};

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use hallpass::cost::{self, Factor};
-use hallpass::head::Head;
-use hallpass::path::{Pattern, RawPath};
-use hallpass::query::overrides_method;
-use hallpass::scope::{self, Missing, Place, Rule, Verdict};
+use hallpass::http::head::Head;
+use hallpass::http::path::{Pattern, RawPath};
+use hallpass::http::query::overrides_method;
+use hallpass::policy::cost::{self, Factor};
+use hallpass::policy::scope::{self, Missing, Place, Rule, Verdict};
 use upstreams::query::ALL;
 
 use crate::{GRANTED, line};

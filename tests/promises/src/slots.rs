@@ -9,7 +9,7 @@ use hallpass::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
 use hallpass::limits::owner::{Owner, Secret, SlotId};
 use hallpass::limits::slot::{SLOT_BYTES_MAX, Slot};
 use hallpass::limits::{Limit, Period, Unit, Window};
-use hallpass::time::Now;
+use hallpass::values::time::Now;
 
 use crate::NOW;
 

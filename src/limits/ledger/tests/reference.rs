@@ -177,7 +177,7 @@ impl World {
             self.budgets.extend(charged.map(|(nth, usage)| ((owner, nth), usage)));
             self.taken.push(Taken { number: self.asked, owner, charge, refunds, receipt });
         } else if !outcome.never {
-            let told = Duration::from_secs(crate::time::seconds_up(outcome.retry_after));
+            let told = Duration::from_secs(crate::values::time::seconds_up(outcome.retry_after));
             assert!(self.later(&charge, outcome.retry_after) && self.later(&charge, told), "{charge:?} after {told:?}");
             // Nobody knows of a micro-unit or two.
             let grain = limits.iter().map(|it| it.time_to_drain(Record::default(), 3, Now::default())).max().unwrap();

@@ -1,0 +1,177 @@
+//! Answers: the one mapping from a denial to status, headers and body.
+//!
+//! Bodies are RFC 9457 problem details by default; a dialect only changes the body. Challenges follow RFC 6750
+//! section 3, `Retry-After` RFC 9110 section 10.2.3. Every text is fixed: nothing of the request is repeated but its id.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::answer::denial::Denial;
+use crate::answer::rate_fields;
+use crate::config::{Config, Dialect};
+use crate::values::bytes::ByteSet;
+use crate::values::time::seconds_up;
+
+mod dialect;
+mod text;
+
+/// A complete local reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Status code.
+    pub status: u16,
+    /// Headers, in order; names lower case.
+    pub headers: Vec<(&'static str, Cow<'a, str>)>,
+    /// Body.
+    pub body: String,
+}
+
+impl Answer<'_> {
+    /// The same, with texts of its own.
+    pub fn into_owned(self) -> Answer<'static> {
+        let headers = self.headers.into_iter().map(|(name, value)| (name, Cow::Owned(value.into_owned())));
+        Answer { headers: headers.collect(), ..self }
+    }
+}
+
+/// The problem type of draft-ietf-httpapi-ratelimit-headers-11, section 6.1.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/// What stands for itself in a JSON string; so does more, but not in the texts of answers.
+static PLAIN: ByteSet = ByteSet::alphanumeric_and(b" !#$%&'()*+,-./:;<=>?@[]^_`{|}~");
+
+/// Room for the headers of nearly every answer.
+const HEADERS: usize = 8;
+/// Room for the body of nearly every answer.
+const BODY_BYTES: usize = 512;
+
+/// The answer to `denial`; `request_id` must be safe in a header.
+#[inline(never)]
+pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -> Answer<'a> {
+    let text = text::of(denial);
+    let mut headers = Vec::with_capacity(HEADERS);
+    headers.extend([("x-request-id", Cow::Borrowed(request_id)), ("cache-control", Cow::Borrowed("no-store"))]);
+    if let Some(challenge) = challenge(denial, &config.realm) {
+        headers.push(("www-authenticate", challenge.into()));
+    }
+    if let Some(wait) = retry_after(denial) {
+        let secs = whole_seconds(wait, config.bounds.retry_after_max);
+        headers.push(("retry-after", secs.to_string().into()));
+    }
+    if let Denial::MethodNotAllowed(allow) = denial {
+        headers.push(("allow", allow.into()));
+    }
+    if let Denial::LimitReached(limit) = denial {
+        let fields = rate_fields::fields(config.rate_limit_headers, &limit.standings);
+        headers.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
+    }
+    let (media, body) = match config.errors {
+        Dialect::ProblemJson => {
+            ("application/problem+json", problem_json(denial, &text, &config.problem_base, request_id))
+        }
+        Dialect::Plain => ("text/plain; charset=utf-8", [denial.code(), ": ", &text.detail, "\n"].concat()),
+        Dialect::StudentDataApi => (JSON, dialect::student_data_api(denial, &text.detail)),
+        Dialect::OneRoster => (JSON, dialect::oneroster(denial, &text.detail)),
+        Dialect::OAuth => (JSON, dialect::oauth(denial, &text.detail)),
+    };
+    headers.push(("content-type", media.into()));
+    Answer { status: text.status, headers, body }
+}
+
+const JSON: &str = "application/json";
+
+/// `wait` in whole seconds, rounded up, from 1 to `max`.
+fn whole_seconds(wait: Duration, max: Duration) -> u64 {
+    seconds_up(wait).clamp(1, max.as_secs().max(1))
+}
+
+fn retry_after(denial: &Denial) -> Option<Duration> {
+    match denial {
+        Denial::LimitReached(limit) => Some(limit.retry_after),
+        Denial::KeysUnavailable { retry_after } => Some(*retry_after),
+        Denial::Unavailable => Some(Duration::from_secs(1)),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn challenge(denial: &Denial, realm: &str) -> Option<String> {
+    let error = match denial {
+        Denial::CredentialRetired(retired) if retired.is_token => {
+            r#", error="invalid_token", error_description="the token is retired""#
+        }
+        Denial::TokenMissing | Denial::KeyInvalid | Denial::CredentialRetired(_) => "",
+        Denial::TokenInvalid => r#", error="invalid_token", error_description="the token is not valid""#,
+        Denial::TokenExpired => r#", error="invalid_token", error_description="the token expired""#,
+        Denial::TokenRevoked => r#", error="invalid_token", error_description="the token was revoked""#,
+        Denial::TierUnknown
+        | Denial::SchoolOutOfScope
+        | Denial::SchoolMissing
+        | Denial::SchoolsTooLong
+        | Denial::DistrictOutOfScope
+        | Denial::ScopeMissing
+        | Denial::PermissionMissing
+        | Denial::VendorMismatch => r#", error="insufficient_scope""#,
+        _ => return None,
+    };
+    Some([r#"Bearer realm=""#, realm, "\"", error].concat())
+}
+
+/// The members in the order of their names, as `serde_json` writes them.
+#[inline(never)]
+fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str) -> String {
+    let mut json = String::with_capacity(BODY_BYTES);
+    json.push_str(r#"{"detail":"#);
+    push_text(&mut json, &[&text.detail]);
+    if is_uuid(request_id) {
+        json.push_str(r#","instance":"#);
+        push_text(&mut json, &["urn:uuid:", request_id]);
+    }
+    json.push_str(r#","status":"#);
+    json.push_str(itoa::Buffer::new().format(text.status));
+    json.push_str(r#","title":"#);
+    push_text(&mut json, &[text.title]);
+    json.push_str(r#","type":"#);
+    match denial {
+        Denial::LimitReached(limit) => {
+            push_text(&mut json, &[QUOTA_EXCEEDED]);
+            json.push_str(r#","violated-policies":"#);
+            for (nth, name) in limit.violated.iter().enumerate() {
+                json.push(if nth == 0 { '[' } else { ',' });
+                push_text(&mut json, &[name]);
+            }
+            json.push_str(if limit.violated.is_empty() { "[]" } else { "]" });
+        }
+        other => push_text(&mut json, &[base, other.code()]),
+    }
+    json.push('}');
+    json
+}
+
+/// Appends a JSON string of these parts; where nothing must be escaped, which is nearly always, without `serde_json`,
+/// whose way there is longer than all else that a refusal takes.
+#[inline(never)]
+fn push_text(json: &mut String, parts: &[&str]) {
+    json.push('"');
+    for part in parts {
+        if PLAIN.holds_all(part.as_bytes()) {
+            json.push_str(part);
+        } else {
+            let quoted = serde_json::to_string(part).unwrap_or_default();
+            json.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
+        }
+    }
+    json.push('"');
+}
+
+/// Whether `id` has the form of a UUID (RFC 9562 section 4); Envoy's have, a proxy in front may set others.
+fn is_uuid(id: &str) -> bool {
+    id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests;

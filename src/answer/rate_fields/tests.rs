@@ -1,0 +1,113 @@
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::*;
+use crate::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
+use crate::limits::owner::{Owner, Secret, SlotId};
+use crate::limits::{Limit, Period, Window};
+use crate::values::time::Now;
+
+/// Slots that nothing was ever written to, and that take everything.
+struct Fresh;
+
+impl Slots for Fresh {
+    fn slot_of(&self, owner: &Owner) -> SlotId {
+        owner.slot(&Secret::default())
+    }
+
+    fn read(&mut self, _: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        into.clear();
+        Ok(Version::Absent)
+    }
+
+    fn swap(&mut self, _: SlotId, _: &[u8], _: Version) -> Result<Swap, StoreError> {
+        Ok(Swap::Done)
+    }
+}
+
+fn bucket(name: &str, unit: Unit, amount: u32, per_ms: u64, burst: u32) -> Limit {
+    let [amount, burst] = [amount, burst].map(|number| NonZeroU32::new(number).unwrap());
+    Limit::new(name, unit, Window::Bucket { amount, per: Duration::from_millis(per_ms), burst })
+}
+
+fn day(quota: u32) -> Limit {
+    Limit::new("day", Unit::Requests, Window::Calendar { quota: NonZeroU32::new(quota).unwrap(), period: Period::Day })
+}
+
+/// Half past noon: 41,400 seconds are left of the day.
+const NOW: Now = Now::from_secs(1_780_228_800 + 1_800);
+
+/// How these limits stand after the first request.
+fn standings(limits: &[Limit]) -> Vec<Standing> {
+    let charge = Charge { owner: Owner::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
+    ledger::reserve(&mut Fresh, &[charge], NOW).unwrap().standings
+}
+
+/// How a limit of ten a day stands after the first request.
+pub(crate) fn ten_a_day() -> Vec<Standing> {
+    standings(&[day(10)])
+}
+
+/// The fields after the first request under these limits.
+#[track_caller]
+fn check(mode: RateLimitHeaders, limits: &[Limit], expected: &[(&str, &str)]) {
+    let fields = fields(mode, &standings(limits));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn bucket_is_advertised_as_what_it_admits_at_once() {
+    // 60 a minute, burst 10: ten, refilled in ten seconds.
+    let minute = bucket("minute", Unit::Requests, 60, 60_000, 10);
+    check(
+        RateLimitHeaders::Draft11,
+        &[minute],
+        &[("ratelimit-policy", r#""minute";q=10;w=10"#), ("ratelimit", r#""minute";r=9;t=1"#)],
+    );
+}
+
+#[test]
+fn several_limits_stand_in_their_order_and_costs_are_left_out() {
+    let minute = || bucket("minute", Unit::Requests, 60, 60_000, 10);
+    let cost = || bucket("cost", Unit::Cost, 300, 60_000, 300);
+    check(
+        RateLimitHeaders::Draft11,
+        &[cost(), minute(), day(1_000)],
+        &[
+            ("ratelimit-policy", r#""minute";q=10;w=10, "day";q=1000;w=86400"#),
+            ("ratelimit", r#""minute";r=9;t=1, "day";r=999;t=41400"#),
+        ],
+    );
+    for mode in [RateLimitHeaders::Draft11, RateLimitHeaders::XRateLimit] {
+        check(mode, &[cost()], &[]);
+        check(mode, &[], &[]);
+    }
+}
+
+#[test]
+fn seconds_are_whole_and_rounded_up() {
+    // Two in 1.5 seconds: half of that for one.
+    let quick = bucket("quick", Unit::Requests, 2, 1_500, 2);
+    check(
+        RateLimitHeaders::Draft11,
+        &[quick],
+        &[("ratelimit-policy", r#""quick";q=2;w=2"#), ("ratelimit", r#""quick";r=1;t=1"#)],
+    );
+}
+
+#[test]
+fn x_ratelimit_tells_the_limit_that_is_nearest_to_its_end() {
+    let minute = bucket("minute", Unit::Requests, 60, 60_000, 10);
+    check(
+        RateLimitHeaders::XRateLimit,
+        &[day(1_000), minute],
+        &[("x-ratelimit-limit", "10"), ("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "1")],
+    );
+}
+
+#[test]
+fn off_is_off() {
+    check(RateLimitHeaders::Off, &[day(1)], &[]);
+}

@@ -1,0 +1,323 @@
+//! Claims (RFC 7519 section 4): what a token must say, and what it says about the caller.
+//!
+//! Dates are `NumericDate`s, fractions included, from 1970 to the end of the year 9999. Whatever goes into a header is
+//! visible ASCII without comma, quote and backslash, so that no value can end its list, its header or its quotes; a
+//! token with any other value is refused whole, never trimmed. `null` counts as absent, but for the claims of RFC 7519,
+//! whose types are fixed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use crate::values::json::tape::Node;
+use crate::values::text::{VALUE_BYTES_MAX, is_plain, is_school};
+use crate::values::time::{Now, fractional_date, micros, whole_date};
+
+#[cfg(test)]
+mod tests;
+
+/// Most schools in one token: what a header may hold is bounded in bytes elsewhere, this bounds the work before.
+pub const SCHOOLS_MAX: usize = 10_000;
+
+/// Up to so many ids, each is looked for among those before it.
+const SCANNED_MAX: usize = 16;
+
+/// Where a claim stands: a top-level member's name, or a JSON Pointer (RFC 6901) when it begins with `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath(pub String);
+
+/// Names of the claims that describe the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// The client's id: a string; always required.
+    pub client: ClaimPath,
+    /// The tier's name: a string; `None`: every token of the issuer has the issuer's default tier.
+    pub tier: Option<ClaimPath>,
+    /// The approved schools: an array of strings; `None`: tokens of this issuer carry no schools.
+    pub schools: Option<ClaimPath>,
+    /// What else is granted.
+    pub grants: GrantNames,
+}
+
+/// Names of the claims that grant more than schools; a claim that is named must be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrantNames {
+    /// The approved districts: an array of strings.
+    pub districts: Option<ClaimPath>,
+    /// Permission flags: an array of strings.
+    pub permissions: Option<ClaimPath>,
+    /// Which schools belong to a district: an object of arrays of strings. May be absent.
+    pub district_schools: Option<ClaimPath>,
+    /// The token's id, by which it can be revoked: a string. May be absent.
+    pub id: Option<ClaimPath>,
+}
+
+/// What a token of one issuer must satisfy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRules {
+    /// `iss`, compared byte by byte.
+    pub issuer: String,
+    /// Accepted `aud` values; empty: `aud` is not judged.
+    pub audiences: Vec<String>,
+    /// Tolerance for `exp`, `nbf` and `iat`.
+    pub clock_skew: Duration,
+    /// Longest accepted `exp - iat`; with it `iat` is required.
+    pub lifetime_max: Option<Duration>,
+    /// Claims that must be present and not null.
+    pub required: Vec<ClaimPath>,
+    /// Which claims describe the caller.
+    pub names: ClaimNames,
+}
+
+/// What a valid token says about its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The client's id.
+    pub client: String,
+    /// The tier's name; `None` where the issuer's tokens carry none.
+    pub tier: Option<String>,
+    /// The approved schools, each once, in the order of the token; `None` where the issuer's tokens carry none.
+    pub schools: Option<Vec<String>>,
+    /// The approved districts, likewise.
+    pub districts: Option<Vec<String>>,
+    /// Permission flags, likewise.
+    pub permissions: Option<Vec<String>>,
+    /// Which schools belong to which district.
+    pub district_schools: Vec<(String, Vec<String>)>,
+    /// The token's id.
+    pub id: Option<String>,
+    /// When it was issued, without tolerance.
+    pub issued_at: Option<Now>,
+    /// The token is valid from this moment, tolerance included,
+    pub not_before: Now,
+    /// and up to, but not at, this moment, tolerance included.
+    pub not_after: Now,
+}
+
+/// Why claims are refused. Quotes names of claims, never values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimError {
+    /// The claim is absent or null.
+    Missing(String),
+    /// The claim has a wrong type or an unacceptable value.
+    Invalid(String),
+    /// `iss` is another one.
+    Issuer,
+    /// `aud` names no accepted audience.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` is in the future.
+    NotYetValid(&'static str),
+    /// `exp - iat` is longer than the issuer may grant.
+    Lifetime,
+    /// More than [`SCHOOLS_MAX`] schools.
+    TooManySchools,
+}
+
+impl fmt::Display for ClaimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "claim `{name}` is missing"),
+            Self::Invalid(name) => write!(f, "claim `{name}` is invalid"),
+            Self::Issuer => f.write_str("claim `iss` names another issuer"),
+            Self::Audience => f.write_str("claim `aud` names no accepted audience"),
+            Self::Expired => f.write_str("token has expired"),
+            Self::NotYetValid(name) => write!(f, "claim `{name}` is in the future"),
+            Self::Lifetime => f.write_str("token lives longer than allowed"),
+            Self::TooManySchools => write!(f, "token has too many schools (expected at most {SCHOOLS_MAX})"),
+        }
+    }
+}
+
+impl std::error::Error for ClaimError {}
+
+impl ClaimPath {
+    /// Whether both lead to the same claim: `/jti` is `jti`.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.top_level() == other.top_level()
+    }
+
+    fn top_level(&self) -> &str {
+        let name = self.0.strip_prefix('/').filter(|name| !name.contains(['/', '~']));
+        name.unwrap_or(&self.0)
+    }
+
+    /// The value there; `None` if it is absent or null.
+    pub fn find<'a>(&self, payload: Node<'a>) -> Option<Node<'a>> {
+        let value = if self.0.starts_with('/') { payload.pointer(&self.0) } else { payload.get(&self.0) };
+        value.filter(|value| !value.is_null())
+    }
+
+    fn require<'a>(&self, payload: Node<'a>) -> Result<Node<'a>, ClaimError> {
+        self.find(payload).ok_or_else(|| ClaimError::Missing(self.0.clone()))
+    }
+
+    fn invalid(&self) -> ClaimError {
+        ClaimError::Invalid(self.0.clone())
+    }
+}
+
+impl ClaimRules {
+    /// Judges the payload of a token whose signature is good.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the payload breaks: issuer, time, audience, required claims, then who is calling.
+    pub fn judge(&self, payload: Node<'_>, now: Now) -> Result<Claims, ClaimError> {
+        self.judge_issuer(payload)?;
+        let (not_before, not_after) = self.window(payload, now)?;
+        self.judge_audience(payload)?;
+        for path in &self.required {
+            path.require(payload)?;
+        }
+        judge_names(payload)?;
+        let grants = &self.names.grants;
+        let list = |path: Option<&ClaimPath>| path.map(|path| ids_at(path, path.require(payload)?)).transpose();
+        Ok(Claims {
+            client: value_at(&self.names.client, payload)?,
+            tier: self.names.tier.as_ref().map(|path| value_at(path, payload)).transpose()?,
+            schools: list(self.names.schools.as_ref())?,
+            districts: list(grants.districts.as_ref())?,
+            permissions: list(grants.permissions.as_ref())?,
+            district_schools: district_schools(grants.district_schools.as_ref(), payload)?,
+            id: token_id(grants.id.as_ref(), payload)?,
+            issued_at: date(payload, "iat")?,
+            not_before,
+            not_after,
+        })
+    }
+
+    fn judge_issuer(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+        let value = payload.get("iss").filter(|value| !value.is_null());
+        let value = value.ok_or_else(|| ClaimError::Missing("iss".to_owned()))?;
+        match value.text() {
+            Some(issuer) if issuer == self.issuer => Ok(()),
+            Some(_) => Err(ClaimError::Issuer),
+            None => Err(ClaimError::Invalid("iss".to_owned())),
+        }
+    }
+
+    /// From when and up to when the token is valid; `now` must be within.
+    fn window(&self, payload: Node<'_>, now: Now) -> Result<(Now, Now), ClaimError> {
+        let exp = date(payload, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
+        let issued_at = date(payload, "iat")?;
+        let mut not_before = Now::default();
+        for (name, moment) in [("nbf", date(payload, "nbf")?), ("iat", issued_at)] {
+            let Some(moment) = moment else { continue };
+            let earliest = Now::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
+            if now < earliest {
+                return Err(ClaimError::NotYetValid(name));
+            }
+            not_before = not_before.max(earliest);
+        }
+        let not_after = exp.after(self.clock_skew);
+        if now >= not_after {
+            return Err(ClaimError::Expired);
+        }
+        self.judge_lifetime(issued_at, exp)?;
+        Ok((not_before, not_after))
+    }
+
+    fn judge_lifetime(&self, issued_at: Option<Now>, exp: Now) -> Result<(), ClaimError> {
+        let Some(lifetime_max) = self.lifetime_max else {
+            return Ok(());
+        };
+        let issued_at = issued_at.ok_or_else(|| ClaimError::Missing("iat".to_owned()))?;
+        if exp.since(issued_at) > lifetime_max { Err(ClaimError::Lifetime) } else { Ok(()) }
+    }
+
+    /// RFC 7519 section 4.1.3: a string or strings, also where no audience is configured.
+    fn judge_audience(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+        let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
+        let missing = || ClaimError::Missing("aud".to_owned());
+        let invalid = || ClaimError::Invalid("aud".to_owned());
+        let Some(value) = payload.get("aud") else {
+            return if self.audiences.is_empty() { Ok(()) } else { Err(missing()) };
+        };
+        if value.is_null() && !self.audiences.is_empty() {
+            return Err(missing());
+        }
+        let found = match (value.text(), value.elements()) {
+            (Some(audience), _) => is_accepted(audience),
+            (None, Some(list)) if !value.is_empty() => {
+                let mut names = list.map(Node::text);
+                if names.clone().any(|name| name.is_none()) {
+                    return Err(invalid());
+                }
+                names.any(|name| name.is_some_and(is_accepted))
+            }
+            _ => return Err(invalid()),
+        };
+        if found || self.audiences.is_empty() { Ok(()) } else { Err(ClaimError::Audience) }
+    }
+}
+
+/// RFC 7519 sections 4.1.2 and 4.1.7: strings. Nothing here uses `sub`; another reader of the token might.
+fn judge_names(payload: Node<'_>) -> Result<(), ClaimError> {
+    for name in ["sub", "jti"] {
+        if payload.get(name).is_some_and(|value| value.text().is_none()) {
+            return Err(ClaimError::Invalid(name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The same of a value of a token.
+pub(super) fn date_of(value: Node<'_>) -> Option<Now> {
+    match value.unsigned() {
+        Some(secs) => whole_date(secs),
+        None => fractional_date(value.float()?),
+    }
+}
+
+fn date(payload: Node<'_>, name: &str) -> Result<Option<Now>, ClaimError> {
+    let Some(value) = payload.get(name) else {
+        return Ok(None);
+    };
+    date_of(value).map(Some).ok_or_else(|| ClaimError::Invalid(name.to_owned()))
+}
+
+fn value_at(path: &ClaimPath, payload: Node<'_>) -> Result<String, ClaimError> {
+    let value = path.require(payload)?.text().filter(|value| is_plain(value));
+    value.map(str::to_owned).ok_or_else(|| path.invalid())
+}
+
+/// An array of ids, each kept once.
+fn ids_at(path: &ClaimPath, value: Node<'_>) -> Result<Vec<String>, ClaimError> {
+    let list = value.elements().ok_or_else(|| path.invalid())?;
+    if value.len() > SCHOOLS_MAX {
+        return Err(ClaimError::TooManySchools);
+    }
+    let mut ids: Vec<String> = Vec::with_capacity(value.len());
+    let mut seen = BTreeSet::new();
+    for id in list {
+        let id = id.text().filter(|id| is_school(id)).ok_or_else(|| path.invalid())?;
+        let is_new = if value.len() <= SCANNED_MAX { ids.iter().all(|known| known != id) } else { seen.insert(id) };
+        if is_new {
+            ids.push(id.to_owned());
+        }
+    }
+    Ok(ids)
+}
+
+fn district_schools(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
+    let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
+        return Ok(Vec::new());
+    };
+    let districts = value.members().ok_or_else(|| path.invalid())?;
+    let lists = districts.clone().filter(|(_, schools)| schools.elements().is_some());
+    let total: usize = lists.map(|(_, schools)| schools.len()).sum();
+    if value.len().saturating_add(total) > SCHOOLS_MAX {
+        return Err(ClaimError::TooManySchools);
+    }
+    districts.map(|(district, schools)| Ok((district.to_owned(), ids_at(path, schools)?))).collect()
+}
+
+fn token_id(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Option<String>, ClaimError> {
+    let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
+        return Ok(None);
+    };
+    let id = value.text().filter(|id| (1..=VALUE_BYTES_MAX).contains(&id.len()));
+    id.map(|id| Some(id.to_owned())).ok_or_else(|| path.invalid())
+}

@@ -1,0 +1,196 @@
+//! Budgets of the source address: those that routes ask for, and that for failed credentials.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use smallvec::smallvec;
+
+use super::stage::{AddressFor, Guard, Stage};
+use super::{Request, Step, limit_denial, note_overflow};
+use crate::answer::denial::Denial;
+use crate::filter::worker::{Judged, Worker};
+use crate::http::head::Head;
+use crate::limits::ledger::{Charge, Outcome, StoreError};
+use crate::limits::owner::Owner;
+use crate::values::time::Now;
+
+impl Request {
+    /// Charges a budget of the source address, once the address is known; of a token, goes on where the address was missing.
+    #[inline(never)]
+    pub(super) fn charge_address<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        purpose: AddressFor,
+    ) -> Step<'h> {
+        let Some(address) = self.address else {
+            self.stage = Stage::Address(purpose);
+            return Step::NeedAddress;
+        };
+        let (owner, limits) = match purpose {
+            AddressFor::Limits => {
+                let Some(route) = self.route_of(worker) else {
+                    return self.deny(worker, Denial::Unavailable);
+                };
+                (Owner::address(&route.path.template, address), Rc::clone(&route.address_limits))
+            }
+            AddressFor::Failures => {
+                let (Some(route), Some(key)) = (self.route_of(worker), &self.key) else {
+                    return self.deny(worker, Denial::Unavailable);
+                };
+                let purpose = format!("failures {} {}", key.id, route.path.template);
+                (Owner::address(&purpose, address), Rc::clone(&route.failure_limits))
+            }
+            AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
+                return self.deny(worker, self.key_denial(worker));
+            }
+            AddressFor::RefusedKey => {
+                if let Some(outcome) = worker.has_spent(address, now) {
+                    return self.on_refused_key(worker, now, Ok(outcome));
+                }
+                self.stage = Stage::RefusedKey;
+                return Step::Charge(smallvec![guard_charge(worker, address)]);
+            }
+            AddressFor::Token(print) => return self.judge_again(worker, head, now, print),
+            AddressFor::Guard(judged) => return self.guard(worker, head, now, *judged),
+        };
+        self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
+        Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
+    }
+
+    pub(super) fn on_address_limits<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        match self.judge_address(worker, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(outcome) => {
+                self.standings = outcome.standings;
+                self.admit(worker, head, now)
+            }
+        }
+    }
+
+    /// What became of the charge of a budget of the source address; an error if it is a denial that is enforced.
+    pub(super) fn judge_address(
+        &self,
+        worker: &mut Worker,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<Outcome, Denial> {
+        let outcome = outcome.map_err(|_| Denial::Unavailable)?;
+        note_overflow(worker, &outcome);
+        let dry_run = worker.reports_only(self.tier());
+        match limit_denial(&outcome) {
+            Some(denial) if !self.only_report(worker, dry_run, &denial) => Err(denial),
+            _ => Ok(outcome),
+        }
+    }
+
+    /// The same of the budget for failed credentials; one that is used up is remembered.
+    pub(super) fn judge_guess(
+        &self,
+        worker: &mut Worker,
+        now: Now,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<Outcome, Denial> {
+        if let (Ok(outcome), Some(address)) = (&outcome, self.address) {
+            worker.note_guess(address, outcome, now);
+        }
+        self.judge_address(worker, outcome)
+    }
+
+    /// Asks the budget of the address, unless it or an API key's account was charged already, before more is done about a
+    /// token than reading it. A signature is checked before the request goes on, so it is charged only if it turns out bad;
+    /// whatever fails already, or may have to wait, is charged first.
+    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
+        if !self.is_guarded(worker) {
+            return self.on_judged(worker, head, now, judged);
+        }
+        let Some(address) = self.address else {
+            self.stage = Stage::Address(AddressFor::Guard(Box::new(judged)));
+            return Step::NeedAddress;
+        };
+        if let Some(outcome) = worker.has_spent(address, now) {
+            return self.on_guard(worker, head, now, judged, Ok(outcome));
+        }
+        let charge = guard_charge(worker, address);
+        if matches!(judged, Judged::Verify(..)) {
+            self.stage = Stage::Foreseeing(charge.clone(), Box::new(judged));
+            return Step::Foresee(charge);
+        }
+        self.stage = Stage::Guard(Box::new(judged));
+        Step::Charge(smallvec![charge])
+    }
+
+    /// Whether the budget of the address is to be asked, since neither it nor an API key's account was charged.
+    pub(super) fn is_guarded(&self, worker: &Worker) -> bool {
+        let is_charged = self.key.is_some() || matches!(self.guard, Guard::Charged(_));
+        !is_charged && !worker.config.failed_credentials.is_empty()
+    }
+
+    pub(super) fn on_guard<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        judged: Judged,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        match self.judge_guess(worker, now, outcome) {
+            Err(denial) => self.deny(worker, denial),
+            Ok(outcome) => {
+                self.guard = outcome.receipt.map_or(Guard::Off, Guard::Charged);
+                self.on_judged(worker, head, now, judged)
+            }
+        }
+    }
+
+    /// Notes what the credential will cost if it fails; an error if there is no room for that.
+    pub(super) fn on_foreseen(
+        &mut self,
+        worker: &mut Worker,
+        now: Now,
+        charge: Charge,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<(), Denial> {
+        // What shares a budget is counted where it is charged.
+        let outcome = outcome.map(|outcome| Outcome { overflow: false, ..outcome });
+        let outcome = self.judge_guess(worker, now, outcome)?;
+        // What a dry run has reported, it need not try again.
+        self.guard = if outcome.admitted { Guard::Due(charge) } else { Guard::Off };
+        Ok(())
+    }
+
+    /// Refuses a credential; the address pays for it.
+    pub(super) fn fail<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
+        match std::mem::take(&mut self.guard) {
+            Guard::Due(charge) => {
+                self.stage = Stage::Failed(denial);
+                Step::Charge(smallvec![charge])
+            }
+            Guard::Off | Guard::Charged(_) => self.deny(worker, denial),
+        }
+    }
+
+    /// Of a burst that races, as many learn why they failed as the budget has room for.
+    pub(super) fn on_failed<'h>(
+        &mut self,
+        worker: &mut Worker,
+        now: Now,
+        denial: Denial,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Step<'h> {
+        let denial = self.judge_guess(worker, now, outcome).err().unwrap_or(denial);
+        self.deny(worker, denial)
+    }
+}
+
+/// What a failed credential costs its address.
+fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
+    let limits = Rc::clone(&worker.config.failed_credentials);
+    Charge { owner: worker.guessing(address), limits, requests: 1, cost: 0 }
+}

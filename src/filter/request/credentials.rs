@@ -1,0 +1,256 @@
+//! Credentials: the token, and waiting for its keys.
+
+use std::time::Duration;
+
+use super::stage::{AddressFor, After, Guard, Stage};
+use super::{Request, Step};
+use crate::answer::denial::Denial;
+use crate::credentials::api_key::ApiKey;
+use crate::credentials::cache::Fingerprint;
+use crate::credentials::fetch::Outlook;
+use crate::credentials::opaque::lookup::{Found, Lookup};
+use crate::filter::caller::Caller;
+use crate::filter::document::DocumentId;
+use crate::filter::metrics::{CacheResult, Count};
+use crate::filter::worker::{Judged, KeyJudged, Shown, Worker};
+use crate::http::head::{Bearer, Head};
+use crate::limits::ledger::StoreError;
+use crate::policy::route::Credential;
+use crate::values::time::Now;
+
+impl Request {
+    /// Cached callers need no crypto and so no guard.
+    pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
+            return self.scope(worker, head);
+        }
+        // A token that is known was read when it came first.
+        let shown = head.unread_bearer().map(|token| worker.shown(token));
+        if let Some((shown, caller)) = shown.and_then(|shown| Some((shown, worker.cached(shown, now)?))) {
+            worker.metrics.count(Count::Cache(CacheResult::Hit));
+            if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
+                return self.judge_shown(worker, head, now, shown);
+            }
+            return self.bind(worker, head, caller);
+        }
+        match (head.bearer(), shown) {
+            (Bearer::Absent, _) => self.deny(worker, Denial::TokenMissing),
+            (Bearer::Token(_), Some(shown)) => {
+                worker.metrics.count(Count::Cache(CacheResult::Miss));
+                self.judge_shown(worker, head, now, shown)
+            }
+            (Bearer::Malformed | Bearer::Token(_), _) => self.guard(worker, head, now, Judged::Invalid),
+        }
+    }
+
+    /// Judges the token of a request that has waited.
+    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+        let Bearer::Token(token) = head.bearer() else {
+            return self.deny(worker, Denial::TokenInvalid);
+        };
+        let shown = worker.shown(token);
+        self.judge_shown(worker, head, now, shown)
+    }
+
+    /// Judges a token once the address is known that pays for it.
+    pub(super) fn judge_again<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        print: Fingerprint,
+    ) -> Step<'h> {
+        match head.unread_bearer() {
+            Some(token) => self.judge_shown(worker, head, now, Shown::again(token, print)),
+            None => self.deny(worker, Denial::TokenInvalid),
+        }
+    }
+
+    /// Where the address has nothing left the token is not even read: whatever it says, the answer is the same.
+    fn judge_shown<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, shown: Shown<'_>) -> Step<'h> {
+        if self.is_guarded(worker) {
+            let Some(address) = self.address else {
+                self.stage = Stage::Address(AddressFor::Token(shown.print()));
+                return Step::NeedAddress;
+            };
+            // A dry run goes on, and reports once the token is read.
+            if let (Some(outcome), false) = (worker.has_spent(address, now), worker.reports_only(self.tier()))
+                && let Err(denial) = self.judge_address(worker, Ok(outcome))
+            {
+                return self.deny(worker, denial);
+            }
+        }
+        let issuers = match self.route_of(worker) {
+            Some(route) => route.issuers.clone(),
+            None => return self.deny(worker, Denial::Unavailable),
+        };
+        let judged = worker.judge(shown, &issuers, self.arrival, now);
+        self.guard(worker, head, now, judged)
+    }
+
+    pub(super) fn on_found<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        lookup: &Lookup,
+        found: Result<Found, StoreError>,
+    ) -> Step<'h> {
+        let (Some(token), Ok(found)) = (head.unread_bearer(), found) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
+        self.on_judged(worker, head, now, judged)
+    }
+
+    /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
+    /// places; everything else gives it back.
+    #[inline(never)]
+    pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
+        let after = match judged {
+            Judged::KnownBad => {
+                worker.metrics.count(Count::Cache(CacheResult::Bad));
+                return self.fail(worker, Denial::TokenInvalid);
+            }
+            Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.fail(worker, Denial::TokenInvalid),
+            Judged::Expired => return self.fail(worker, Denial::TokenExpired),
+            Judged::Revoked => return self.fail(worker, Denial::TokenRevoked),
+            Judged::Verify(check, untrusted) => {
+                let Some(token) = head.unread_bearer() else {
+                    return self.deny(worker, Denial::TokenInvalid);
+                };
+                self.stage = Stage::Verifying(untrusted);
+                return Step::Verify(Box::new(check.of(token)));
+            }
+            Judged::Listed(listed) => {
+                let Some(token) = head.unread_bearer() else {
+                    return self.deny(worker, Denial::TokenInvalid);
+                };
+                let judged = worker.on_listed(token, &listed, now);
+                return self.on_judged(worker, head, now, judged);
+            }
+            Judged::Lookup(lookup) => {
+                self.stage = Stage::LookingUp(lookup.clone());
+                return Step::Lookup(lookup);
+            }
+            Judged::Caller(caller) => After::Bind(caller),
+            // Any string may wait for the list of tokens.
+            Judged::Keys(Outlook::Wait, wait) if wait.has_document() || wait.document == DocumentId::Tokens => {
+                worker.want_other(&wait, self.arrival, now);
+                return self.proceed(worker, head, After::Wait(wait));
+            }
+            Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
+            Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
+        };
+        match std::mem::take(&mut self.guard) {
+            Guard::Charged(receipt) => {
+                self.stage = Stage::Refunding(after);
+                Step::Refund(receipt)
+            }
+            Guard::Due(_) | Guard::Off => self.proceed(worker, head, after),
+        }
+    }
+
+    /// Why the credentials that let a request wait are good no more: it may have waited for as long as Envoy lets it.
+    #[inline(never)]
+    pub(super) fn lapsed(&self, worker: &Worker, now: Now) -> Option<Denial> {
+        if let Some(key) = &self.key {
+            match worker.api_key_again(key, self.arrival, now) {
+                KeyJudged::Key(current) if self.is_same_key(worker, &current, key) => {}
+                KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
+                KeyJudged::Key(_) | KeyJudged::Refused => return Some(self.key_denial(worker)),
+            }
+            // No token that could expire or be revoked.
+            if self.is_key_alone(worker) {
+                return None;
+            }
+        }
+        let caller = self.caller.as_ref()?;
+        if now >= caller.not_after {
+            return Some(Denial::TokenExpired);
+        }
+        match worker.is_revoked(caller, now) {
+            Some(false) => None,
+            Some(true) => Some(Denial::TokenRevoked),
+            None => Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
+        }
+    }
+
+    /// Whether a key that was accepted is listed as it was; alone, it must open what it opened.
+    fn is_same_key(&self, worker: &Worker, current: &ApiKey, key: &ApiKey) -> bool {
+        let opens_same = current.grants == key.grants && current.tier == key.tier;
+        current.account == key.account && (opens_same || !self.is_key_alone(worker))
+    }
+
+    /// Looks a listed token up once more when the body is there: its list is all that can void it. `None`: it stands as it was.
+    #[inline(never)]
+    pub(super) fn look_again<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Option<Step<'h>> {
+        let caller = self.caller.clone()?;
+        let is_listed = worker.config.issuers.get(caller.issuer).is_some_and(|issuer| issuer.tokens().is_some());
+        if !is_listed || self.is_key_alone(worker) || std::mem::replace(&mut self.looked_again, true) {
+            return None;
+        }
+        let Bearer::Token(token) = head.bearer() else {
+            return Some(self.deny(worker, Denial::TokenInvalid));
+        };
+        let shown = worker.shown(token);
+        let judged = match worker.cached(shown, now) {
+            Some(current) => Judged::Caller(current),
+            None => match worker.judge(shown, &[caller.issuer], self.arrival, now) {
+                Judged::Listed(listed) => worker.on_listed(token, &listed, now),
+                judged => judged,
+            },
+        };
+        self.on_judged_again(worker, &caller, judged)
+    }
+
+    #[inline(never)]
+    pub(super) fn on_found_again<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Now,
+        lookup: &Lookup,
+        found: Result<Found, StoreError>,
+    ) -> Step<'h> {
+        let (Bearer::Token(token), Ok(found), Some(caller)) = (head.bearer(), found, self.caller.clone()) else {
+            return self.deny(worker, Denial::Unavailable);
+        };
+        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
+        match self.on_judged_again(worker, &caller, judged) {
+            Some(step) => step,
+            // The body is handed over once more.
+            None => self.hold(worker),
+        }
+    }
+
+    fn on_judged_again<'h>(&mut self, worker: &mut Worker, caller: &Caller, judged: Judged) -> Option<Step<'h>> {
+        let denial = match judged {
+            Judged::Caller(current) if current.is_same_grant(caller) => return None,
+            Judged::Lookup(lookup) => {
+                self.stage = Stage::LookingUpAgain(lookup.clone());
+                return Some(Step::Lookup(lookup));
+            }
+            Judged::Expired => Denial::TokenExpired,
+            Judged::Keys(..) => Denial::KeysUnavailable { retry_after: Duration::ZERO },
+            _ => Denial::TokenInvalid,
+        };
+        Some(self.deny(worker, denial))
+    }
+
+    pub(super) fn proceed<'h>(&mut self, worker: &mut Worker, head: &'h Head, after: After) -> Step<'h> {
+        match after {
+            After::Bind(caller) => self.bind(worker, head, caller),
+            After::Deny(denial) => self.deny(worker, denial),
+            After::Wait(wait) => {
+                if worker.waiting >= worker.config.bounds.waiters_max {
+                    let retry_after = wait.deadline.since(self.arrival);
+                    return self.deny(worker, Denial::KeysUnavailable { retry_after });
+                }
+                worker.waiting = worker.waiting.saturating_add(1);
+                self.stage = Stage::Waiting(wait);
+                Step::AwaitKeys
+            }
+        }
+    }
+}

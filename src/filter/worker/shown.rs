@@ -1,0 +1,30 @@
+//! Tokens as requests show them.
+
+use super::Worker;
+use crate::credentials::cache::Fingerprint;
+
+/// A token as it was shown, with what the tables of this worker know it by.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    pub(super) token: &'a [u8],
+    pub(super) print: Fingerprint,
+}
+
+impl<'a> Shown<'a> {
+    /// The same token again, whose fingerprint is known.
+    pub const fn again(token: &'a [u8], print: Fingerprint) -> Self {
+        Self { token, print }
+    }
+
+    /// What the tables know it by.
+    pub const fn print(self) -> Fingerprint {
+        self.print
+    }
+}
+
+impl Worker {
+    /// A token as the tables of this worker know it.
+    pub fn shown<'a>(&self, token: &'a [u8]) -> Shown<'a> {
+        Shown { token, print: self.prints.of(token) }
+    }
+}
