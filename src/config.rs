@@ -49,7 +49,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use filter_state::Fact;
+pub use filter_state::FilterStateField;
 pub use problem::ConfigErrors;
 
 /// `problem_base` where none is configured: anchors of the README.
@@ -85,7 +85,7 @@ pub struct Config {
     /// The response header in which the upstream tells the actual cost, lower case.
     pub settlement_header: Option<String>,
     /// What Envoy's filter state is told of a request, each once.
-    pub filter_state: Vec<Fact>,
+    pub filter_state: Vec<FilterStateField>,
     /// Bounds on what clients may send and on what a worker keeps.
     pub bounds: Bounds,
     /// What is allowed but unwise; logged at load. Each names its field's path.

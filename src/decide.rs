@@ -22,10 +22,10 @@ use crate::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
 use crate::http::request_id;
+use crate::limits::key::SlotId;
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
 use crate::limits::memory;
-use crate::limits::owner::SlotId;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
@@ -114,7 +114,7 @@ pub fn decide(
     documents: &[(DocumentId, &[u8])],
     call: &Call<'_>,
     host: &dyn HostCrypto,
-    now: Now,
+    now: Timestamp,
 ) -> Result<Verdict, SetupError> {
     let mut gate = Gate::new(Config::from_bytes(config).map_err(SetupError::Config)?);
     for (id, bytes) in documents {
@@ -143,7 +143,7 @@ impl Gate {
     ///
     /// # Errors
     /// It is no such document. The last good one goes on serving.
-    pub fn load(&mut self, id: DocumentId, bytes: &[u8], now: Now) -> Result<(), DocumentError> {
+    pub fn load(&mut self, id: DocumentId, bytes: &[u8], now: Timestamp) -> Result<(), DocumentError> {
         let lives = self.worker.remotes().find(|(of, _)| *of == id).map(|(_, it)| (it.refresh, it.max_stale));
         let (refresh, max_stale) = lives.unwrap_or_default();
         self.loads = self.loads.saturating_add(1);
@@ -167,7 +167,12 @@ impl Gate {
     }
 
     /// Makes an index, as the shell does on its ticks.
-    fn load_tokens(&mut self, bytes: &[u8], now: Now, (refresh_at, stale_at): (Now, Now)) -> Result<(), DocumentError> {
+    fn load_tokens(
+        &mut self,
+        bytes: &[u8],
+        now: Timestamp,
+        (refresh_at, stale_at): (Timestamp, Timestamp),
+    ) -> Result<(), DocumentError> {
         let claim = Record { build: self.loads, ..self.index.record };
         let mut builder = Builder::new(bytes.to_vec(), &claim).map_err(DocumentError::Tokens)?;
         let built = loop {
@@ -192,7 +197,7 @@ impl Gate {
     }
 
     /// Judges a request.
-    pub fn decide(&mut self, call: &Call<'_>, host: &dyn HostCrypto, now: Now) -> Verdict {
+    pub fn decide(&mut self, call: &Call<'_>, host: &dyn HostCrypto, now: Timestamp) -> Verdict {
         let ends = call.body.is_none() && call.trailers.is_empty();
         let head = Head::from_pairs(call.head).ending(ends);
         let mut request = Request::default();
@@ -245,7 +250,7 @@ impl Gate {
         let settlement = self.worker.config.settlement_header.as_ref();
         let mut edits: Vec<_> = settlement.map(|name| Edit::Remove(name.clone().into_bytes())).into_iter().collect();
         let reply = Event::Reply(ReplyHead { status: 0, settlement: None });
-        if let Step::Reply(own) = request.step(&mut self.worker, head, Now::default(), reply) {
+        if let Step::Reply(own) = request.step(&mut self.worker, head, Timestamp::default(), reply) {
             let Ok(()) = own.edits(collect(&mut edits));
         }
         edits
@@ -279,7 +284,7 @@ pub struct Around<'a, S> {
     /// The trusted address of the source.
     pub address: Option<IpAddr>,
     /// The time.
-    pub now: Now,
+    pub now: Timestamp,
 }
 
 /// How far a request came.
@@ -312,7 +317,7 @@ pub fn run<S: Slots>(
         let event = match step {
             Step::NeedAddress => Event::Address(around.address),
             Step::Charge(charges) => Event::Charged(ledger::reserve(around.slots, &charges, now)),
-            Step::Foresee(charge) => Event::Foreseen(ledger::foresee(around.slots, charge, now)),
+            Step::Foresee(charge) => Event::Foreseen(ledger::peek(around.slots, charge, now)),
             Step::Refund(receipt) => {
                 // As in the shell: a refund that fails leaves the charge in place.
                 let _ = ledger::cancel(around.slots, receipt, now);

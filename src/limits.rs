@@ -12,18 +12,18 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::limits::advert::Advert;
+use crate::limits::policy_template::PolicyTemplate;
 use crate::limits::slot::Record;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
-pub(crate) mod advert;
 mod bucket;
 mod calendar;
 pub mod charge;
+pub mod key;
 pub mod ledger;
 pub mod memory;
 pub mod outcome;
-pub mod owner;
+pub(crate) mod policy_template;
 pub mod recent;
 mod settle;
 pub mod slot;
@@ -106,7 +106,7 @@ impl Window {
     }
 
     /// How long it takes from empty to full: the time to refill the burst, or the length of the period of `now`.
-    fn refill_time(self, now: Now) -> Duration {
+    fn refill_time(self, now: Timestamp) -> Duration {
         match self {
             Self::Bucket { amount, per, .. } => {
                 Duration::from_micros(bucket::Rate::new(amount, per).time_to_drain(level_of(self.capacity())))
@@ -130,7 +130,7 @@ pub struct Limit {
     pub window: Window,
     /// See [`Limit::id`]; computed once, as every charge needs it.
     id: u32,
-    advert: Advert,
+    policy_template: PolicyTemplate,
 }
 
 impl Limit {
@@ -138,9 +138,9 @@ impl Limit {
     pub fn new(name: impl Into<String>, unit: Unit, window: Window) -> Self {
         let name = name.into();
         let id = budget_id(&name, unit, window);
-        let refill_time = window.has_one_length().then(|| window.refill_time(Now::default()));
-        let advert = Advert::new(&name, window.capacity(), refill_time);
-        Self { name, unit, window, id, advert }
+        let refill_time = window.has_one_length().then(|| window.refill_time(Timestamp::default()));
+        let policy_template = PolicyTemplate::new(&name, window.capacity(), refill_time);
+        Self { name, unit, window, id, policy_template }
     }
 
     /// Which usage of an owner it judges: a hash of name, unit and kind of window. Parameters are not part
@@ -168,7 +168,7 @@ impl Limit {
     }
 
     /// Judges stored usage at `now`.
-    fn judge(&self, stored: Record, now: Now) -> Judged {
+    fn judge(&self, stored: Record, now: Timestamp) -> Judged {
         match self.window {
             Window::Bucket { amount, per, .. } => {
                 bucket::judge(bucket::Rate::new(amount, per), self.level_max(), stored, now)
@@ -193,7 +193,7 @@ impl Limit {
     }
 
     /// The time until `current` drains by `level` micro-units, in microseconds from `now`.
-    fn time_to_drain(&self, current: Record, level: u64, now: Now) -> u64 {
+    fn time_to_drain(&self, current: Record, level: u64, now: Timestamp) -> u64 {
         let skew = current.stamp.saturating_sub(now.micros());
         match self.window {
             Window::Bucket { amount, per, .. } => {

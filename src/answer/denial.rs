@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::limits::ledger::Standing;
+use crate::limits::ledger::LimitStatus;
 
 /// One refusal.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +100,7 @@ pub struct LimitReached {
     /// Until the limit that binds longest admits the request.
     pub retry_after: Duration,
     /// Standings of all limits that were asked, for the `RateLimit` fields.
-    pub standings: Vec<Standing>,
+    pub statuses: Vec<LimitStatus>,
 }
 
 impl Denial {

@@ -62,7 +62,7 @@ pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -
         headers.push(("allow", allow.into()));
     }
     if let Denial::LimitReached(limit) = denial {
-        let fields = rate_fields::fields(config.rate_limit_headers, &limit.standings);
+        let fields = rate_fields::fields(config.rate_limit_headers, &limit.statuses);
         headers.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
     }
     let (media, body) = match config.errors {

@@ -6,28 +6,28 @@
 
 use crate::config::RateLimitHeaders;
 use crate::limits::Unit;
-use crate::limits::advert::SEPARATOR;
-use crate::limits::ledger::Standing;
+use crate::limits::ledger::LimitStatus;
+use crate::limits::policy_template::SEPARATOR;
 use crate::values::time::seconds_up;
 
-/// The fields for `standings`, in order; none if no limit counts requests.
+/// The fields for `statuses`, in order; none if no limit counts requests.
 #[inline(never)]
-pub fn fields(mode: RateLimitHeaders, standings: &[Standing]) -> Vec<(&'static str, String)> {
-    let requests = || standings.iter().filter(|s| s.unit() == Unit::Requests);
+pub fn fields(mode: RateLimitHeaders, statuses: &[LimitStatus]) -> Vec<(&'static str, String)> {
+    let requests = || statuses.iter().filter(|s| s.unit() == Unit::Requests);
     match mode {
         RateLimitHeaders::Off => Vec::new(),
         RateLimitHeaders::Draft11 => {
             let mut policy = String::with_capacity(FIELD_BYTES);
             let mut state = String::with_capacity(FIELD_BYTES);
-            for (standing, advert) in requests().filter_map(|standing| Some((standing, standing.advert()?))) {
-                push_part(&mut policy, &advert.policy);
-                if let Some(window) = standing.window {
+            for (status, policy_template) in requests().filter_map(|status| Some((status, status.policy_template()?))) {
+                push_part(&mut policy, &policy_template.policy);
+                if let Some(window) = status.window {
                     push_number(&mut policy, seconds_up(window));
                 }
-                push_part(&mut state, &advert.state);
-                push_number(&mut state, standing.remaining);
+                push_part(&mut state, &policy_template.state);
+                push_number(&mut state, status.remaining);
                 state.push_str(";t=");
-                push_number(&mut state, seconds_up(standing.reset_after));
+                push_number(&mut state, seconds_up(status.reset_after));
             }
             if policy.is_empty() {
                 return Vec::new();

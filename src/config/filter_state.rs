@@ -4,7 +4,7 @@ use super::reader::Object;
 
 /// A fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum FilterStateField {
     /// `allow`, or the code of the refusal: what the guard asks for.
     Decision,
     /// The tier.
@@ -23,7 +23,7 @@ pub enum Fact {
     Retirement,
 }
 
-impl Fact {
+impl FilterStateField {
     /// All of them.
     pub const ALL: [Self; 8] =
         [Self::Decision, Self::Tier, Self::Client, Self::Route, Self::Account, Self::Key, Self::Cost, Self::Retirement];
@@ -50,17 +50,17 @@ impl Fact {
 
 /// Reads `filter_state`; absent: all.
 #[inline(never)]
-pub(super) fn read(fields: &Object<'_>) -> Option<Vec<Fact>> {
-    let words = Fact::ALL.map(|fact| (fact.name(), fact));
+pub(super) fn read(fields: &Object<'_>) -> Option<Vec<FilterStateField>> {
+    let words = FilterStateField::ALL.map(|fact| (fact.name(), fact));
     let Some(list) = fields.get("filter_state") else {
-        return Some(Fact::ALL.to_vec());
+        return Some(FilterStateField::ALL.to_vec());
     };
     let facts = list.list(words.len(), |item| item.word(&words))?;
     if facts.iter().enumerate().any(|(at, fact)| facts.iter().take(at).any(|before| before == fact)) {
         list.problem("expected distinct facts, got one a second time");
         return None;
     }
-    if !facts.contains(&Fact::Decision) {
+    if !facts.contains(&FilterStateField::Decision) {
         list.warn("without `decision` the guard refuses every request");
     }
     Some(facts)

@@ -13,7 +13,7 @@ use crate::credentials::retirement::{Announcement, Dates, Schedule};
 use crate::limits::{By, Limit, Unit, Window};
 use crate::values::names::Names;
 use crate::values::text::is_plain;
-use crate::values::time::{Now, whole_second};
+use crate::values::time::{Timestamp, whole_second};
 
 const FIELDS: &[&str] =
     &["announced", "throttled_from", "throttled_tier", "refused_from", "link", "replacement", "extensions"];
@@ -49,7 +49,7 @@ pub(super) fn read(reader: &Reader<'_>, tiers: &Tiers<'_>, granted: Option<&[usi
     (is_whole && is_ordered).then(|| Schedule::new(&announcement, throttled_tier, dates, extensions))
 }
 
-fn moment(reader: &Reader<'_>) -> Option<Now> {
+fn moment(reader: &Reader<'_>) -> Option<Timestamp> {
     let what = "a date with its offset from UTC and in whole seconds, such as `2026-01-01T00:00:00Z`";
     let found = whole_second(reader.string(what, |_| true)?);
     if found.is_none() {
@@ -69,7 +69,7 @@ fn has_tier(fields: &Object<'_>) -> bool {
 
 /// Clients hear of it before anything changes, and what is harder comes before the end.
 #[inline(never)]
-fn is_ordered(fields: &Object<'_>, announced: Now, dates: Dates) -> bool {
+fn is_ordered(fields: &Object<'_>, announced: Timestamp, dates: Dates) -> bool {
     let mut is_ordered = true;
     let mut problem = |name, message| {
         fields.problem(name, message);

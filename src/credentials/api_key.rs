@@ -18,9 +18,9 @@ use crate::credentials::jwt::claims::SCHOOLS_MAX;
 use crate::credentials::list::{self, Entry, ListError, Origin};
 use crate::http::basic::{self, Basic};
 use crate::http::head::{Head, folds_alike};
-use crate::limits::owner::Owners;
+use crate::limits::key::LimitKeys;
 use crate::values::text::is_plain;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 mod table;
 #[cfg(test)]
@@ -44,14 +44,14 @@ pub struct ApiKey {
     /// The account's tier, by index; `None`: it is not configured.
     pub tier: Option<usize>,
     /// Whose budgets its requests draw on: the account's, unless a limit counts each key.
-    pub owners: Owners,
+    pub owners: LimitKeys,
     /// What it opens alone, without a token; `None`: nothing.
     pub grants: Option<Box<Grants>>,
     hash: KeyHash,
     /// Valid from this moment
-    not_before: Now,
+    not_before: Timestamp,
     /// up to, but not at, this one.
-    not_after: Now,
+    not_after: Timestamp,
 }
 
 /// What a key opens without a token: exactly what is listed, nothing beside it.
@@ -65,12 +65,12 @@ pub struct Grants {
 
 impl ApiKey {
     /// Whether the key is valid at `now`: from `not_before`, and up to, but not at, `not_after`.
-    pub fn is_valid(&self, now: Now) -> bool {
+    pub fn is_valid(&self, now: Timestamp) -> bool {
         self.not_before <= now && now < self.not_after
     }
 
     /// The key is valid up to, but not at, this moment; the end of time for one without end.
-    pub const fn not_after(&self) -> Now {
+    pub const fn not_after(&self) -> Timestamp {
         self.not_after
     }
 }
@@ -272,7 +272,7 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
         account: account.to_owned(),
         tier,
         // No issuer has an empty name.
-        owners: Owners::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
+        owners: LimitKeys::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
         grants: grants(districts, schools, context).map(Box::new),
         hash: KeyHash(hash),
         not_before,

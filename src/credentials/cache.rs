@@ -14,7 +14,7 @@ use foldhash::quality::SeedableRandomState;
 use lru::LruCache;
 
 use crate::values::bytes::is_same;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
@@ -35,9 +35,9 @@ pub struct Entry<T> {
     /// Generation of the key set that verified it.
     pub generation: u64,
     /// Valid from this moment
-    pub not_before: Now,
+    pub not_before: Timestamp,
     /// up to, but not at, this one.
-    pub not_after: Now,
+    pub not_after: Timestamp,
 }
 
 /// The hash of a token, for the tables of one worker; made once for all that a request asks of them.
@@ -89,7 +89,7 @@ impl<T> TokenCache<T> {
         &mut self,
         print: Fingerprint,
         token: &[u8],
-        now: Now,
+        now: Timestamp,
         generation_of: impl Fn(usize) -> Option<u64>,
     ) -> Option<Rc<T>> {
         let entry = self.entries.get(print, token)?;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::values::time::{Now, micros};
+use crate::values::time::{Timestamp, micros};
 
 pub use self::remote::Remote;
 
@@ -31,11 +31,11 @@ const CLOCK_STEP: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document {
     /// When the request for it was sent.
-    pub started: Now,
+    pub started: Timestamp,
     /// When to fetch the next one.
-    pub refresh_at: Now,
+    pub refresh_at: Timestamp,
     /// When it stops serving.
-    pub stale_at: Now,
+    pub stale_at: Timestamp,
     /// Names its content: equal content has an equal generation.
     pub generation: u64,
     /// The version that it carries, which never goes back; 0 where documents carry none.
@@ -71,11 +71,11 @@ pub struct Fetched {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// When the latest fetch started.
-    pub started: Now,
+    pub started: Timestamp,
     /// Until when the latest fetch is in flight; `None`: it ended.
-    pub in_flight_until: Option<Now>,
+    pub in_flight_until: Option<Timestamp>,
     /// Earliest time of the next fetch.
-    pub next_at: Now,
+    pub next_at: Timestamp,
     /// Fetches that failed since the last good one.
     pub failures: u32,
     /// Names the latest fetch; every fetch has a greater one than those before it, so that an index that it builds can be told
@@ -115,7 +115,7 @@ impl Record {
 
     /// What to do now; `wanted` is the arrival of the latest request that needs a document fetched after it.
     #[inline(never)]
-    pub fn on_tick(&self, remote: &Remote, wanted: Option<Now>, now: Now) -> Action {
+    pub fn on_tick(&self, remote: &Remote, wanted: Option<Timestamp>, now: Timestamp) -> Action {
         if !self.is_due(wanted, now) || !self.may_start(now) {
             return Action::Idle;
         }
@@ -132,21 +132,28 @@ impl Record {
     /// Whether the fetch of a long list is left to others for now. Its bytes come in one piece, and copying them takes as long as
     /// it takes: Envoy's main thread, which ticks but serves no requests, holds up nobody by it. And whoever
     /// fetches again needs no more memory. `serves`: requests were seen here; `last`: the latest fetch was ours.
-    pub fn is_left_to_others(&self, remote: &Remote, wanted: Option<Now>, serves: bool, last: bool, now: Now) -> bool {
+    pub fn is_left_to_others(
+        &self,
+        remote: &Remote,
+        wanted: Option<Timestamp>,
+        serves: bool,
+        last: bool,
+        now: Timestamp,
+    ) -> bool {
         let patience = PATIENCE.saturating_mul(u32::from(serves).saturating_mul(2).saturating_add(u32::from(!last)));
-        let earlier = Now::from_micros(now.micros().saturating_sub(micros(patience)));
+        let earlier = Timestamp::from_micros(now.micros().saturating_sub(micros(patience)));
         self.document.is_some() && self.on_tick(remote, wanted, earlier) == Action::Idle
     }
 
     /// The record while the claim's answer is being worked on; `None` if the claim is no longer ours.
-    pub fn on_progress(&self, started: Now, now: Now) -> Option<Self> {
+    pub fn on_progress(&self, started: Timestamp, now: Timestamp) -> Option<Self> {
         self.is_claim(started).then_some(Self { in_flight_until: Some(now.after(BUILD_ABANDONED_AFTER)), ..*self })
     }
 
     /// The record after the claim's fetch brought a good document; `None` if the claim is no longer ours. A document of
     /// an older version than the last one is a failed fetch.
     #[inline(never)]
-    pub fn on_success(&self, remote: &Remote, started: Now, fetched: Fetched, now: Now) -> Option<Self> {
+    pub fn on_success(&self, remote: &Remote, started: Timestamp, fetched: Fetched, now: Timestamp) -> Option<Self> {
         if !self.is_claim(started) {
             return None;
         }
@@ -191,7 +198,7 @@ impl Record {
 
     /// The record after the claim's fetch failed; `None` if the claim is no longer ours.
     #[inline(never)]
-    pub fn on_failure(&self, remote: &Remote, started: Now, now: Now) -> Option<Self> {
+    pub fn on_failure(&self, remote: &Remote, started: Timestamp, now: Timestamp) -> Option<Self> {
         if !self.is_claim(started) {
             return None;
         }
@@ -204,20 +211,20 @@ impl Record {
 
     /// The record after the claim's fetch was given up, so that another worker may fetch; `None` if the claim is no longer
     /// ours.
-    pub fn on_abandoned(&self, started: Now) -> Option<Self> {
+    pub fn on_abandoned(&self, started: Timestamp) -> Option<Self> {
         self.is_claim(started).then_some(Self { in_flight_until: None, ..*self })
     }
 
     /// Whether the document may be used at `now`. Once a clock is set back nobody knows its age: one set back by more than
     /// the document's whole life must not let it serve until that time comes again.
-    pub fn is_usable(&self, now: Now) -> bool {
+    pub fn is_usable(&self, now: Timestamp) -> bool {
         let is_of_now = |it: &Document| it.started.since(now) <= it.stale_at.since(it.started);
         self.document.is_some_and(|document| now < document.stale_at && is_of_now(&document))
     }
 
     /// What a request may expect that arrived at `arrival` and can wait until `deadline`.
     #[inline(never)]
-    pub fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> Outlook {
+    pub fn outlook(&self, arrival: Timestamp, deadline: Timestamp, now: Timestamp) -> Outlook {
         let is_fresh = |d: Document| d.started >= arrival && !is_ahead(d.started, now);
         if self.is_usable(now) && self.document.is_some_and(is_fresh) {
             return Outlook::Fresh;
@@ -231,7 +238,7 @@ impl Record {
         Outlook::Wait
     }
 
-    fn is_due(&self, wanted: Option<Now>, now: Now) -> bool {
+    fn is_due(&self, wanted: Option<Timestamp>, now: Timestamp) -> bool {
         let Some(document) = self.document else {
             return true;
         };
@@ -240,11 +247,11 @@ impl Record {
             || wanted.is_some_and(|arrival| document.started < arrival && !is_ahead(arrival, now))
     }
 
-    fn may_start(&self, now: Now) -> bool {
+    fn may_start(&self, now: Timestamp) -> bool {
         is_ahead(self.started, now) || (now >= self.next_at && self.in_flight_until.is_none_or(|until| now >= until))
     }
 
-    fn is_claim(&self, started: Now) -> bool {
+    fn is_claim(&self, started: Timestamp) -> bool {
         self.in_flight_until.is_some() && self.started == started
     }
 
@@ -252,9 +259,9 @@ impl Record {
     #[inline(never)]
     pub fn encode(&self) -> Vec<u8> {
         let document = self.document.unwrap_or(Document {
-            started: Now::default(),
-            refresh_at: Now::default(),
-            stale_at: Now::default(),
+            started: Timestamp::default(),
+            refresh_at: Timestamp::default(),
+            stale_at: Timestamp::default(),
             generation: 0,
             version: 0,
             place: Place::First,
@@ -266,7 +273,7 @@ impl Record {
         bytes.extend_from_slice(&self.failures.to_le_bytes());
         for word in [
             self.started.micros(),
-            self.in_flight_until.map_or(0, Now::micros),
+            self.in_flight_until.map_or(0, Timestamp::micros),
             self.next_at.micros(),
             document.started.micros(),
             document.refresh_at.micros(),
@@ -311,15 +318,15 @@ impl Record {
             document_build,
         ] = words.map(u64::from_le_bytes);
         Some(Self {
-            started: Now::from_micros(started),
-            in_flight_until: (in_flight > 0).then(|| Now::from_micros(in_flight)),
-            next_at: Now::from_micros(next_at),
+            started: Timestamp::from_micros(started),
+            in_flight_until: (in_flight > 0).then(|| Timestamp::from_micros(in_flight)),
+            next_at: Timestamp::from_micros(next_at),
             failures: u32::from_le_bytes(*failures),
             build,
             document: (*has_document == 1).then_some(Document {
-                started: Now::from_micros(document),
-                refresh_at: Now::from_micros(refresh_at),
-                stale_at: Now::from_micros(stale_at),
+                started: Timestamp::from_micros(document),
+                refresh_at: Timestamp::from_micros(refresh_at),
+                stale_at: Timestamp::from_micros(stale_at),
                 generation,
                 version: document_version,
                 place: if *place == 1 { Place::Second } else { Place::First },
@@ -330,7 +337,7 @@ impl Record {
 }
 
 /// Whether a recorded time is from before the clock was set back.
-fn is_ahead(recorded: Now, now: Now) -> bool {
+fn is_ahead(recorded: Timestamp, now: Timestamp) -> bool {
     recorded > now.after(CLOCK_STEP)
 }
 

@@ -12,13 +12,13 @@ use serde_json::{Map, Value};
 use crate::values::json::{self, JsonError};
 use crate::values::names::closest;
 use crate::values::text::is_school;
-use crate::values::time::{Now, rfc3339};
+use crate::values::time::{Timestamp, rfc3339};
 
 /// Longest list from the network, bytes: tens of thousands of entries.
 pub const LIST_BYTES_MAX: usize = 16 << 20;
 
 /// The end of what has none.
-const NEVER: Now = Now::from_micros(u64::MAX);
+const NEVER: Timestamp = Timestamp::from_micros(u64::MAX);
 
 const NO_OTHERS: &str = "expected no other members than the documented ones";
 
@@ -178,7 +178,7 @@ impl<'a> Entry<'a> {
     }
 
     /// A date of RFC 3339.
-    pub(crate) fn moment(&self, name: &str) -> Result<Option<Now>, ListError> {
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Timestamp>, ListError> {
         let Some(value) = self.members.get(name) else {
             return Ok(None);
         };
@@ -187,7 +187,7 @@ impl<'a> Entry<'a> {
     }
 
     /// From when on an entry is valid, and up to, but not at, which moment; without an end, up to the end of time.
-    pub(crate) fn validity(&self) -> Result<(Now, Now), ListError> {
+    pub(crate) fn validity(&self) -> Result<(Timestamp, Timestamp), ListError> {
         let (from, end) = (self.moment("not_before")?, self.moment("not_after")?);
         if from.zip(end).is_some_and(|(from, end)| end <= from) {
             return Err(self.wrong("not_after", "a date after `not_before`"));

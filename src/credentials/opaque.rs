@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::credentials::list::{Entry, ListError, Origin};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 pub mod bucket;
 pub mod build;
@@ -83,9 +83,9 @@ pub struct Grant {
     /// The tier's name, configured or not.
     pub tier: String,
     /// The token is valid from this moment
-    pub not_before: Now,
+    pub not_before: Timestamp,
     /// up to, but not at, this one.
-    pub not_after: Now,
+    pub not_after: Timestamp,
 }
 
 /// The tokens of a configuration.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::values::names::Names;
-use crate::values::time::{Now, SECS_END};
+use crate::values::time::{SECS_END, Timestamp};
 
 /// Credentials that retire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +56,16 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dates {
     /// Limited harder; `None`: never.
-    pub throttled_from: Option<Now>,
+    pub throttled_from: Option<Timestamp>,
     /// Refused.
-    pub refused_from: Now,
+    pub refused_from: Timestamp,
 }
 
 /// What a schedule tells those whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// From when on, a whole second.
-    pub announced: Now,
+    pub announced: Timestamp,
     /// A page about it: a URL of visible ASCII without `<` and `>`.
     pub link: String,
     /// What to use instead: plain visible text.
@@ -75,7 +75,7 @@ pub struct Announcement {
 /// The schedule of a class.
 #[derive(Debug)]
 pub struct Schedule {
-    announced: Now,
+    announced: Timestamp,
     replacement: Rc<str>,
     throttled_tier: Option<usize>,
     terms: Rc<Terms>,
@@ -142,7 +142,7 @@ impl Schedule {
 
     /// Where a credential of `client` stands at `now`, and what its answers carry.
     #[inline(never)]
-    pub fn notice(&self, client: &str, now: Now) -> Notice {
+    pub fn notice(&self, client: &str, now: Timestamp) -> Notice {
         let own = self.extended.position(client).and_then(|at| self.extensions.get(at));
         let terms = own.unwrap_or(&self.terms);
         let is_throttled = terms.dates.throttled_from.is_some_and(|from| from <= now);
@@ -199,7 +199,7 @@ fn fields(announcement: &Announcement, dates: Dates) -> Fields {
 }
 
 /// An HTTP date (RFC 9110 section 5.6.7), rounded down to a second, at the latest the last one of the year 9999.
-fn http_date(moment: Now) -> String {
+fn http_date(moment: Timestamp) -> String {
     let since_epoch = Duration::from_secs(moment.secs().min(SECS_END.saturating_sub(1)));
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::credentials::list::{self, Entry, ListError, Origin};
 use crate::values::names::Names;
 use crate::values::text::{VALUE_BYTES_MAX, is_plain};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
 const LIST_FIELDS: &[&str] = &["version", "tokens", "vendors"];
@@ -26,7 +26,7 @@ pub struct RevocationList {
     tokens: Names,
     vendors: Names,
     /// By the position of the vendor.
-    until: Vec<Now>,
+    until: Vec<Timestamp>,
 }
 
 impl RevocationList {
@@ -52,7 +52,7 @@ impl RevocationList {
             let token = token.ok_or(ListError::Expected { path, what: "a `jti`, a string of 1 to 256 bytes" })?;
             tokens.add(token);
         }
-        let (mut vendors, mut kept) = (Names::default(), Vec::<Now>::new());
+        let (mut vendors, mut kept) = (Names::default(), Vec::<Timestamp>::new());
         for entry in root.entries("vendors", VENDOR_FIELDS)? {
             let vendor = entry.text("vendor", VENDOR, is_plain)?;
             let until = issued_until(&entry)?;
@@ -66,7 +66,7 @@ impl RevocationList {
     }
 
     /// Whether a token of `vendor` is void.
-    pub fn is_revoked(&self, token_id: Option<&str>, vendor: &str, issued_at: Option<Now>) -> bool {
+    pub fn is_revoked(&self, token_id: Option<&str>, vendor: &str, issued_at: Option<Timestamp>) -> bool {
         let until = || self.vendors.position(vendor).and_then(|at| self.until.get(at));
         token_id.is_some_and(|id| self.tokens.position(id).is_some())
             || until().is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
@@ -84,7 +84,7 @@ impl RevocationList {
 }
 
 /// A date of RFC 3339, or seconds since 1970.
-fn issued_until(entry: &Entry<'_>) -> Result<Now, ListError> {
+fn issued_until(entry: &Entry<'_>) -> Result<Timestamp, ListError> {
     let what = "a date such as `2026-01-01T00:00:00Z`";
     let late = "a date such as `2026-01-01T00:00:00Z`, and none before the year 2000";
     let value = entry.get("issued_until");

@@ -11,11 +11,11 @@ use crate::credentials::opaque::testing::{entry, list};
 use crate::filter::document::DocumentId;
 use crate::filter::request::Edit;
 use crate::filter::request::testing::{self as filter, document};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 mod providers;
 
-const NOW: Now = Now::from_secs(1_780_228_800);
+const NOW: Timestamp = Timestamp::from_secs(1_780_228_800);
 
 fn config() -> Value {
     json!({
@@ -258,7 +258,7 @@ fn loaded_documents_serve_as_long_as_fetched_ones() {
     listed["tier"] = json!("standard");
     let list = list(1, &[listed]);
     let bearer = bearer_until(NOW.secs() + 100_000);
-    let after = |secs: u64| Now::from_secs(NOW.secs() + secs);
+    let after = |secs: u64| Timestamp::from_secs(NOW.secs() + secs);
     let mut gate = Gate::new(Config::from_bytes(config.to_string().as_bytes()).unwrap());
     // Loaded, and after half an hour the same once more.
     for secs in [0, 1800] {

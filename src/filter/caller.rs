@@ -5,8 +5,8 @@
 use crate::answer::denial::Denial;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
-use crate::limits::owner::Owners;
-use crate::values::time::Now;
+use crate::limits::key::LimitKeys;
+use crate::values::time::Timestamp;
 
 /// A verified caller, as the upstream and the limits see it. Immutable; shared by all requests with its token.
 #[derive(Debug)]
@@ -30,11 +30,11 @@ pub struct Caller {
     /// The token's id, by which it can be revoked.
     pub token_id: Option<String>,
     /// When the token was issued.
-    pub issued_at: Option<Now>,
+    pub issued_at: Option<Timestamp>,
     /// The token is valid up to, but not at, this moment.
-    pub not_after: Now,
+    pub not_after: Timestamp,
     /// Whose budgets its requests draw on.
-    pub owners: Owners,
+    pub owners: LimitKeys,
     /// Why every request with this token is refused, though it is valid.
     pub refused: Option<Denial>,
 }
@@ -93,8 +93,8 @@ mod tests {
             districts_open_schools: true,
             token_id: None,
             issued_at: None,
-            not_after: Now::default(),
-            owners: Owners::new("i", client, None, None),
+            not_after: Timestamp::default(),
+            owners: LimitKeys::new("i", client, None, None),
             refused: None,
         }
     }

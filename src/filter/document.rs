@@ -15,7 +15,7 @@ use crate::credentials::opaque::build::BuildError;
 use crate::credentials::opaque::{TOKENS_BYTES_MAX, TokenList};
 use crate::credentials::revocation::RevocationList;
 use crate::limits::ledger::StoreError;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Names a document of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub struct Held<T> {
     version: u64,
     /// The shared record, as last seen; `None`: the document is inline.
     record: Option<Record>,
-    wanted: Option<Now>,
+    wanted: Option<Timestamp>,
 }
 
 impl<T> Held<T> {
@@ -172,13 +172,13 @@ impl<T> Held<T> {
     }
 
     /// The document, if it may be used now.
-    pub fn usable(&self, now: Now) -> Option<&Rc<T>> {
+    pub fn usable(&self, now: Timestamp) -> Option<&Rc<T>> {
         let content = self.content.as_ref()?;
         self.record.is_none_or(|record| record.is_usable(now)).then_some(content)
     }
 
     /// Which document it is, if it may be used now.
-    pub fn generation(&self, now: Now) -> Option<u64> {
+    pub fn generation(&self, now: Timestamp) -> Option<u64> {
         self.usable(now).map(|_| self.generation)
     }
 
@@ -202,15 +202,15 @@ pub trait State {
     /// Notes the shared record; says whether its document is one that this worker does not have yet.
     fn on_record(&mut self, record: Record) -> bool;
     /// What a request that arrived at `arrival` may expect, and which document it would wait to see replaced.
-    fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> (Outlook, Option<u64>);
+    fn outlook(&self, arrival: Timestamp, deadline: Timestamp, now: Timestamp) -> (Outlook, Option<u64>);
     /// Whether a request that waits for another document than `generation` should be looked at again.
-    fn is_over(&self, generation: Option<u64>, arrival: Now, deadline: Now, now: Now) -> bool;
+    fn is_over(&self, generation: Option<u64>, arrival: Timestamp, deadline: Timestamp, now: Timestamp) -> bool;
     /// The arrival of the latest request that needs a document fetched after it.
-    fn wanted(&self) -> Option<Now>;
+    fn wanted(&self) -> Option<Timestamp>;
     /// Has the document fetched anew although it is not due.
-    fn want(&mut self, since: Now, now: Now);
+    fn want(&mut self, since: Timestamp, now: Timestamp);
     /// When the fetch of the last good document started.
-    fn started(&self) -> Option<Now>;
+    fn started(&self) -> Option<Timestamp>;
     /// The version of the document of this generation, if it is at hand.
     fn version_of(&self, generation: u64) -> Option<u64>;
 }
@@ -224,25 +224,25 @@ impl<T> State for Held<T> {
         !is_known
     }
 
-    fn outlook(&self, arrival: Now, deadline: Now, now: Now) -> (Outlook, Option<u64>) {
+    fn outlook(&self, arrival: Timestamp, deadline: Timestamp, now: Timestamp) -> (Outlook, Option<u64>) {
         (self.record.unwrap_or_default().outlook(arrival, deadline, now), self.generation(now))
     }
 
-    fn is_over(&self, generation: Option<u64>, arrival: Now, deadline: Now, now: Now) -> bool {
+    fn is_over(&self, generation: Option<u64>, arrival: Timestamp, deadline: Timestamp, now: Timestamp) -> bool {
         let record = self.record.unwrap_or_default();
         self.generation(now) != generation || record.outlook(arrival, deadline, now) != Outlook::Wait
     }
 
-    fn wanted(&self) -> Option<Now> {
+    fn wanted(&self) -> Option<Timestamp> {
         self.wanted
     }
 
-    fn want(&mut self, since: Now, now: Now) {
+    fn want(&mut self, since: Timestamp, now: Timestamp) {
         // A later one is from before the clock was set back.
         self.wanted = self.wanted.filter(|wanted| *wanted <= now).max(Some(since));
     }
 
-    fn started(&self) -> Option<Now> {
+    fn started(&self) -> Option<Timestamp> {
         self.record?.document.map(|document| document.started)
     }
 

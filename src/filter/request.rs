@@ -20,10 +20,10 @@ use crate::http::head::Head;
 use crate::http::path::RawPath;
 use crate::http::query;
 use crate::http::strip::{self, Connection};
-use crate::limits::ledger::{Outcome, Receipt, Standing};
+use crate::limits::ledger::{LimitStatus, Outcome, Receipt};
 use crate::policy::cost;
 use crate::policy::route::{self, Found, Route};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 mod address;
 mod admission;
@@ -48,7 +48,7 @@ pub use step::{Event, Forward, ReplyEdits, ReplyHead, Step};
 #[derive(Debug, Default)]
 pub struct Request {
     stage: Stage,
-    arrival: Now,
+    arrival: Timestamp,
     route: Option<usize>,
     address: Option<IpAddr>,
     guard: Guard,
@@ -65,7 +65,7 @@ pub struct Request {
     rest_cost: u32,
     /// Whether the request names a school or a district.
     names_scope: bool,
-    standings: Vec<Standing>,
+    statuses: Vec<LimitStatus>,
     rewrite_connection: bool,
     /// Whether a listed token was looked at a second time, once the body was there.
     looked_again: bool,
@@ -74,7 +74,7 @@ pub struct Request {
 
 impl Request {
     /// Takes the request one step further. `head` is the request's head, the same at every call.
-    pub fn step<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, event: Event<'_>) -> Step<'h> {
+    pub fn step<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, event: Event<'_>) -> Step<'h> {
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
         match (stage, event) {
             (Stage::New, Event::Head) => self.on_head(worker, head, now),
@@ -127,7 +127,7 @@ impl Request {
     }
 
     /// Whether a request that waits for keys should get [`Event::Ready`].
-    pub fn is_ready(&self, worker: &Worker, now: Now) -> bool {
+    pub fn is_ready(&self, worker: &Worker, now: Timestamp) -> bool {
         matches!(&self.stage, Stage::Waiting(wait) if now < self.arrival || worker.is_over(wait, self.arrival, now))
     }
 
@@ -193,7 +193,7 @@ impl Request {
     }
 
     #[inline(never)]
-    fn on_head<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    fn on_head<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         self.arrival = now;
         let (Some(method), Some(path), true) = (head.method(), head.path(), head.is_sound()) else {
             return self.deny(worker, Denial::Malformed(Malformed::Head));
@@ -219,7 +219,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         index: usize,
         is_preflight: bool,
     ) -> Step<'h> {
@@ -249,7 +249,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         untrusted: &Untrusted,
         valid: bool,
     ) -> Step<'h> {
@@ -261,7 +261,7 @@ impl Request {
     }
 
     #[cold]
-    fn on_ready<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, wait: Wait) -> Step<'h> {
+    fn on_ready<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, wait: Wait) -> Step<'h> {
         worker.waiting = worker.waiting.saturating_sub(1);
         // A clock set back must not put the deadline off.
         self.arrival = self.arrival.min(now);
@@ -275,7 +275,7 @@ impl Request {
     }
 
     #[inline(never)]
-    fn on_whole_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, bytes: &[u8]) -> Step<'h> {
+    fn on_whole_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, bytes: &[u8]) -> Step<'h> {
         if let Some(denial) = self.lapsed(worker, now) {
             return self.deny(worker, denial);
         }
@@ -287,7 +287,7 @@ impl Request {
 
     #[inline(never)]
     fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
-        let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.standings);
+        let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.statuses);
         let announced = self.retirement.as_ref().and_then(Notice::fields);
         fields.extend(
             announced
@@ -359,7 +359,7 @@ fn limit_denial(outcome: &Outcome) -> Option<Denial> {
     Some(Denial::LimitReached(LimitReached {
         violated: outcome.violated().map(str::to_owned).collect(),
         retry_after: outcome.retry_after,
-        standings: outcome.standings.clone(),
+        statuses: outcome.statuses.clone(),
     }))
 }
 

@@ -22,23 +22,23 @@ use crate::filter::caller::Caller;
 use crate::filter::document::{Document, DocumentError, DocumentId, Documents};
 use crate::filter::metrics::Metrics;
 use crate::http::strip::StripSet;
-use crate::limits::owner::{Owners, Secret};
+use crate::limits::key::{LimitKeys, Secret};
 use crate::limits::recent::Recent;
 use crate::values::json::tape::Tape;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
-mod guesses;
+mod authentication_failures;
 mod headers;
 mod keys;
 mod opaque;
-mod shown;
+mod presented;
 #[cfg(test)]
 mod tests;
 
-use guesses::Guesses;
+use authentication_failures::AuthenticationFailures;
 pub use keys::KeyJudged;
 pub use opaque::Listed;
-pub use shown::Shown;
+pub use presented::PresentedCredential;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
 const BAD_SIGNATURES_MAX: usize = 1_000;
@@ -84,7 +84,7 @@ pub struct Wait {
     pub document: DocumentId,
     generation: Option<u64>,
     /// When it stops waiting.
-    pub deadline: Now,
+    pub deadline: Timestamp,
 }
 
 impl Wait {
@@ -111,7 +111,7 @@ pub struct Worker {
     pub recent: Recent,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
-    guesses: Guesses,
+    guesses: AuthenticationFailures,
     reader: jose::Reader,
     prints: Fingerprinter,
     cache: TokenCache<Caller>,
@@ -135,7 +135,7 @@ impl Worker {
                 .find_map(Issuer::tokens)
                 .and_then(Source::remote)
                 .map(|it| Rc::new(IndexKeys::new(it))),
-            guesses: Guesses::default(),
+            guesses: AuthenticationFailures::default(),
             reader: jose::Reader::default(),
             prints: Fingerprinter::new(seed),
             cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
@@ -155,12 +155,12 @@ impl Worker {
     }
 
     /// The arrival of the latest request that needs this document fetched after it.
-    pub fn wanted(&self, id: DocumentId) -> Option<Now> {
+    pub fn wanted(&self, id: DocumentId) -> Option<Timestamp> {
         self.documents.state(id)?.wanted()
     }
 
     /// Since when the last good document is known.
-    pub fn document_started(&self, id: DocumentId) -> Option<Now> {
+    pub fn document_started(&self, id: DocumentId) -> Option<Timestamp> {
         self.documents.state(id)?.started()
     }
 
@@ -175,7 +175,7 @@ impl Worker {
     }
 
     /// Has a document fetched that is newer than `since`, although none is due.
-    pub fn want(&mut self, id: DocumentId, since: Now, now: Now) {
+    pub fn want(&mut self, id: DocumentId, since: Timestamp, now: Timestamp) {
         if let Some(state) = self.documents.state_mut(id) {
             state.want(since, now);
         }
@@ -197,13 +197,13 @@ impl Worker {
     }
 
     /// Whether a request that arrived at `arrival` and waits for this should be looked at again.
-    pub fn is_over(&self, wait: &Wait, arrival: Now, now: Now) -> bool {
+    pub fn is_over(&self, wait: &Wait, arrival: Timestamp, now: Timestamp) -> bool {
         let state = self.documents.state(wait.document);
         state.is_none_or(|state| state.is_over(wait.generation, arrival, wait.deadline, now))
     }
 
     /// The caller behind a token that was verified before and still is.
-    pub fn cached(&mut self, shown: Shown<'_>, now: Now) -> Option<Rc<Caller>> {
+    pub fn cached(&mut self, shown: PresentedCredential<'_>, now: Timestamp) -> Option<Rc<Caller>> {
         let documents = &self.documents;
         let caller = self.cache.get(shown.print, shown.token, now, |issuer| generation(documents, issuer, now))?;
         // What is revoked, or cannot be told from it, is judged like a token that was never seen.
@@ -211,7 +211,7 @@ impl Worker {
     }
 
     /// Whether the token behind `caller` is revoked; `None`: there is no list that tells.
-    pub fn is_revoked(&self, caller: &Caller, now: Now) -> Option<bool> {
+    pub fn is_revoked(&self, caller: &Caller, now: Timestamp) -> Option<bool> {
         let Some(held) = self.documents.revocations(caller.issuer) else {
             return Some(false);
         };
@@ -221,7 +221,13 @@ impl Worker {
 
     /// Reads a presented token of one of `issuers`; `arrival` is that of its request. Changes nothing that shows.
     #[inline(never)]
-    pub fn judge(&mut self, shown: Shown<'_>, issuers: &[usize], arrival: Now, now: Now) -> Judged {
+    pub fn judge(
+        &mut self,
+        shown: PresentedCredential<'_>,
+        issuers: &[usize],
+        arrival: Timestamp,
+        now: Timestamp,
+    ) -> Judged {
         if self.is_known_bad(shown, issuers, now) {
             return Judged::KnownBad;
         }
@@ -255,7 +261,7 @@ impl Worker {
     /// Has what a request is about to wait for fetched, if that is another document than the one that is there: only keys
     /// fetched after the request will do. Without any, or with stale ones, every document will, also one that another worker
     /// is fetching already.
-    pub fn want_other(&mut self, wait: &Wait, arrival: Now, now: Now) {
+    pub fn want_other(&mut self, wait: &Wait, arrival: Timestamp, now: Timestamp) {
         if let (DocumentId::Keys(_), true) = (wait.document, wait.has_document()) {
             self.want(wait.document, arrival, now);
         }
@@ -263,7 +269,14 @@ impl Worker {
 
     /// Judges the claims of a token whose signature was checked.
     #[inline(never)]
-    pub fn on_verified(&mut self, token: &[u8], untrusted: &Untrusted, valid: bool, arrival: Now, now: Now) -> Judged {
+    pub fn on_verified(
+        &mut self,
+        token: &[u8],
+        untrusted: &Untrusted,
+        valid: bool,
+        arrival: Timestamp,
+        now: Timestamp,
+    ) -> Judged {
         if !valid {
             self.bad.insert(untrusted.print, token, untrusted.issuer, untrusted.generation);
             return Judged::Invalid;
@@ -316,20 +329,20 @@ impl Worker {
     }
 
     /// Whether the token was found bad under the keys that one of `issuers` still has: all there is to know about it.
-    fn is_known_bad(&mut self, shown: Shown<'_>, issuers: &[usize], now: Now) -> bool {
+    fn is_known_bad(&mut self, shown: PresentedCredential<'_>, issuers: &[usize], now: Timestamp) -> bool {
         let documents = &self.documents;
         let issuer = self.bad.issuer_of(shown.print, shown.token, |issuer| generation(documents, issuer, now));
         issuer.is_some_and(|issuer| issuers.contains(&issuer))
     }
 
-    fn await_keys(&self, index: usize, arrival: Now, now: Now) -> Judged {
+    fn await_keys(&self, index: usize, arrival: Timestamp, now: Timestamp) -> Judged {
         let (outlook, wait) = self.outlook(DocumentId::Keys(index), arrival, now);
         Judged::Keys(outlook, wait)
     }
 
     /// What to expect of a document that cannot be used now, and what a request would wait for.
     #[inline(never)]
-    fn outlook(&self, document: DocumentId, arrival: Now, now: Now) -> (Outlook, Wait) {
+    fn outlook(&self, document: DocumentId, arrival: Timestamp, now: Timestamp) -> (Outlook, Wait) {
         let remote = self.remotes().find(|(id, _)| *id == document).map(|(_, remote)| remote.wait_max());
         let deadline = arrival.after(remote.unwrap_or_default());
         let state = self.documents.state(document);
@@ -351,7 +364,7 @@ impl Worker {
         {
             return None;
         }
-        let owners = Owners::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
+        let owners = LimitKeys::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
         let forward = &self.config.forward;
         let list = |ids: &Option<Vec<String>>| ids.as_deref().map(|ids| Ids::new(ids, forward.schools_format));
         let lists = [list(&claims.schools), list(&claims.districts), list(&claims.permissions)];
@@ -376,7 +389,7 @@ impl Worker {
 }
 
 /// The generation of an issuer's keys, or of its list of tokens, if they may be used now.
-fn generation(documents: &Documents, issuer: usize, now: Now) -> Option<u64> {
+fn generation(documents: &Documents, issuer: usize, now: Timestamp) -> Option<u64> {
     match documents.keys(issuer) {
         Some(keys) => keys.generation(now),
         None => documents.tokens()?.generation(now),

@@ -16,7 +16,7 @@ pub use self::types::{
 };
 use crate::host::pairs;
 pub use crate::host::status::Status;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -102,11 +102,11 @@ pub fn log(level: Level, message: &[u8]) -> Result<(), Status> {
 ///
 /// # Errors
 /// Whatever the host answers.
-pub fn now() -> Result<Now, Status> {
+pub fn now() -> Result<Timestamp, Status> {
     let mut nanos = 0_u64;
     // SAFETY: the host writes one number into a local one.
     Status::check(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) })?;
-    Ok(Now::from_micros(nanos / 1_000))
+    Ok(Timestamp::from_micros(nanos / 1_000))
 }
 
 /// A whole header map in the form that `crate::http::head` reads. Empty where the host holds more than 1,024 pairs or 1 MiB.

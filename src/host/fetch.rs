@@ -19,7 +19,7 @@ use crate::filter::worker::Worker;
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
 use crate::host::index::{Making, SharedIndex};
 use crate::host::status::Status;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Swaps of a record that are tried before the outcome of a fetch is given up.
 const SWAPS_MAX: usize = 100;
@@ -31,11 +31,11 @@ pub struct Source {
     remote: Remote,
     key: Vec<u8>,
     /// The call-out under way, and when its claim began.
-    call: Option<(u32, Now)>,
+    call: Option<(u32, Timestamp)>,
     /// The index that is being made of the answer.
     making: Option<Box<Making>>,
     /// When this worker's last claim began: only one worker shall ever hold a long list.
-    last: Option<Now>,
+    last: Option<Timestamp>,
 }
 
 /// A document that a fetch brought.
@@ -70,7 +70,7 @@ fn key_of(kind: &[u8], remote: &Remote) -> Vec<u8> {
 impl Source {
     /// Takes over what other workers fetched, and fetches if it is time and nobody else does. `serves`: requests were seen here.
     #[inline(never)]
-    pub fn on_tick(&mut self, worker: &mut Worker, serves: bool, now: Now) {
+    pub fn on_tick(&mut self, worker: &mut Worker, serves: bool, now: Timestamp) {
         self.make(worker, now);
         let (record, cas) = self.read();
         if worker.on_record(self.id, record) {
@@ -93,7 +93,7 @@ impl Source {
 
     /// Takes the answer to call-out `token`, if it is ours.
     #[inline(never)]
-    pub fn on_answer(&mut self, worker: &mut Worker, token: u32, headers: usize, body_len: usize, now: Now) {
+    pub fn on_answer(&mut self, worker: &mut Worker, token: u32, headers: usize, body_len: usize, now: Timestamp) {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
         };
@@ -120,7 +120,7 @@ impl Source {
 
     /// Begins an index of these bytes.
     #[inline(never)]
-    fn begin(&mut self, worker: &Worker, bytes: Vec<u8>, started: Now, now: Now) -> Result<(), BuildError> {
+    fn begin(&mut self, worker: &Worker, bytes: Vec<u8>, started: Timestamp, now: Timestamp) -> Result<(), BuildError> {
         let (record, _) = self.read();
         let Some(keys) = worker.index().filter(|_| record.started == started) else {
             return Err(BuildError::Superseded);
@@ -133,7 +133,7 @@ impl Source {
 
     /// Works on the index for a slice, if one is being made.
     #[inline(never)]
-    fn make(&mut self, worker: &mut Worker, now: Now) {
+    fn make(&mut self, worker: &mut Worker, now: Timestamp) {
         let Some(mut making) = self.making.take() else {
             return;
         };
@@ -164,7 +164,7 @@ impl Source {
     }
 
     /// Takes over what other workers fetched.
-    pub fn take_over(&self, worker: &mut Worker, now: Now) {
+    pub fn take_over(&self, worker: &mut Worker, now: Timestamp) {
         let (record, _) = self.read();
         if worker.on_record(self.id, record) {
             self.adopt(worker, record, now);
@@ -191,7 +191,7 @@ impl Source {
     }
 
     #[inline(never)]
-    fn send(&mut self, worker: &mut Worker, now: Now) {
+    fn send(&mut self, worker: &mut Worker, now: Timestamp) {
         let remote = &self.remote;
         let headers = [
             (":method", "GET"),
@@ -212,7 +212,7 @@ impl Source {
 
     /// Records how a fetch ended.
     #[inline(never)]
-    fn finish(&mut self, worker: &mut Worker, started: Now, answer: Option<Answer>, now: Now) {
+    fn finish(&mut self, worker: &mut Worker, started: Timestamp, answer: Option<Answer>, now: Timestamp) {
         for _ in 0..SWAPS_MAX {
             let (record, cas) = self.read();
             let is_old = answer.as_ref().is_some_and(|answer| record.is_older(answer.fetched));
@@ -260,7 +260,7 @@ impl Source {
 
     /// Takes over the document that a record names.
     #[inline(never)]
-    fn adopt(&self, worker: &mut Worker, record: Record, now: Now) {
+    fn adopt(&self, worker: &mut Worker, record: Record, now: Timestamp) {
         let Some(document) = record.document else {
             return;
         };

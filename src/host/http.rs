@@ -22,7 +22,7 @@ use crate::host::verify::Host;
 use crate::http::head::Head;
 use crate::http::request_id;
 use crate::limits::ledger;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// The state of one request.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Http {
         if stream.begun {
             // A second head, from a host that must not give one: it took the place of what was judged, so nothing may go on.
             let Stream { request, head, .. } = &mut *stream;
-            request.step(&mut worker, head, Now::default(), Event::Gone);
+            request.step(&mut worker, head, Timestamp::default(), Event::Gone);
             return Err(Status::InternalFailure);
         }
         let now = abi::now()?;
@@ -215,20 +215,20 @@ impl Drop for Http {
         };
         if let (Ok(mut worker), Ok(mut stream)) = (shared.worker.try_borrow_mut(), self.stream.try_borrow_mut()) {
             let Stream { request, head, .. } = &mut *stream;
-            request.step(&mut worker, head, Now::default(), Event::Gone);
+            request.step(&mut worker, head, Timestamp::default(), Event::Gone);
         }
     }
 }
 
 impl Stream {
     /// Whether the request waits and should be woken.
-    pub fn is_ready(&self, worker: &Worker, now: Now) -> bool {
+    pub fn is_ready(&self, worker: &Worker, now: Timestamp) -> bool {
         self.request.is_ready(worker, now)
     }
 
     /// Looks again at a request that waited; the effective context is its own.
     #[inline(never)]
-    pub fn wake(stream: &Rc<RefCell<Self>>, context: u32, shared: &Rc<Shared>, now: Now) {
+    pub fn wake(stream: &Rc<RefCell<Self>>, context: u32, shared: &Rc<Shared>, now: Timestamp) {
         let flow = match (stream.try_borrow_mut(), shared.worker.try_borrow_mut()) {
             (Ok(mut stream), Ok(mut worker)) => stream.run(&mut worker, Event::Ready, now),
             _ => Err(Status::InternalFailure),
@@ -277,7 +277,7 @@ impl Stream {
     }
 
     /// Carries out steps until the request passes, is answered or waits.
-    fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Now) -> Result<Flow, Status> {
+    fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Timestamp) -> Result<Flow, Status> {
         let Self { request, head, fresh_id, body, ended, told, .. } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
@@ -285,7 +285,7 @@ impl Stream {
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut slots(worker, now), &charges, now)),
-                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut slots(worker, now), charge, now)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::peek(&mut slots(worker, now), charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
                     let _ = ledger::cancel(&mut slots(worker, now), receipt, now);
@@ -347,7 +347,7 @@ impl Stream {
         let Self { request, head, .. } = self;
         let status = if request.needs_status() { response_status() } else { 0 };
         let event = Event::Reply(ReplyHead { status, settlement: settlement.as_deref() });
-        let Step::Reply(edits) = request.step(worker, head, Now::default(), event) else {
+        let Step::Reply(edits) = request.step(worker, head, Timestamp::default(), event) else {
             return Ok(());
         };
         edits.edits(|it| output::edit(MapType::ResponseHeaders, it))?;

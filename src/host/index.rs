@@ -11,7 +11,7 @@ use crate::credentials::opaque::bucket::{BucketId, IndexKeys};
 use crate::credentials::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
 use crate::host::{abi, store};
 use crate::limits::ledger::{StoreError, Swap, Version};
-use crate::values::time::{self, Now};
+use crate::values::time::{self, Timestamp};
 
 /// Longest slice, microseconds, but for the last piece.
 const SLICE_US: u64 = 2_500;
@@ -46,10 +46,10 @@ pub struct Making {
     builder: Builder,
     index: SharedIndex,
     /// When its claim began.
-    pub started: Now,
+    pub started: Timestamp,
     /// How long its server says that it may be kept.
     pub max_age: Option<Duration>,
-    since: Now,
+    since: Timestamp,
     /// How long its bytes took to be copied, microseconds.
     copy_us: u64,
     slices: u32,
@@ -61,7 +61,7 @@ impl Making {
     ///
     /// # Errors
     /// The list is too long.
-    pub fn new(bytes: Vec<u8>, index: SharedIndex, record: &Record, now: Now) -> Result<Self, BuildError> {
+    pub fn new(bytes: Vec<u8>, index: SharedIndex, record: &Record, now: Timestamp) -> Result<Self, BuildError> {
         let builder = Builder::new(bytes, record)?;
         let (started, since) = (record.started, now);
         let copy_us = time::micros(abi::now().unwrap_or(now).since(now));
@@ -73,7 +73,7 @@ impl Making {
     /// # Errors
     /// There will be no index.
     #[inline(never)]
-    pub fn slice(&mut self, now: Now) -> Result<Option<Built>, BuildError> {
+    pub fn slice(&mut self, now: Timestamp) -> Result<Option<Built>, BuildError> {
         let mut done = None;
         let mut taken_us = 0;
         for _ in 0..SLICE_PIECES {
@@ -93,7 +93,7 @@ impl Making {
     }
 
     /// What it took, for the log.
-    pub fn account(&self, built: &Built, now: Now) -> String {
+    pub fn account(&self, built: &Built, now: Timestamp) -> String {
         let millis = time::micros(now.since(self.since)) / 1_000;
         let Self { copy_us, slices, longest_us, .. } = self;
         let tokens = built.tokens;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::answer::denial::Denial;
-use crate::config::Fact;
+use crate::config::FilterStateField;
 use crate::credentials::retirement::Notice;
 use crate::filter::request::{Edit, Forward, Request};
 use crate::filter::worker::Worker;
@@ -63,17 +63,21 @@ pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
             continue;
         }
         let value = match fact {
-            Fact::Decision => request.decision(),
-            Fact::Tier => request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str()),
-            Fact::Client => request.caller().map(|caller| caller.client.as_str()),
-            Fact::Route => request.template(worker),
-            Fact::Account => key.map(|key| key.account.as_str()),
-            Fact::Key => key.map(|key| key.id.as_str()),
-            Fact::Cost if key.is_some() && !request.awaits_cost(worker) => Some(cost.format(request.cost())),
-            Fact::Cost => None,
+            FilterStateField::Decision => request.decision(),
+            FilterStateField::Tier => {
+                request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str())
+            }
+            FilterStateField::Client => request.caller().map(|caller| caller.client.as_str()),
+            FilterStateField::Route => request.template(worker),
+            FilterStateField::Account => key.map(|key| key.account.as_str()),
+            FilterStateField::Key => key.map(|key| key.id.as_str()),
+            FilterStateField::Cost if key.is_some() && !request.awaits_cost(worker) => {
+                Some(cost.format(request.cost()))
+            }
+            FilterStateField::Cost => None,
             // Of two credentials the one that ends first counts.
-            Fact::Retirement if request.decision().is_none() && request.caller().is_none() => None,
-            Fact::Retirement => request.retirement().map(|notice| notice.phase.name()),
+            FilterStateField::Retirement if request.decision().is_none() && request.caller().is_none() => None,
+            FilterStateField::Retirement => request.retirement().map(|notice| notice.phase.name()),
         };
         if let Some(value) = value {
             told.note(at);

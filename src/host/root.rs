@@ -18,7 +18,7 @@ use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
 use crate::host::store;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Tick while nothing waits: how old a worker's view of the shared keys and its metrics may be.
 const TICK_MS: u32 = 500;
@@ -134,7 +134,7 @@ impl Root {
 
     /// Flushes counts and sets gauges.
     #[inline(never)]
-    fn report(&self, worker: &mut Worker, now: Now) {
+    fn report(&self, worker: &mut Worker, now: Timestamp) {
         for (at, by) in worker.metrics.drain() {
             if let Some(Some(id)) = self.metrics.get(at) {
                 let _ = abi::increment_metric(*id, i64::try_from(by).unwrap_or(i64::MAX));
@@ -151,7 +151,7 @@ impl Root {
 
     /// Lets streams go on that are ready, those first that nobody looked at the last time; whether there may be more of them.
     #[inline(never)]
-    fn wake(&self, shared: &Rc<Shared>, now: Now) -> bool {
+    fn wake(&self, shared: &Rc<Shared>, now: Timestamp) -> bool {
         let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
             return false;
         };

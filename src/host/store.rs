@@ -3,11 +3,11 @@
 use crate::filter::worker::Worker;
 use crate::host::status::Status;
 use crate::host::{abi, output};
+use crate::limits::key::{LimitKey, Secret};
 use crate::limits::ledger::{Slots, StoreError, Swap, Version};
-use crate::limits::owner::{Owner, Secret};
 use crate::limits::recent::Recalling;
 use crate::limits::slot::SlotId;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// The key of the secret in shared data.
 const SECRET: &[u8] = b"hallpass1/secret";
@@ -22,7 +22,7 @@ pub fn secret() -> Secret {
 }
 
 /// The slots of a worker's budgets.
-pub fn slots(worker: &mut Worker, now: Now) -> impl Slots {
+pub fn slots(worker: &mut Worker, now: Timestamp) -> impl Slots {
     Recalling { slots: SharedSlots(worker.secret), recent: &mut worker.recent, now }
 }
 
@@ -31,7 +31,7 @@ pub fn slots(worker: &mut Worker, now: Now) -> impl Slots {
 struct SharedSlots(Secret);
 
 impl Slots for SharedSlots {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot(&self.0)
     }
 

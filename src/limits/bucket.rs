@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::slot::Record;
 use super::{Judged, level_of};
-use crate::values::time::{Now, micros};
+use crate::values::time::{Timestamp, micros};
 
 /// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
 pub(super) const SKEW_MICROS: u64 = 2_000_000;
@@ -71,7 +71,7 @@ pub(super) const fn small_product(a: u64, b: u64) -> Option<u64> {
 }
 
 /// Judges a bucket's stored level at `now`, for a limit that holds `level_max`.
-pub(super) fn judge(rate: Rate, level_max: u64, stored: Record, now: Now) -> Judged {
+pub(super) fn judge(rate: Rate, level_max: u64, stored: Record, now: Timestamp) -> Judged {
     let mut kept = if stored.stamp.saturating_sub(now.micros()) > SKEW_MICROS { stored.moved_to(now) } else { stored };
     // A stamp that is a little ahead serves as now: time that another worker has drained is not drained again.
     let at = kept.stamp.max(now.micros());
@@ -94,7 +94,7 @@ pub(super) fn judge(rate: Rate, level_max: u64, stored: Record, now: Now) -> Jud
 /// small ones might wait for years. It is gone once it would be for whoever used it.
 #[cold]
 #[inline(never)]
-fn judge_over(rate: Rate, level_max: u64, mut kept: Record, drained: u64, at: u64, now: Now) -> Judged {
+fn judge_over(rate: Rate, level_max: u64, mut kept: Record, drained: u64, at: u64, now: Timestamp) -> Judged {
     kept.clear_at = kept.clear_at.max(kept.stamp.saturating_add(rate.time_to_drain(level_max)));
     let level = kept.level.saturating_sub(drained);
     if level == 0 || kept.clear_at <= now.micros() {

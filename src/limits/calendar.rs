@@ -6,7 +6,7 @@
 
 use super::slot::Record;
 use super::{Judged, Period};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 const HOUR: u64 = 3_600_000_000;
 const DAY: u64 = 24 * HOUR;
@@ -28,7 +28,7 @@ pub(super) fn span(period: Period, at: u64) -> Span {
 }
 
 /// Judges a quota's stored usage at `now`.
-pub(super) fn judge(period: Period, stored: Record, now: Now) -> Judged {
+pub(super) fn judge(period: Period, stored: Record, now: Timestamp) -> Judged {
     let this = span(period, now.micros());
     let counted = span(period, stored.stamp);
     if counted.start < this.start {

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use super::Limit;
-use super::owner::Owner;
+use super::key::LimitKey;
 
 /// What a request asks of one owner's budgets.
 #[derive(Clone, Debug)]
 pub struct Charge {
     /// Whose budgets.
-    pub owner: Owner,
+    pub owner: LimitKey,
     /// All of them must admit; at most [`super::LIMITS_MAX`], with distinct names.
     pub limits: Rc<[Limit]>,
     /// Amount under limits that count requests.

@@ -8,16 +8,16 @@ use std::rc::Rc;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::outcome::{Mark, Posted, Posting, Wait};
-use super::owner::{Owner, SlotId};
+use super::key::{LimitKey, SlotId};
+use super::outcome::{Evaluation, Posted, Reservation, Wait};
 use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
 use super::store::edit;
 use super::{Judged, Limit, level_of};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 pub use super::charge::Charge;
-pub use super::outcome::{Outcome, Receipt, Standing};
+pub use super::outcome::{LimitStatus, Outcome, Receipt};
 pub use super::settle::{cancel, settle};
 pub use super::store::{Slots, StoreError, Swap, Version};
 
@@ -27,20 +27,20 @@ pub use super::store::{Slots, StoreError, Swap, Version};
 /// # Errors
 /// [`StoreError`]: the caller fails closed. What was charged until then stays.
 #[inline(never)]
-pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<Outcome, StoreError> {
-    let mut postings: SmallVec<[Posting; 1]> =
-        charges.iter().map(|charge| Posting::new(slots, charge.clone())).collect();
-    if let [posting] = postings.as_mut_slice()
-        && !posting.marks.is_empty()
+pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Timestamp) -> Result<Outcome, StoreError> {
+    let mut reservations: SmallVec<[Reservation; 1]> =
+        charges.iter().map(|charge| Reservation::new(slots, charge.clone())).collect();
+    if let [reservation] = reservations.as_mut_slice()
+        && !reservation.evaluations.is_empty()
     {
-        let admitted = visit_group(slots, &mut [posting], true, now)?;
-        return Ok(Outcome::new(postings, admitted, now));
+        let admitted = visit_group(slots, &mut [reservation], true, now)?;
+        return Ok(Outcome::new(reservations, admitted, now));
     }
     // Few enough to be put in their places one by one; the sorting of the standard library is 30 KB of code.
-    let mut order: Vec<&mut Posting> = Vec::with_capacity(postings.len());
-    for posting in postings.iter_mut().filter(|posting| !posting.marks.is_empty()) {
-        let place = order.partition_point(|before| slot_order(before) <= slot_order(posting));
-        order.insert(place, posting);
+    let mut order: Vec<&mut Reservation> = Vec::with_capacity(reservations.len());
+    for reservation in reservations.iter_mut().filter(|reservation| !reservation.evaluations.is_empty()) {
+        let place = order.partition_point(|before| slot_order(before) <= slot_order(reservation));
+        order.insert(place, reservation);
     }
     let mut admitted = true;
     let mut taken = 0_usize;
@@ -53,7 +53,7 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
             roll_back(slots, group, now)?;
         }
     }
-    Ok(Outcome::new(postings, admitted, now))
+    Ok(Outcome::new(reservations, admitted, now))
 }
 
 /// Tells what charging this would come to, and charges nothing. A denial writes what one of [`reserve`] does: where
@@ -61,13 +61,13 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Now) -> Result<O
 ///
 /// # Errors
 /// [`StoreError`]: the caller fails closed.
-pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outcome, StoreError> {
-    let mut posting = Posting::new(slots, charge);
+pub fn peek(slots: &mut impl Slots, charge: Charge, now: Timestamp) -> Result<Outcome, StoreError> {
+    let mut reservation = Reservation::new(slots, charge);
     let mut bytes = Vec::new();
-    slots.read(posting.slot, &mut bytes)?;
+    slots.read(reservation.slot, &mut bytes)?;
     let before = Slot::parse(bytes);
-    let (mut slot, id) = (before.clone(), posting.slot);
-    let group = &mut [&mut posting];
+    let (mut slot, id) = (before.clone(), reservation.slot);
+    let group = &mut [&mut reservation];
     if charge_group(&mut slot, group, now) {
         return Ok(Outcome::room());
     }
@@ -76,13 +76,18 @@ pub fn foresee(slots: &mut impl Slots, charge: Charge, now: Now) -> Result<Outco
     if slot != before {
         edit(slots, id, |slot, _| view_group(slot, group, now))?;
     }
-    Ok(Outcome::new(smallvec![posting], false, now))
+    Ok(Outcome::new(smallvec![reservation], false, now))
 }
 
 /// Charges the charges of one slot, or only judges them if `commit` is false because a slot before has refused.
 /// Returns whether all is admitted.
 #[inline(never)]
-fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool, now: Now) -> Result<bool, StoreError> {
+fn visit_group(
+    slots: &mut impl Slots,
+    group: &mut [&mut Reservation],
+    commit: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let Some(id) = slot_of(group) else {
         return Ok(commit);
     };
@@ -101,50 +106,50 @@ fn visit_group(slots: &mut impl Slots, group: &mut [&mut Posting], commit: bool,
 }
 
 /// Takes back what was charged to one slot.
-fn roll_back(slots: &mut impl Slots, group: &mut [&mut Posting], now: Now) -> Result<(), StoreError> {
+fn roll_back(slots: &mut impl Slots, group: &mut [&mut Reservation], now: Timestamp) -> Result<(), StoreError> {
     let Some(id) = slot_of(group) else {
         return Ok(());
     };
     edit(slots, id, |slot, _| {
-        for posting in group.iter() {
-            for (limit, mark) in posting.charge.limits.iter().zip(&posting.marks) {
-                adjust(slot, &posting.charge.owner, limit, mark, posting.charge.amount(limit), 0, now);
+        for reservation in group.iter() {
+            for (limit, evaluation) in reservation.charge.limits.iter().zip(&reservation.evaluations) {
+                adjust(slot, &reservation.charge.owner, limit, evaluation, reservation.charge.amount(limit), 0, now);
             }
         }
         view_group(slot, group, now);
     })
 }
 
-fn slot_order(posting: &Posting) -> (SlotId, Owner) {
-    (posting.slot, posting.charge.owner)
+fn slot_order(reservation: &Reservation) -> (SlotId, LimitKey) {
+    (reservation.slot, reservation.charge.owner)
 }
 
-fn same_slot(a: &&mut Posting, b: &&mut Posting) -> bool {
+fn same_slot(a: &&mut Reservation, b: &&mut Reservation) -> bool {
     a.slot == b.slot
 }
 
-fn slot_of(group: &[&mut Posting]) -> Option<SlotId> {
-    group.first().map(|posting| posting.slot)
+fn slot_of(group: &[&mut Reservation]) -> Option<SlotId> {
+    group.first().map(|reservation| reservation.slot)
 }
 
 /// Charges every limit of every charge, as far as each admits; returns whether all do.
 #[inline(never)]
-fn charge_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) -> bool {
+fn charge_group(slot: &mut Slot, group: &mut [&mut Reservation], now: Timestamp) -> bool {
     let mut admitted = true;
     for nth in 0..group.len() {
-        let Some(limits) = group.get(nth).map(|posting| Rc::clone(&posting.charge.limits)) else {
+        let Some(limits) = group.get(nth).map(|reservation| Rc::clone(&reservation.charge.limits)) else {
             break;
         };
         for (place, limit) in limits.iter().enumerate() {
             let asked = asked_from(group, nth, place, limit.id());
-            let Some(posting) = group.get_mut(nth) else {
+            let Some(reservation) = group.get_mut(nth) else {
                 break;
             };
-            let amount = posting.charge.amount(limit);
-            let mark = charge_one(slot, &posting.charge.owner, limit, amount, asked, now);
-            admitted &= mark.wait == Wait::None;
-            if let Some(slot) = posting.marks.get_mut(place) {
-                *slot = mark;
+            let amount = reservation.charge.amount(limit);
+            let evaluation = charge_one(slot, &reservation.charge.owner, limit, amount, asked, now);
+            admitted &= evaluation.wait == Wait::None;
+            if let Some(slot) = reservation.evaluations.get_mut(place) {
+                *slot = evaluation;
             }
         }
     }
@@ -152,15 +157,15 @@ fn charge_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) -> bool {
 }
 
 /// What this limit of the charge and all after it ask of the same budget, in units.
-fn asked_from(group: &[&mut Posting], nth: usize, place: usize, id: u32) -> u64 {
-    let mut postings = group.iter().skip(nth).peekable();
+fn asked_from(group: &[&mut Reservation], nth: usize, place: usize, id: u32) -> u64 {
+    let mut reservations = group.iter().skip(nth).peekable();
     let mut asked = 0_u64;
     let mut skip = place;
-    while let Some(posting) = postings.next() {
-        let same = posting.charge.limits.iter().skip(skip).filter(|limit| limit.id() == id);
-        asked = same.fold(asked, |sum, limit| sum.saturating_add(posting.charge.amount(limit).into()));
+    while let Some(reservation) = reservations.next() {
+        let same = reservation.charge.limits.iter().skip(skip).filter(|limit| limit.id() == id);
+        asked = same.fold(asked, |sum, limit| sum.saturating_add(reservation.charge.amount(limit).into()));
         skip = 0;
-        if postings.peek().is_none_or(|next| next.charge.owner != posting.charge.owner) {
+        if reservations.peek().is_none_or(|next| next.charge.owner != reservation.charge.owner) {
             break;
         }
     }
@@ -168,7 +173,7 @@ fn asked_from(group: &[&mut Posting], nth: usize, place: usize, id: u32) -> u64 
 }
 
 /// Charges `amount` to one limit if `asked`, which includes it, fits.
-fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked: u64, now: Now) -> Mark {
+fn charge_one(slot: &mut Slot, owner: &LimitKey, limit: &Limit, amount: u32, asked: u64, now: Timestamp) -> Evaluation {
     let tag = owner.tag();
     let seat = if amount == 0 { slot.find(tag, limit.id(), now) } else { slot.claim(tag, limit.id(), now) };
     let (at, overflow) = match seat {
@@ -178,7 +183,7 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
         Seat::Full(free_at) => {
             let free = Wait::Micros(free_at.saturating_sub(now.micros()).max(1));
             let wait = if asked > limit.capacity() { Wait::Never } else { free };
-            return Mark { level: limit.level_max(), wait, overflow: true, ..Mark::default() };
+            return Evaluation { level: limit.level_max(), wait, overflow: true, ..Evaluation::default() };
         }
     };
     let judged = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now);
@@ -188,13 +193,13 @@ fn charge_one(slot: &mut Slot, owner: &Owner, limit: &Limit, amount: u32, asked:
         slot.put(at, after.kept);
         let Record { level, stamp, outflow, refunded, .. } = after.kept;
         let posted = Some(Posted { level, stamp, outflow, refunded });
-        return Mark { overflow, posted, ..mark(limit, &after, now) };
+        return Evaluation { overflow, posted, ..evaluation(limit, &after, now) };
     }
-    Mark { wait, overflow, ..mark(limit, &judged, now) }
+    Evaluation { wait, overflow, ..evaluation(limit, &judged, now) }
 }
 
 /// How long `asked` units must wait; a request that asks for none never waits.
-fn wait(limit: &Limit, judged: &Judged, amount: u32, asked: u64, now: Now) -> Wait {
+fn wait(limit: &Limit, judged: &Judged, amount: u32, asked: u64, now: Timestamp) -> Wait {
     if amount == 0 {
         return Wait::None;
     }
@@ -208,24 +213,24 @@ fn wait(limit: &Limit, judged: &Judged, amount: u32, asked: u64, now: Now) -> Wa
     }
 }
 
-fn mark(limit: &Limit, judged: &Judged, now: Now) -> Mark {
+fn evaluation(limit: &Limit, judged: &Judged, now: Timestamp) -> Evaluation {
     let level = judged.counted();
     let reset = if level == 0 { 0 } else { limit.time_to_drain(judged.current, level, now) };
-    Mark { level, reset, ..Mark::default() }
+    Evaluation { level, reset, ..Evaluation::default() }
 }
 
 /// Notes how every limit stands in the slot as it is, and writes what even a denial must write.
 #[inline(never)]
-fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
-    for posting in group {
-        let Posting { charge, marks, .. } = &mut **posting;
-        for (limit, noted) in charge.limits.iter().zip(marks) {
+fn view_group(slot: &mut Slot, group: &mut [&mut Reservation], now: Timestamp) {
+    for reservation in group {
+        let Reservation { charge, evaluations, .. } = &mut **reservation;
+        for (limit, noted) in charge.limits.iter().zip(evaluations) {
             let at = match slot.find(charge.owner.tag(), limit.id(), now) {
                 Seat::Own(at) | Seat::Overflow(at) => at,
                 Seat::Vacant | Seat::Full(_) => {
                     // What a full slot refuses keeps the mark of the refusal.
                     if noted.wait == Wait::None || noted.wait == Wait::Never {
-                        *noted = Mark { level: 0, reset: 0, ..*noted };
+                        *noted = Evaluation { level: 0, reset: 0, ..*noted };
                     } else {
                         slot.correct(now);
                     }
@@ -237,8 +242,8 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Posting], now: Now) {
             if judged.kept != stored {
                 slot.put(at, judged.kept);
             }
-            let Mark { level, reset, .. } = mark(limit, &judged, now);
-            *noted = Mark { level, reset, ..*noted };
+            let Evaluation { level, reset, .. } = evaluation(limit, &judged, now);
+            *noted = Evaluation { level, reset, ..*noted };
         }
     }
 }

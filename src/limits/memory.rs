@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::owner::{Owner, Secret, SlotId};
+use super::key::{LimitKey, Secret, SlotId};
 use super::store::{Slots, StoreError, Swap, Version};
 
 /// Values by key, each with the number of the write that made it. As in Envoy, all writes are counted together.
@@ -47,7 +47,7 @@ impl<Id: Eq + Hash> Default for Memory<Id> {
 
 impl Slots for Memory<SlotId> {
     /// Nobody but who runs it chooses the owners.
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot(&Secret::default())
     }
 

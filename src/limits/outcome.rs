@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::advert::Advert;
 use super::charge::Charge;
-use super::owner::SlotId;
+use super::key::SlotId;
+use super::policy_template::PolicyTemplate;
 use super::store::Slots;
 use super::{Limit, UNIT, Unit};
-use crate::values::time::{Now, micros};
+use crate::values::time::{Timestamp, micros};
 
-/// How one charge stands. The marks are in the order of the charge's limits.
+/// How one charge stands. The evaluations are in the order of the charge's limits.
 #[derive(Clone, Debug)]
-pub(super) struct Posting {
+pub(super) struct Reservation {
     pub(super) charge: Charge,
     /// Where the owner's entry is.
     pub(super) slot: SlotId,
-    pub(super) marks: Vec<Mark>,
+    pub(super) evaluations: Vec<Evaluation>,
 }
 
 /// How one limit of a charge stands.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mark {
+pub(super) struct Evaluation {
     /// Micro-units in use as the request leaves them.
     pub(super) level: u64,
     /// Microseconds until nothing is in use.
@@ -69,7 +69,7 @@ pub struct Outcome {
     /// Whether any limit was judged by a budget that the newcomers of a full slot share.
     pub overflow: bool,
     /// How every limit of every charge stands, in the caller's order.
-    pub standings: Vec<Standing>,
+    pub statuses: Vec<LimitStatus>,
     /// Proof of the charge, if everything was charged.
     pub receipt: Option<Receipt>,
 }
@@ -78,12 +78,12 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Receipt {
     /// Nearly always one.
-    pub(super) postings: SmallVec<[Posting; 1]>,
+    pub(super) reservations: SmallVec<[Reservation; 1]>,
 }
 
 /// One limit as the caller may be told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitStatus {
     /// Which charge, in the caller's order.
     pub charge: usize,
     /// Units that the limit holds when nothing is used.
@@ -99,15 +99,15 @@ pub struct Standing {
     limits: Rc<[Limit]>,
 }
 
-impl Standing {
+impl LimitStatus {
     /// The limit's name.
     pub fn name(&self) -> &str {
         self.limits.get(self.limit).map_or("", |limit| &limit.name)
     }
 
     /// How the limit is told to clients.
-    pub(crate) fn advert(&self) -> Option<&Advert> {
-        self.limits.get(self.limit).map(|limit| &limit.advert)
+    pub(crate) fn policy_template(&self) -> Option<&PolicyTemplate> {
+        self.limits.get(self.limit).map(|limit| &limit.policy_template)
     }
 
     /// What the limit counts.
@@ -130,24 +130,24 @@ impl Standing {
 }
 
 impl Outcome {
-    pub(super) fn new(postings: SmallVec<[Posting; 1]>, admitted: bool, now: Now) -> Self {
-        let marks = || postings.iter().flat_map(|posting| &posting.marks);
-        let wait = marks().map(|mark| mark.wait).max().unwrap_or_default();
+    pub(super) fn new(reservations: SmallVec<[Reservation; 1]>, admitted: bool, now: Timestamp) -> Self {
+        let evaluations = || reservations.iter().flat_map(|reservation| &reservation.evaluations);
+        let wait = evaluations().map(|evaluation| evaluation.wait).max().unwrap_or_default();
         let retry_after = match wait {
             Wait::Micros(micros) => Duration::from_micros(micros),
             Wait::None | Wait::Never => Duration::ZERO,
         };
-        let mut standings = Vec::with_capacity(marks().count());
-        for (charge, posting) in postings.iter().enumerate() {
-            standings.extend(posting.standings(charge, now));
+        let mut statuses = Vec::with_capacity(evaluations().count());
+        for (charge, reservation) in reservations.iter().enumerate() {
+            statuses.extend(reservation.statuses(charge, now));
         }
         Self {
             admitted,
             never: wait == Wait::Never,
             retry_after,
-            overflow: marks().any(|mark| mark.overflow),
-            standings,
-            receipt: admitted.then_some(Receipt { postings }),
+            overflow: evaluations().any(|evaluation| evaluation.overflow),
+            statuses,
+            receipt: admitted.then_some(Receipt { reservations }),
         }
     }
 
@@ -158,37 +158,41 @@ impl Outcome {
             never: false,
             retry_after: Duration::ZERO,
             overflow: false,
-            standings: Vec::new(),
+            statuses: Vec::new(),
             receipt: None,
         }
     }
 
     /// Names of the limits that refused, the one that binds longest first.
     pub fn violated(&self) -> impl Iterator<Item = &str> {
-        let mut refusing: Vec<&Standing> = Vec::new();
-        for standing in self.standings.iter().filter(|standing| standing.refuses()) {
-            let place = refusing.partition_point(|before| before.wait >= standing.wait);
-            refusing.insert(place, standing);
+        let mut refusing: Vec<&LimitStatus> = Vec::new();
+        for status in self.statuses.iter().filter(|status| status.refuses()) {
+            let place = refusing.partition_point(|before| before.wait >= status.wait);
+            refusing.insert(place, status);
         }
-        refusing.into_iter().map(Standing::name)
+        refusing.into_iter().map(LimitStatus::name)
     }
 }
 
-impl Posting {
+impl Reservation {
     /// A charge that was not judged yet.
     pub(super) fn new(slots: &impl Slots, charge: Charge) -> Self {
-        Self { slot: slots.slot_of(&charge.owner), marks: vec![Mark::default(); charge.limits.len()], charge }
+        Self {
+            slot: slots.slot_of(&charge.owner),
+            evaluations: vec![Evaluation::default(); charge.limits.len()],
+            charge,
+        }
     }
 
-    fn standings(&self, charge: usize, now: Now) -> impl Iterator<Item = Standing> {
-        let limits = self.charge.limits.iter().zip(&self.marks).enumerate();
-        limits.map(move |(nth, (limit, mark))| Standing {
+    fn statuses(&self, charge: usize, now: Timestamp) -> impl Iterator<Item = LimitStatus> {
+        let limits = self.charge.limits.iter().zip(&self.evaluations).enumerate();
+        limits.map(move |(nth, (limit, evaluation))| LimitStatus {
             charge,
             capacity: limit.capacity(),
-            remaining: limit.level_max().saturating_sub(mark.level) / UNIT,
-            reset_after: Duration::from_micros(mark.reset),
+            remaining: limit.level_max().saturating_sub(evaluation.level) / UNIT,
+            reset_after: Duration::from_micros(evaluation.reset),
             window: (!limit.window.has_one_length()).then(|| limit.window.refill_time(now)),
-            wait: mark.wait,
+            wait: evaluation.wait,
             limit: nth,
             limits: Rc::clone(&self.charge.limits),
         })

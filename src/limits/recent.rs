@@ -12,10 +12,10 @@
 
 use std::time::Duration;
 
-use super::owner::{Owner, SlotId};
+use super::key::{LimitKey, SlotId};
 use super::store::{Slots, StoreError, Swap, Version};
 use crate::values::bytes::is_same;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// How many slots are remembered; a power of two.
 const PLACES: u32 = 1_024;
@@ -53,7 +53,7 @@ struct Written {
 struct Count {
     /// At most the number of the next write.
     next: u32,
-    since: Now,
+    since: Timestamp,
     writes: u32,
 }
 
@@ -66,7 +66,7 @@ impl Default for Recent {
 impl Recent {
     /// Takes out the slot as this worker wrote it, and the number that it then has if nobody wrote since. Ends a count that is
     /// too old.
-    fn take(&mut self, id: SlotId, now: Now) -> Option<(Vec<u8>, u32)> {
+    fn take(&mut self, id: SlotId, now: Timestamp) -> Option<(Vec<u8>, u32)> {
         self.count.take_if(|count| !count.holds(now));
         self.count.as_ref()?;
         let place = self.places.get_mut(place_of(id))?;
@@ -88,7 +88,7 @@ impl Recent {
     }
 
     /// Counts on from a write that was looked at: its bytes and its number.
-    fn saw(&mut self, id: SlotId, bytes: &[u8], number: u32, now: Now) {
+    fn saw(&mut self, id: SlotId, bytes: &[u8], number: u32, now: Timestamp) {
         self.count = Some(Count { next: after(number), since: now, writes: 0 });
         self.epoch = self.epoch.wrapping_add(1);
         self.put(id, number, bytes);
@@ -114,7 +114,7 @@ impl Recent {
 
 impl Count {
     /// A clock that was set back says nothing about how long ago the look was.
-    fn holds(&self, now: Now) -> bool {
+    fn holds(&self, now: Timestamp) -> bool {
         self.since <= now && now < self.since.after(COUNT_LIFE)
     }
 }
@@ -139,11 +139,11 @@ pub struct Recalling<'a, S> {
     /// What this worker wrote.
     pub recent: &'a mut Recent,
     /// The time of the request.
-    pub now: Now,
+    pub now: Timestamp,
 }
 
 impl<S: Slots> Slots for Recalling<'_, S> {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         self.slots.slot_of(owner)
     }
 

@@ -3,19 +3,19 @@
 //! Net of all refunds, any window still admits no more than its limit: what of a charge may have drained already is
 //! not given back.
 
-use super::outcome::{Mark, Posted, Posting, Receipt};
-use super::owner::Owner;
+use super::key::LimitKey;
+use super::outcome::{Evaluation, Posted, Receipt, Reservation};
 use super::slot::{REFUND_STEP, Record, Seat, Slot};
 use super::store::{Slots, StoreError, edit};
 use super::{Limit, Window, level_of};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Gives back the whole charge: never what of it must have drained since; of a calendar quota only within the period that
 /// was charged.
 ///
 /// # Errors
 /// [`StoreError`]: what was not given back stays charged.
-pub fn cancel(slots: &mut impl Slots, receipt: Receipt, now: Now) -> Result<(), StoreError> {
+pub fn cancel(slots: &mut impl Slots, receipt: Receipt, now: Timestamp) -> Result<(), StoreError> {
     settle_each(slots, receipt, now, |_, _| 0)
 }
 
@@ -24,7 +24,7 @@ pub fn cancel(slots: &mut impl Slots, receipt: Receipt, now: Now) -> Result<(), 
 ///
 /// # Errors
 /// [`StoreError`]: what was not settled stays as charged.
-pub fn settle(slots: &mut impl Slots, receipt: Receipt, cost: u32, now: Now) -> Result<(), StoreError> {
+pub fn settle(slots: &mut impl Slots, receipt: Receipt, cost: u32, now: Timestamp) -> Result<(), StoreError> {
     settle_each(slots, receipt, now, |limit, charged| limit.amount(charged, cost))
 }
 
@@ -34,10 +34,10 @@ pub fn settle(slots: &mut impl Slots, receipt: Receipt, cost: u32, now: Now) -> 
 fn settle_each(
     slots: &mut impl Slots,
     receipt: Receipt,
-    now: Now,
+    now: Timestamp,
     actual: impl Fn(&Limit, u32) -> u32,
 ) -> Result<(), StoreError> {
-    for Posting { charge, slot, marks } in &receipt.postings {
+    for Reservation { charge, slot, evaluations } in &receipt.reservations {
         let change = |limit: &Limit| {
             let charged = charge.amount(limit);
             (charged, actual(limit, charged))
@@ -46,9 +46,9 @@ fn settle_each(
             continue;
         }
         edit(slots, *slot, |slot, _| {
-            for (limit, mark) in charge.limits.iter().zip(marks) {
+            for (limit, evaluation) in charge.limits.iter().zip(evaluations) {
                 let (charged, actual) = change(limit);
-                adjust(slot, &charge.owner, limit, mark, charged, actual, now);
+                adjust(slot, &charge.owner, limit, evaluation, charged, actual, now);
             }
         })?;
     }
@@ -57,11 +57,19 @@ fn settle_each(
 
 /// Changes what was charged to one limit from `charged` units to `actual`.
 #[inline(never)]
-pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark, charged: u32, actual: u32, now: Now) {
-    let Some(posted) = mark.posted else { return };
+pub(super) fn adjust(
+    slot: &mut Slot,
+    owner: &LimitKey,
+    limit: &Limit,
+    evaluation: &Evaluation,
+    charged: u32,
+    actual: u32,
+    now: Timestamp,
+) {
+    let Some(posted) = evaluation.posted else { return };
     let at = match slot.find(owner.tag(), limit.id(), now) {
-        Seat::Own(at) if !mark.overflow => at,
-        Seat::Overflow(at) if mark.overflow => at,
+        Seat::Own(at) if !evaluation.overflow => at,
+        Seat::Overflow(at) if evaluation.overflow => at,
         _ => return,
     };
     let stored = slot.get(at);
@@ -86,7 +94,7 @@ pub(super) fn adjust(slot: &mut Slot, owner: &Owner, limit: &Limit, mark: &Mark,
 }
 
 /// What of a charge can still be in use, in micro-units.
-fn refundable(limit: &Limit, stored: Record, posted: Posted, charged: u32, now: Now) -> u64 {
+fn refundable(limit: &Limit, stored: Record, posted: Posted, charged: u32, now: Timestamp) -> u64 {
     match limit.window {
         Window::Calendar { .. } if stored.stamp == posted.stamp => posted.level,
         Window::Calendar { .. } => 0,

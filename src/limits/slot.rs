@@ -10,9 +10,9 @@
 //! Bytes that do not parse are an empty slot.
 
 use super::{LIMITS_MAX, UNIT};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
-pub use super::owner::SlotId;
+pub use super::key::SlotId;
 
 /// Longest value of a slot.
 pub const SLOT_BYTES_MAX: usize = 2_048;
@@ -82,7 +82,7 @@ impl Record {
 
     /// The record with its times moved back so that the stamp is now, after the clock was set back.
     #[must_use]
-    pub(super) fn moved_to(self, now: Now) -> Self {
+    pub(super) fn moved_to(self, now: Timestamp) -> Self {
         let clear_at = now.micros().saturating_add(self.life());
         Self { stamp: now.micros(), clear_at, ..self }
     }
@@ -92,7 +92,7 @@ impl Record {
         self.clear_at.saturating_sub(self.stamp)
     }
 
-    const fn is_live(self, now: Now) -> bool {
+    const fn is_live(self, now: Timestamp) -> bool {
         self.clear_at > now.micros()
     }
 
@@ -164,7 +164,7 @@ impl Slot {
     }
 
     /// Where usage stands, changing nothing.
-    pub(super) fn find(&self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
+    pub(super) fn find(&self, tag: &[u8; 16], id: u32, now: Timestamp) -> Seat {
         if let Some(at) = self.record_at(tag, id) {
             return Seat::Own(at);
         }
@@ -175,7 +175,7 @@ impl Slot {
     }
 
     /// Where usage stands or shall stand from now on; makes room for it. Never [`Seat::Vacant`].
-    pub(super) fn claim(&mut self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
+    pub(super) fn claim(&mut self, tag: &[u8; 16], id: u32, now: Timestamp) -> Seat {
         match self.record_at(tag, id) {
             Some(at) => Seat::Own(at),
             None => self.claim_new(tag, id, now),
@@ -184,7 +184,7 @@ impl Slot {
 
     #[cold]
     #[inline(never)]
-    fn claim_new(&mut self, tag: &[u8; 16], id: u32, now: Now) -> Seat {
+    fn claim_new(&mut self, tag: &[u8; 16], id: u32, now: Timestamp) -> Seat {
         if !self.has_own_room(tag) {
             self.evict(tag, now);
         }
@@ -242,7 +242,7 @@ impl Slot {
 
     /// Drops what is as good as none: whole entries of other owners, and single records of this owner and of the
     /// overflow. Times that only a clock set back explains are moved back first, or they would stay for good.
-    fn evict(&mut self, tag: &[u8; 16], now: Now) {
+    fn evict(&mut self, tag: &[u8; 16], now: Timestamp) {
         let mut left = Vec::with_capacity(SLOT_BYTES_MAX);
         left.push(VERSION);
         for entry in self.entries().collect::<Vec<_>>() {
@@ -263,7 +263,7 @@ impl Slot {
 
     /// Moves times back that only a clock set back explains, as [`Self::evict`] does.
     #[cold]
-    pub(super) fn correct(&mut self, now: Now) {
+    pub(super) fn correct(&mut self, now: Timestamp) {
         let records = self.entries().flat_map(|entry| self.records(entry));
         let corrected: Vec<_> = records.map(|(at, _)| (at, clamp(self.get(at), now))).collect();
         for (at, record) in corrected {
@@ -347,7 +347,7 @@ impl Entry {
 }
 
 /// Without its limit at hand: what is further ahead than it lasts was written by a clock that has been set back.
-fn clamp(record: Record, now: Now) -> Record {
+fn clamp(record: Record, now: Timestamp) -> Record {
     let ahead = record.stamp.saturating_sub(now.micros());
     if ahead > record.life().max(super::bucket::SKEW_MICROS) { record.moved_to(now) } else { record }
 }

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::outcome::{Outcome, Standing};
-use super::owner::Owner;
-use crate::values::time::Now;
+use super::key::LimitKey;
+use super::outcome::{LimitStatus, Outcome};
+use crate::values::time::Timestamp;
 
 /// How many budgets are remembered; a power of two.
 const PLACES: u32 = 256;
@@ -23,12 +23,12 @@ pub struct Spent {
 
 #[derive(Debug)]
 struct Refusal {
-    owner: Owner,
-    at: Now,
-    until: Now,
+    owner: LimitKey,
+    at: Timestamp,
+    until: Timestamp,
     retry_after: Duration,
     overflow: bool,
-    standings: Vec<Standing>,
+    statuses: Vec<LimitStatus>,
 }
 
 impl Default for Spent {
@@ -40,7 +40,7 @@ impl Default for Spent {
 impl Spent {
     /// Remembers how asking for one request came out, if it was refused; forgets a refusal where there is room again.
     #[inline(never)]
-    pub fn note(&mut self, owner: Owner, outcome: &Outcome, now: Now) {
+    pub fn note(&mut self, owner: LimitKey, outcome: &Outcome, now: Timestamp) {
         let Some(place) = self.places.get_mut(place_of(&owner)) else {
             return;
         };
@@ -54,44 +54,44 @@ impl Spent {
     }
 
     /// Forgets a refusal: something was given back.
-    pub fn forget(&mut self, owner: &Owner) {
+    pub fn forget(&mut self, owner: &LimitKey) {
         if let Some(place) = self.places.get_mut(place_of(owner)) {
             place.take_if(|refusal| refusal.owner == *owner);
         }
     }
 
     /// How asking for one request would come out, if that is known: it is refused.
-    pub fn ask(&self, owner: &Owner, now: Now) -> Option<Outcome> {
+    pub fn ask(&self, owner: &LimitKey, now: Timestamp) -> Option<Outcome> {
         let refusal = self.places.get(place_of(owner))?.as_ref()?;
         (refusal.owner == *owner && refusal.holds(now)).then(|| refusal.seen_at(now))
     }
 }
 
 impl Refusal {
-    fn new(owner: Owner, outcome: &Outcome, now: Now) -> Self {
-        let Outcome { retry_after, overflow, ref standings, .. } = *outcome;
+    fn new(owner: LimitKey, outcome: &Outcome, now: Timestamp) -> Self {
+        let Outcome { retry_after, overflow, ref statuses, .. } = *outcome;
         let until = now.after(retry_after.min(LIFE_MAX));
-        Self { owner, at: now, until, retry_after, overflow, standings: standings.clone() }
+        Self { owner, at: now, until, retry_after, overflow, statuses: statuses.clone() }
     }
 
     /// A clock that was set back says nothing about what has drained.
-    fn holds(&self, now: Now) -> bool {
+    fn holds(&self, now: Timestamp) -> bool {
         self.at <= now && now < self.until
     }
 
     /// What a look would have shown at `now`, but for rounding: nothing was charged, and time alone has gone by.
-    fn seen_at(&self, now: Now) -> Outcome {
+    fn seen_at(&self, now: Timestamp) -> Outcome {
         let elapsed = now.since(self.at);
-        let mut standings = self.standings.clone();
-        for standing in &mut standings {
-            standing.let_pass(elapsed);
+        let mut statuses = self.statuses.clone();
+        for status in &mut statuses {
+            status.let_pass(elapsed);
         }
         let retry_after = self.retry_after.saturating_sub(elapsed);
-        Outcome { admitted: false, never: false, retry_after, overflow: self.overflow, standings, receipt: None }
+        Outcome { admitted: false, never: false, retry_after, overflow: self.overflow, statuses, receipt: None }
     }
 }
 
-fn place_of(owner: &Owner) -> usize {
+fn place_of(owner: &LimitKey) -> usize {
     (owner.number() % PLACES) as usize
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::owner::{Owner, SlotId};
+use super::key::{LimitKey, SlotId};
 use super::slot::Slot;
 use crate::values::bytes::is_same;
 
@@ -30,7 +30,7 @@ pub enum Swap {
 /// A table of slots that all workers share.
 pub trait Slots {
     /// The slot that holds the owner's entry. Where strangers choose owners, the way there is keyed.
-    fn slot_of(&self, owner: &Owner) -> SlotId;
+    fn slot_of(&self, owner: &LimitKey) -> SlotId;
 
     /// The slot as it was left last by who asks, if that is worth a try: a swap tells whether it still is so. Once for each
     /// write.

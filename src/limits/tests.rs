@@ -4,8 +4,8 @@
 
 use std::rc::Rc;
 
+use super::key::{LimitKey, SlotId};
 use super::ledger::{Charge, Slots, StoreError, Swap, Version};
-use super::owner::{Owner, SlotId};
 use super::*;
 
 pub(super) fn bucket(name: &str, amount: u32, per_secs: u64, burst: u32) -> Limit {
@@ -22,7 +22,7 @@ pub(super) fn costly(limit: Limit) -> Limit {
     Limit::new(limit.name, Unit::Cost, limit.window)
 }
 
-pub(super) fn charge(owner: Owner, limits: &[Limit], amount: u32) -> Charge {
+pub(super) fn charge(owner: LimitKey, limits: &[Limit], amount: u32) -> Charge {
     Charge { owner, limits: Rc::from(limits), requests: amount, cost: amount }
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Memory {
 }
 
 impl Slots for Memory {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot_in_tests()
     }
 
@@ -70,7 +70,7 @@ fn a_budget_is_known_by_name_unit_and_kind_of_window() {
 
 #[test]
 fn the_window_is_the_time_from_empty_to_full() {
-    let now = Now::from_secs(1_709_210_096); // 29 February 2024
+    let now = Timestamp::from_secs(1_709_210_096); // 29 February 2024
     for (limit, secs) in [
         (bucket("minute", 60, 60, 10), 10),
         (bucket("slow", 1, 60, 10), 600),
@@ -90,7 +90,7 @@ fn the_length_of_a_window_is_advertised_unless_it_varies() {
         // each answer tells how long the month is
         (quota("month", 7, Period::Month), ", \"month\";q=7;w="),
     ] {
-        assert_eq!(&*limit.advert.policy, policy);
+        assert_eq!(&*limit.policy_template.policy, policy);
     }
 }
 

@@ -9,9 +9,9 @@ pub const SECS_END: u64 = 253_402_300_800;
 
 /// A moment: microseconds since the Unix epoch, UTC, leap seconds not counted (POSIX time).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Now(u64);
+pub struct Timestamp(u64);
 
-impl Now {
+impl Timestamp {
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
@@ -60,32 +60,32 @@ pub(crate) fn seconds_up(duration: Duration) -> u64 {
 }
 
 /// Reads a date and time of RFC 3339, such as `2026-01-01T00:00:00Z`; `None` for everything else, also before 1970.
-pub fn rfc3339(text: &str) -> Option<Now> {
+pub fn rfc3339(text: &str) -> Option<Timestamp> {
     let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
-    u64::try_from(moment.timestamp_micros()).ok().map(Now::from_micros)
+    u64::try_from(moment.timestamp_micros()).ok().map(Timestamp::from_micros)
 }
 
 /// The same, of a whole second that every clock can name, with a known offset from UTC: no fraction, no leap second, no
 /// `-00:00` (RFC 3339 section 4.3), nothing after the year 9999.
-pub fn whole_second(text: &str) -> Option<Now> {
+pub fn whole_second(text: &str) -> Option<Timestamp> {
     let moment = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     // chrono counts a leap second as more than a second's nanoseconds.
     let is_whole = moment.timestamp_subsec_nanos() == 0;
     let is_strict = text.is_ascii() && !text.contains(' ') && !text.ends_with("-00:00");
     let secs = u64::try_from(moment.timestamp()).ok().filter(|secs| *secs < SECS_END)?;
-    (is_whole && is_strict).then(|| Now::from_secs(secs))
+    (is_whole && is_strict).then(|| Timestamp::from_secs(secs))
 }
 
 /// RFC 7519 section 2, `NumericDate`: `None` unless it is a number from 1970 to the end of 9999.
-pub fn numeric_date(value: &Value) -> Option<Now> {
+pub fn numeric_date(value: &Value) -> Option<Timestamp> {
     match value.as_u64() {
         Some(secs) => whole_date(secs),
         None => fractional_date(value.as_f64()?),
     }
 }
 
-pub(crate) fn whole_date(secs: u64) -> Option<Now> {
-    (secs < SECS_END).then(|| Now::from_secs(secs))
+pub(crate) fn whole_date(secs: u64) -> Option<Timestamp> {
+    (secs < SECS_END).then(|| Timestamp::from_secs(secs))
 }
 
 #[expect(
@@ -94,8 +94,8 @@ pub(crate) fn whole_date(secs: u64) -> Option<Now> {
     reason = "the range is checked, rounding down is meant"
 )]
 #[expect(clippy::cast_precision_loss, reason = "the bound has fewer than 53 bits")]
-pub(crate) fn fractional_date(secs: f64) -> Option<Now> {
-    (0.0..SECS_END as f64).contains(&secs).then(|| Now::from_micros((secs * 1e6) as u64))
+pub(crate) fn fractional_date(secs: f64) -> Option<Timestamp> {
+    (0.0..SECS_END as f64).contains(&secs).then(|| Timestamp::from_micros((secs * 1e6) as u64))
 }
 
 #[cfg(test)]

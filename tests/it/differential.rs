@@ -24,7 +24,7 @@ use hallpass::config::Config;
 use hallpass::credentials::jwt::jose::Alg;
 use hallpass::credentials::jwt::signature::NoHost;
 use hallpass::decide::{Call, Gate, Verdict};
-use hallpass::values::time::Now;
+use hallpass::values::time::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ fn ask_library(tokens: &[Made], now: u64) -> Vec<Judgement> {
             (b":authority", b"api.example.com"),
             (b"authorization", bearer.as_bytes()),
         ];
-        match gate.decide(&Call { head: &head, ..Call::default() }, &NoHost, Now::from_secs(now)) {
+        match gate.decide(&Call { head: &head, ..Call::default() }, &NoHost, Timestamp::from_secs(now)) {
             Verdict::Pass(_) => Ok(()),
             Verdict::Deny(denied) => Err(denied.denial.code().to_owned()),
             Verdict::Waits => panic!("nothing is remote"),

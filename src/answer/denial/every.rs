@@ -1,7 +1,7 @@
 /// Every denial, in the order of its code, with what the README shows of it. Included by the tests of both.
 fn every() -> Vec<Denial> {
     let limit =
-        LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), standings: Vec::new() };
+        LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), statuses: Vec::new() };
     vec![
         Denial::Malformed(Malformed::Path),
         Denial::TokenMissing,

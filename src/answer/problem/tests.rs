@@ -31,7 +31,7 @@ fn config(errors: &str) -> Config {
 
 fn limit_reached(retry_after: Duration) -> Denial {
     let violated = vec!["day".to_owned(), "minute".to_owned()];
-    Denial::LimitReached(LimitReached { violated, retry_after, standings: ten_a_day() })
+    Denial::LimitReached(LimitReached { violated, retry_after, statuses: ten_a_day() })
 }
 
 fn retired(is_token: bool) -> Denial {

@@ -3,16 +3,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
+use crate::limits::key::{LimitKey, Secret, SlotId};
 use crate::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
-use crate::limits::owner::{Owner, Secret, SlotId};
 use crate::limits::{Limit, Period, Window};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Slots that nothing was ever written to, and that take everything.
 struct Fresh;
 
 impl Slots for Fresh {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot(&Secret::default())
     }
 
@@ -36,23 +36,23 @@ fn day(quota: u32) -> Limit {
 }
 
 /// Half past noon: 41,400 seconds are left of the day.
-const NOW: Now = Now::from_secs(1_780_228_800 + 1_800);
+const NOW: Timestamp = Timestamp::from_secs(1_780_228_800 + 1_800);
 
 /// How these limits stand after the first request.
-fn standings(limits: &[Limit]) -> Vec<Standing> {
-    let charge = Charge { owner: Owner::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
-    ledger::reserve(&mut Fresh, &[charge], NOW).unwrap().standings
+fn statuses(limits: &[Limit]) -> Vec<LimitStatus> {
+    let charge = Charge { owner: LimitKey::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
+    ledger::reserve(&mut Fresh, &[charge], NOW).unwrap().statuses
 }
 
 /// How a limit of ten a day stands after the first request.
-pub(crate) fn ten_a_day() -> Vec<Standing> {
-    standings(&[day(10)])
+pub(crate) fn ten_a_day() -> Vec<LimitStatus> {
+    statuses(&[day(10)])
 }
 
 /// The fields after the first request under these limits.
 #[track_caller]
 fn check(mode: RateLimitHeaders, limits: &[Limit], expected: &[(&str, &str)]) {
-    let fields = fields(mode, &standings(limits));
+    let fields = fields(mode, &statuses(limits));
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(fields, expected);
 }

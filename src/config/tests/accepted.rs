@@ -334,17 +334,20 @@ fn header_names_are_lowered() {
 
 #[test]
 fn facts_for_the_filter_state_are_chosen() {
-    use crate::config::Fact;
+    use crate::config::FilterStateField;
 
     let chosen = |setting: Value| accepted(&[("/filter_state", setting)]).filter_state;
-    assert_eq!(load(&least()).unwrap().filter_state, Fact::ALL, "by default all");
-    assert_eq!(chosen(json!(["decision"])), [Fact::Decision]);
-    assert_eq!(chosen(json!(["route", "decision", "client"])), [Fact::Route, Fact::Decision, Fact::Client]);
-    let names = Fact::ALL.map(Fact::name);
+    assert_eq!(load(&least()).unwrap().filter_state, FilterStateField::ALL, "by default all");
+    assert_eq!(chosen(json!(["decision"])), [FilterStateField::Decision]);
+    assert_eq!(
+        chosen(json!(["route", "decision", "client"])),
+        [FilterStateField::Route, FilterStateField::Decision, FilterStateField::Client]
+    );
+    let names = FilterStateField::ALL.map(FilterStateField::name);
     assert_eq!(names, ["decision", "tier", "client", "route", "account", "key", "cost", "retirement"]);
-    assert_eq!(chosen(json!(names)), Fact::ALL);
+    assert_eq!(chosen(json!(names)), FilterStateField::ALL);
     assert_eq!(chosen(json!([])), []);
-    assert_eq!(Fact::Cost.key(), "hallpass.cost");
+    assert_eq!(FilterStateField::Cost.key(), "hallpass.cost");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::credentials::list::Origin;
 use crate::filter::request::testing::sha256;
 use crate::http::head::Head;
 use crate::limits::By;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 const CONTEXT: Context<'_> = Context {
     issuer: Some("https://i/"),
@@ -72,10 +72,10 @@ fn key_is_valid_between_its_dates() {
     let key = keys.find(b"a").unwrap();
     let (begin, end) = (1_767_225_600_000_000, 1_769_904_000_000_000);
     for (micros, valid) in [(begin - 1, false), (begin, true), (end - 1, true), (end, false)] {
-        assert_eq!(key.is_valid(Now::from_micros(micros)), valid, "{micros}");
+        assert_eq!(key.is_valid(Timestamp::from_micros(micros)), valid, "{micros}");
     }
     let always = accepted(&[entry("k", "acme", "a")]);
-    assert!(always.find(b"a").unwrap().is_valid(Now::default()));
+    assert!(always.find(b"a").unwrap().is_valid(Timestamp::default()));
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn key_tells_its_end() {
     ending["not_after"] = json!("2026-01-01T00:00:00Z");
     let keys = accepted(&[ending, entry("k2", "acme", "b")]);
     let end = |key: &[u8]| keys.find(key).unwrap().not_after();
-    assert_eq!((end(b"a"), end(b"b")), (Now::from_secs(1_767_225_600), Now::from_micros(u64::MAX)));
+    assert_eq!((end(b"a"), end(b"b")), (Timestamp::from_secs(1_767_225_600), Timestamp::from_micros(u64::MAX)));
 }
 
 #[test]

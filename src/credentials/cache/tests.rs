@@ -6,18 +6,18 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::{AsIs, BadSignatures, ENTRY_OVERHEAD_BYTES, Entry, Fingerprint, Fingerprinter, TokenCache};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 const SEED: u64 = 0x5eed;
-const NOW: Now = Now::from_secs(15);
+const NOW: Timestamp = Timestamp::from_secs(15);
 
 fn entry(value: u32) -> Entry<u32> {
     Entry {
         value: Rc::new(value),
         issuer: 0,
         generation: 1,
-        not_before: Now::from_secs(10),
-        not_after: Now::from_secs(20),
+        not_before: Timestamp::from_secs(10),
+        not_after: Timestamp::from_secs(20),
     }
 }
 
@@ -103,7 +103,7 @@ fn hit_is_checked_against_the_time() {
     for (secs, expected) in [(0, None), (9, None), (10, Some(1)), (19, Some(1)), (20, None), (u64::MAX, None)] {
         let mut cache = cache(10, 10_000);
         cache.insert(print(b"token"), b"token", entry(1), 0);
-        let hit = cache.get(print(b"token"), b"token", Now::from_secs(secs), |_| Some(1)).map(|value| *value);
+        let hit = cache.get(print(b"token"), b"token", Timestamp::from_secs(secs), |_| Some(1)).map(|value| *value);
         assert_eq!(hit, expected, "{secs}");
         assert_eq!(cache.is_empty(), expected.is_none(), "{secs}");
         assert_eq!(cache.bytes() == 0, expected.is_none(), "{secs}");

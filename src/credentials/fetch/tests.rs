@@ -15,15 +15,15 @@ fn remote() -> Remote {
     }
 }
 
-fn at(secs: u64) -> Now {
-    Now::from_secs(secs)
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
 }
 
 fn fetched(generation: u64, max_age: Option<Duration>) -> Fetched {
     Fetched { generation, version: 0, max_age }
 }
 
-fn claimed(record: &Record, wanted: Option<Now>, now: Now) -> Record {
+fn claimed(record: &Record, wanted: Option<Timestamp>, now: Timestamp) -> Record {
     match record.on_tick(&remote(), wanted, now) {
         Action::Claim(record) => record,
         Action::Idle => panic!("no claim at {now:?} of {record:?}"),
@@ -31,7 +31,7 @@ fn claimed(record: &Record, wanted: Option<Now>, now: Now) -> Record {
 }
 
 /// A record with a good document fetched at `now`.
-fn good(now: Now) -> Record {
+fn good(now: Timestamp) -> Record {
     let claim = claimed(&Record::default(), None, now);
     claim.on_success(&remote(), now, fetched(7, None), now).unwrap()
 }
@@ -144,7 +144,7 @@ fn waiting_ends_with_a_failure_after_arrival_or_the_deadline() {
     let retry_after = Duration::from_secs(28);
     assert_eq!(late.outlook(at(1002), at(1007), at(1002)), Outlook::Fail { retry_after });
     // What begins at the deadline is too late, a moment before it is not.
-    for (next_at, waits) in [(at(1007), false), (Now::from_micros(at(1007).micros() - 1), true)] {
+    for (next_at, waits) in [(at(1007), false), (Timestamp::from_micros(at(1007).micros() - 1), true)] {
         let next = Record { next_at, ..failed };
         assert_eq!(next.outlook(at(1002), at(1007), at(1002)) == Outlook::Wait, waits, "{next_at:?}");
     }
@@ -163,7 +163,7 @@ fn clock_set_back_blocks_no_fetch() {
 fn clock_that_differs_by_two_seconds_is_not_set_back() {
     let record = good(at(1002));
     assert_eq!(record.on_tick(&remote(), None, at(1000)), Action::Idle);
-    let earlier = Now::from_micros(at(1000).micros() - 1);
+    let earlier = Timestamp::from_micros(at(1000).micros() - 1);
     assert!(matches!(record.on_tick(&remote(), None, earlier), Action::Claim(_)));
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::values::json::tape::Node;
 use crate::values::text::{VALUE_BYTES_MAX, is_plain, is_school};
-use crate::values::time::{Now, fractional_date, micros, whole_date};
+use crate::values::time::{Timestamp, fractional_date, micros, whole_date};
 
 #[cfg(test)]
 mod tests;
@@ -87,11 +87,11 @@ pub struct Claims {
     /// The token's id.
     pub id: Option<String>,
     /// When it was issued, without tolerance.
-    pub issued_at: Option<Now>,
+    pub issued_at: Option<Timestamp>,
     /// The token is valid from this moment, tolerance included,
-    pub not_before: Now,
+    pub not_before: Timestamp,
     /// and up to, but not at, this moment, tolerance included.
-    pub not_after: Now,
+    pub not_after: Timestamp,
 }
 
 /// Why claims are refused. Quotes names of claims, never values.
@@ -164,7 +164,7 @@ impl ClaimRules {
     /// # Errors
     ///
     /// The first rule that the payload breaks: issuer, time, audience, required claims, then who is calling.
-    pub fn judge(&self, payload: Node<'_>, now: Now) -> Result<Claims, ClaimError> {
+    pub fn judge(&self, payload: Node<'_>, now: Timestamp) -> Result<Claims, ClaimError> {
         self.judge_issuer(payload)?;
         let (not_before, not_after) = self.window(payload, now)?;
         self.judge_audience(payload)?;
@@ -199,13 +199,13 @@ impl ClaimRules {
     }
 
     /// From when and up to when the token is valid; `now` must be within.
-    fn window(&self, payload: Node<'_>, now: Now) -> Result<(Now, Now), ClaimError> {
+    fn window(&self, payload: Node<'_>, now: Timestamp) -> Result<(Timestamp, Timestamp), ClaimError> {
         let exp = date(payload, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
         let issued_at = date(payload, "iat")?;
-        let mut not_before = Now::default();
+        let mut not_before = Timestamp::default();
         for (name, moment) in [("nbf", date(payload, "nbf")?), ("iat", issued_at)] {
             let Some(moment) = moment else { continue };
-            let earliest = Now::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
+            let earliest = Timestamp::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
             if now < earliest {
                 return Err(ClaimError::NotYetValid(name));
             }
@@ -219,7 +219,7 @@ impl ClaimRules {
         Ok((not_before, not_after))
     }
 
-    fn judge_lifetime(&self, issued_at: Option<Now>, exp: Now) -> Result<(), ClaimError> {
+    fn judge_lifetime(&self, issued_at: Option<Timestamp>, exp: Timestamp) -> Result<(), ClaimError> {
         let Some(lifetime_max) = self.lifetime_max else {
             return Ok(());
         };
@@ -264,14 +264,14 @@ fn judge_names(payload: Node<'_>) -> Result<(), ClaimError> {
 }
 
 /// The same of a value of a token.
-pub(super) fn date_of(value: Node<'_>) -> Option<Now> {
+pub(super) fn date_of(value: Node<'_>) -> Option<Timestamp> {
     match value.unsigned() {
         Some(secs) => whole_date(secs),
         None => fractional_date(value.float()?),
     }
 }
 
-fn date(payload: Node<'_>, name: &str) -> Result<Option<Now>, ClaimError> {
+fn date(payload: Node<'_>, name: &str) -> Result<Option<Timestamp>, ClaimError> {
     let Some(value) = payload.get(name) else {
         return Ok(None);
     };

@@ -9,7 +9,7 @@ use super::{Grant, TokenHash};
 use crate::credentials::jwt::claims::SCHOOLS_MAX;
 use crate::credentials::list::{self, Entry, ListError};
 use crate::values::text::{is_plain, is_school};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// What is expected of a hash that stands twice.
 pub(super) const DISTINCT: &str = "a hash that no other token has";
@@ -76,7 +76,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Grant> {
     while !bytes.is_empty() {
         schools.push(text(&mut bytes).filter(|school| is_school(school))?);
     }
-    let moment = |bytes: &[u8; 8]| Now::from_micros(u64::from_le_bytes(*bytes));
+    let moment = |bytes: &[u8; 8]| Timestamp::from_micros(u64::from_le_bytes(*bytes));
     Some(Grant { application, district, schools, tier, not_before: moment(not_before), not_after: moment(not_after) })
 }
 

@@ -10,7 +10,7 @@ fn schedule() -> Schedule {
     schedule_of(Some("2014-09-01T00:00:00-05:00"), &[])
 }
 
-fn date(text: &str) -> Now {
+fn date(text: &str) -> Timestamp {
     whole_second(text).unwrap_or_else(|| panic!("{text}"))
 }
 
@@ -40,7 +40,7 @@ fn check(schedule: &Schedule, client: &str, at: &str, expected: Phase, tier: Opt
     assert_eq!((notice.phase, notice.throttled_tier), (expected, tier), "{client} at {at}");
     assert_eq!(notice.fields().is_some(), expected != Phase::Before, "{client} at {at}");
     // Within the second nothing changes.
-    let end = Now::from_micros(date(at).micros() + 999_999);
+    let end = Timestamp::from_micros(date(at).micros() + 999_999);
     assert_eq!(schedule.notice(client, end).phase, expected, "{client} at the end of the second {at}");
 }
 
@@ -158,7 +158,7 @@ fn http_dates_are_fixed_length_and_end_with_the_year_9999() {
         (SECS_END, "Fri, 31 Dec 9999 23:59:59 GMT"),
         (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
     ] {
-        assert_eq!(http_date(Now::from_secs(secs)), expected, "{secs}");
+        assert_eq!(http_date(Timestamp::from_secs(secs)), expected, "{secs}");
     }
 }
 
@@ -199,10 +199,10 @@ proptest! {
     fn phases_only_go_forward(a in 0..2_000_000_000_u64, gaps in [1..1_000_000_u64, 1..1_000_000, 0..1_000_000], at in any::<u64>()) {
         let [announced, throttled, refused] = [a, a + gaps[0], a + gaps[0] + gaps[1]];
         let own = refused + gaps[2];
-        let announcement = Announcement { announced: Now::from_secs(announced), link: String::new(), replacement: String::new() };
-        let dates = |refused| Dates { throttled_from: Some(Now::from_secs(throttled)), refused_from: Now::from_secs(refused) };
+        let announcement = Announcement { announced: Timestamp::from_secs(announced), link: String::new(), replacement: String::new() };
+        let dates = |refused| Dates { throttled_from: Some(Timestamp::from_secs(throttled)), refused_from: Timestamp::from_secs(refused) };
         let schedule = Schedule::new(&announcement, Some(0), dates(refused), [("own".to_owned(), dates(own))]);
-        let phase = |client, secs| schedule.notice(client, Now::from_secs(secs)).phase;
+        let phase = |client, secs| schedule.notice(client, Timestamp::from_secs(secs)).phase;
         for (client, refused) in [("app", refused), ("own", own)] {
             for (boundary, before, after) in [
                 (announced, Phase::Before, Phase::Announced),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::RevocationList;
 use crate::credentials::list::Origin;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 const UNTIL: u64 = 1_767_225_600;
 
@@ -22,7 +22,7 @@ fn list() -> RevocationList {
 
 #[track_caller]
 fn check(token_id: Option<&str>, vendor: &str, issued_at: Option<u64>, revoked: bool) {
-    let issued_at = issued_at.map(Now::from_micros);
+    let issued_at = issued_at.map(Timestamp::from_micros);
     assert_eq!(list().is_revoked(token_id, vendor, issued_at), revoked, "{token_id:?} {vendor} {issued_at:?}");
 }
 

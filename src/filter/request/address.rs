@@ -10,9 +10,9 @@ use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::Denial;
 use crate::filter::worker::{Judged, Worker};
 use crate::http::head::Head;
+use crate::limits::key::LimitKey;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
-use crate::limits::owner::Owner;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 impl Request {
     /// Charges a budget of the source address, once the address is known; of a token, goes on where the address was missing.
@@ -21,7 +21,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         purpose: AddressFor,
     ) -> Step<'h> {
         let Some(address) = self.address else {
@@ -33,14 +33,14 @@ impl Request {
                 let Some(route) = self.route_of(worker) else {
                     return self.deny(worker, Denial::Unavailable);
                 };
-                (Owner::address(&route.path.template, address), Rc::clone(&route.address_limits))
+                (LimitKey::address(&route.path.template, address), Rc::clone(&route.address_limits))
             }
             AddressFor::Failures => {
                 let (Some(route), Some(key)) = (self.route_of(worker), &self.key) else {
                     return self.deny(worker, Denial::Unavailable);
                 };
                 let purpose = format!("failures {} {}", key.id, route.path.template);
-                (Owner::address(&purpose, address), Rc::clone(&route.failure_limits))
+                (LimitKey::address(&purpose, address), Rc::clone(&route.failure_limits))
             }
             AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
                 return self.deny(worker, self.key_denial(worker));
@@ -63,13 +63,13 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
         match self.judge_address(worker, outcome) {
             Err(denial) => self.deny(worker, denial),
             Ok(outcome) => {
-                self.standings = outcome.standings;
+                self.statuses = outcome.statuses;
                 self.admit(worker, head, now)
             }
         }
@@ -94,7 +94,7 @@ impl Request {
     pub(super) fn judge_guess(
         &self,
         worker: &mut Worker,
-        now: Now,
+        now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Result<Outcome, Denial> {
         if let (Ok(outcome), Some(address)) = (&outcome, self.address) {
@@ -106,7 +106,13 @@ impl Request {
     /// Asks the budget of the address, unless it or an API key's account was charged already, before more is done about a
     /// token than reading it. A signature is checked before the request goes on, so it is charged only if it turns out bad;
     /// whatever fails already, or may have to wait, is charged first.
-    pub(super) fn guard<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
+    pub(super) fn guard<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Timestamp,
+        judged: Judged,
+    ) -> Step<'h> {
         if !self.is_guarded(worker) {
             return self.on_judged(worker, head, now, judged);
         }
@@ -136,7 +142,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         judged: Judged,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
@@ -153,7 +159,7 @@ impl Request {
     pub(super) fn on_foreseen(
         &mut self,
         worker: &mut Worker,
-        now: Now,
+        now: Timestamp,
         charge: Charge,
         outcome: Result<Outcome, StoreError>,
     ) -> Result<(), Denial> {
@@ -180,7 +186,7 @@ impl Request {
     pub(super) fn on_failed<'h>(
         &mut self,
         worker: &mut Worker,
-        now: Now,
+        now: Timestamp,
         denial: Denial,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {

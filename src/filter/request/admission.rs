@@ -13,12 +13,12 @@ use crate::http::basic::{self, Basic};
 use crate::http::head::{Head, Known};
 use crate::limits::ledger::{Outcome, StoreError};
 use crate::policy::route::{Credential, Route};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 impl Request {
     /// Judges the key if the route asks for one; without one there is nothing to admit by.
     #[inline(never)]
-    pub(super) fn admit<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    pub(super) fn admit<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         let Some(route) = self.route_of(worker) else {
             return self.deny(worker, Denial::Unavailable);
         };
@@ -47,7 +47,7 @@ impl Request {
 
     /// Where a key or a token will do, exactly one must be shown.
     #[inline(never)]
-    fn admit_either<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    fn admit_either<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         let shown = worker.presented_key(head);
         let is_basic =
             worker.config.api_keys.as_ref().is_some_and(|keys| keys.basic) && basic::user(head) != Basic::Absent;
@@ -82,7 +82,7 @@ impl Request {
         }
     }
 
-    fn without_key<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: &KeyJudged) -> Step<'h> {
+    fn without_key<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, judged: &KeyJudged) -> Step<'h> {
         match judged {
             KeyJudged::Refused => self.charge_address(worker, head, now, AddressFor::RefusedKey),
             KeyJudged::List(Outlook::Wait, wait) => self.proceed(worker, head, After::Wait(*wait)),
@@ -107,7 +107,7 @@ impl Request {
     pub(super) fn on_refused_key<'h>(
         &mut self,
         worker: &mut Worker,
-        now: Now,
+        now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
         let denial = self.judge_guess(worker, now, outcome).err().unwrap_or_else(|| self.key_denial(worker));
@@ -119,7 +119,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
         match self.take_plan(worker, outcome) {
@@ -128,7 +128,7 @@ impl Request {
         }
     }
 
-    fn admitted<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    fn admitted<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         if let Err(denial) = self.cost_of_head(worker, head) {
             return self.deny(worker, denial);
         }
@@ -144,7 +144,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
         match self.judge_address(worker, outcome) {

@@ -146,7 +146,7 @@ impl Request {
         if let Err(denial) = self.judge_outcome(worker, &outcome) {
             return self.deny(worker, denial);
         }
-        self.standings.clone_from(&outcome.standings);
+        self.statuses.clone_from(&outcome.statuses);
         // What a dry run only reports was not charged.
         if outcome.receipt.is_none() {
             self.rest_cost = 0;

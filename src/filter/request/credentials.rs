@@ -12,15 +12,15 @@ use crate::credentials::opaque::lookup::{Found, Lookup};
 use crate::filter::caller::Caller;
 use crate::filter::document::DocumentId;
 use crate::filter::metrics::{CacheResult, Count};
-use crate::filter::worker::{Judged, KeyJudged, Shown, Worker};
+use crate::filter::worker::{Judged, KeyJudged, PresentedCredential, Worker};
 use crate::http::head::{Bearer, Head};
 use crate::limits::ledger::StoreError;
 use crate::policy::route::Credential;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 impl Request {
     /// Cached callers need no crypto and so no guard.
-    pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    pub(super) fn credentials<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         if self.route_of(worker).is_none_or(|route| !route.accepts(Credential::Bearer)) {
             return self.scope(worker, head);
         }
@@ -44,7 +44,7 @@ impl Request {
     }
 
     /// Judges the token of a request that has waited.
-    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Step<'h> {
+    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         let Bearer::Token(token) = head.bearer() else {
             return self.deny(worker, Denial::TokenInvalid);
         };
@@ -57,17 +57,23 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         print: Fingerprint,
     ) -> Step<'h> {
         match head.unread_bearer() {
-            Some(token) => self.judge_shown(worker, head, now, Shown::again(token, print)),
+            Some(token) => self.judge_shown(worker, head, now, PresentedCredential::again(token, print)),
             None => self.deny(worker, Denial::TokenInvalid),
         }
     }
 
     /// Where the address has nothing left the token is not even read: whatever it says, the answer is the same.
-    fn judge_shown<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, shown: Shown<'_>) -> Step<'h> {
+    fn judge_shown<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Timestamp,
+        shown: PresentedCredential<'_>,
+    ) -> Step<'h> {
         if self.is_guarded(worker) {
             let Some(address) = self.address else {
                 self.stage = Stage::Address(AddressFor::Token(shown.print()));
@@ -92,7 +98,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         lookup: &Lookup,
         found: Result<Found, StoreError>,
     ) -> Step<'h> {
@@ -106,7 +112,13 @@ impl Request {
     /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
     /// places; everything else gives it back.
     #[inline(never)]
-    pub(super) fn on_judged<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now, judged: Judged) -> Step<'h> {
+    pub(super) fn on_judged<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        now: Timestamp,
+        judged: Judged,
+    ) -> Step<'h> {
         let after = match judged {
             Judged::KnownBad => {
                 worker.metrics.count(Count::Cache(CacheResult::Bad));
@@ -153,7 +165,7 @@ impl Request {
 
     /// Why the credentials that let a request wait are good no more: it may have waited for as long as Envoy lets it.
     #[inline(never)]
-    pub(super) fn lapsed(&self, worker: &Worker, now: Now) -> Option<Denial> {
+    pub(super) fn lapsed(&self, worker: &Worker, now: Timestamp) -> Option<Denial> {
         if let Some(key) = &self.key {
             match worker.api_key_again(key, self.arrival, now) {
                 KeyJudged::Key(current) if self.is_same_key(worker, &current, key) => {}
@@ -184,7 +196,7 @@ impl Request {
 
     /// Looks a listed token up once more when the body is there: its list is all that can void it. `None`: it stands as it was.
     #[inline(never)]
-    pub(super) fn look_again<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Now) -> Option<Step<'h>> {
+    pub(super) fn look_again<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Option<Step<'h>> {
         let caller = self.caller.clone()?;
         let is_listed = worker.config.issuers.get(caller.issuer).is_some_and(|issuer| issuer.tokens().is_some());
         if !is_listed || self.is_key_alone(worker) || std::mem::replace(&mut self.looked_again, true) {
@@ -209,7 +221,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
-        now: Now,
+        now: Timestamp,
         lookup: &Lookup,
         found: Result<Found, StoreError>,
     ) -> Step<'h> {

@@ -15,8 +15,8 @@ use crate::http::head::Head;
 use crate::http::path::RawPath;
 use crate::http::query;
 use crate::limits::Budget;
+use crate::limits::key::LimitKeys;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
-use crate::limits::owner::Owners;
 use crate::policy::cost;
 use crate::policy::scope::{self, ScopeError};
 
@@ -62,7 +62,7 @@ impl Request {
         worker: &mut Worker,
         head: &'h Head,
         tier: Option<usize>,
-        owners: &Owners,
+        owners: &LimitKeys,
     ) -> Step<'h> {
         let cost = match self.cost_of_head(worker, head) {
             Ok(cost) => cost,
@@ -80,7 +80,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         tier: Option<usize>,
-        owners: &Owners,
+        owners: &LimitKeys,
         cost: u32,
         stage: Stage,
     ) -> Option<Step<'h>> {
@@ -163,7 +163,7 @@ impl Request {
         self.judge_outcome(worker, &outcome)?;
         // Whoever adds up costs counts what was charged, and nothing for what was refused or only reported.
         self.cost = if outcome.receipt.is_some() { cost } else { 0 };
-        self.standings = outcome.standings;
+        self.statuses = outcome.statuses;
         self.receipt = outcome.receipt;
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Request {
 }
 
 /// What a request asks of a tier's budgets.
-pub(super) fn charges(tier: &Tier, owners: &Owners, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
+pub(super) fn charges(tier: &Tier, owners: &LimitKeys, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
     let charge = |Budget { by, limits }: &Budget| {
         let (owner, limits) = (owners.of(*by), Rc::clone(limits));
         Charge { owner, limits, requests, cost }

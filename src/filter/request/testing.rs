@@ -19,10 +19,10 @@ use crate::filter::document::DocumentId;
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
 use crate::limits::ledger;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// When the tests begin: 2026-05-31, noon.
-pub(crate) const START: Now = Now::from_secs(1_780_228_800);
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_780_228_800);
 pub(crate) const ISSUER: &str = "https://students.example.com/";
 
 /// The hash that a list holds of a key.
@@ -117,7 +117,7 @@ pub(crate) fn verdict(end: &End) -> &'static str {
 /// One worker, its shared data and its clock.
 pub(crate) struct Stack {
     pub(crate) worker: Worker,
-    pub(crate) now: Now,
+    pub(crate) now: Timestamp,
     memory: Memory,
     index: Index,
 }
@@ -248,7 +248,7 @@ impl Stack {
                     trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
                 }
             }
-            Step::Foresee(_) => trace.push("foresee".to_owned()),
+            Step::Foresee(_) => trace.push("peek".to_owned()),
             Step::Verify(_) => trace.push("verify".to_owned()),
             _ => {}
         });

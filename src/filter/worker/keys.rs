@@ -10,7 +10,7 @@ use crate::credentials::grant::DistrictSchools;
 use crate::filter::caller::Caller;
 use crate::filter::document::DocumentId;
 use crate::http::head::Head;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// What became of a presented API key.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub enum KeyJudged {
 
 impl Worker {
     /// The API key that a request presents.
-    pub fn api_key(&self, head: &Head, arrival: Now, now: Now) -> KeyJudged {
+    pub fn api_key(&self, head: &Head, arrival: Timestamp, now: Timestamp) -> KeyJudged {
         // Whatever the list says, nothing finds a key that is missing, doubled or malformed.
         let Presented::Key(key) = self.presented_key(head) else {
             return KeyJudged::Refused;
@@ -34,11 +34,16 @@ impl Worker {
     }
 
     /// The same for a request whose key was found before: `found` is what its head presents, so nothing is read or hashed twice.
-    pub fn api_key_again(&self, found: &ApiKey, arrival: Now, now: Now) -> KeyJudged {
+    pub fn api_key_again(&self, found: &ApiKey, arrival: Timestamp, now: Timestamp) -> KeyJudged {
         self.judge_key(arrival, now, |list| list.find_again(found))
     }
 
-    fn judge_key(&self, arrival: Now, now: Now, find: impl FnOnce(&KeyList) -> Option<&Rc<ApiKey>>) -> KeyJudged {
+    fn judge_key(
+        &self,
+        arrival: Timestamp,
+        now: Timestamp,
+        find: impl FnOnce(&KeyList) -> Option<&Rc<ApiKey>>,
+    ) -> KeyJudged {
         let Some(list) = self.documents.api_keys() else {
             return KeyJudged::Refused;
         };

@@ -12,8 +12,8 @@ use crate::credentials::opaque::lookup::{Found, Lookup};
 use crate::credentials::opaque::{Grant, TokenHash};
 use crate::filter::caller::Caller;
 use crate::filter::document::{DocumentId, Tokens};
-use crate::limits::owner::Owners;
-use crate::values::time::Now;
+use crate::limits::key::LimitKeys;
+use crate::values::time::Timestamp;
 
 /// A token to look up in the list of the configuration.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Listed {
 impl Worker {
     /// Reads a presented token that is no JWT of a known issuer.
     #[inline(never)]
-    pub(super) fn judge_opaque(&self, token: &[u8], issuers: &[usize], arrival: Now, now: Now) -> Judged {
+    pub(super) fn judge_opaque(&self, token: &[u8], issuers: &[usize], arrival: Timestamp, now: Timestamp) -> Judged {
         let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
         let issuer = issuers.iter().copied().find(is_listed);
         let (Some(issuer), Some(held)) = (issuer, self.documents.tokens()) else {
@@ -46,7 +46,7 @@ impl Worker {
     }
 
     /// Looks a token up in the list of the configuration.
-    pub fn on_listed(&mut self, token: &[u8], listed: &Listed, now: Now) -> Judged {
+    pub fn on_listed(&mut self, token: &[u8], listed: &Listed, now: Timestamp) -> Judged {
         let Some(Tokens::Here(list)) = self.documents.tokens().and_then(|held| held.usable(now)).map(AsRef::as_ref)
         else {
             return Judged::Invalid;
@@ -56,7 +56,14 @@ impl Worker {
     }
 
     /// Judges a token that was looked up.
-    pub fn on_found(&mut self, token: &[u8], lookup: &Lookup, found: &Found, arrival: Now, now: Now) -> Judged {
+    pub fn on_found(
+        &mut self,
+        token: &[u8],
+        lookup: &Lookup,
+        found: &Found,
+        arrival: Timestamp,
+        now: Timestamp,
+    ) -> Judged {
         if let Some(record) = found.record {
             self.documents.on_record(DocumentId::Tokens, record);
         }
@@ -77,7 +84,7 @@ impl Worker {
         hash: &TokenHash,
         grant: Option<&Grant>,
         generation: u64,
-        now: Now,
+        now: Timestamp,
     ) -> Judged {
         let (Some(grant), Some(issuer)) = (grant, self.config.issuers.get(index)) else {
             return Judged::Invalid;
@@ -103,7 +110,7 @@ impl Worker {
         let own = [grant.district.clone()];
         let districts = Ids::new(&own, forward.schools_format);
         let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
-        let owners = Owners::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
+        let owners = LimitKeys::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
         Caller {
             issuer: index,
             owners,

@@ -10,7 +10,7 @@ use crate::credentials::jwt::jose::Alg;
 use crate::credentials::jwt::testing::{jwk_members, token};
 
 const REMOTE: &str = "https://remote.example/";
-const NOW: Now = Now::from_secs(1_000_000);
+const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
 /// The first issuer has keys over the network, the second inline.
 fn worker() -> Worker {
@@ -33,12 +33,12 @@ fn keys() -> Value {
     json!({"keys": [serde_json::from_str::<Value>(&jwk).unwrap()]})
 }
 
-fn after(secs: u64) -> Now {
+fn after(secs: u64) -> Timestamp {
     NOW.after(Duration::from_secs(secs))
 }
 
 /// A fetch that began at `started` brought a document that serves for a minute.
-fn record(started: Now, generation: u64) -> Record {
+fn record(started: Timestamp, generation: u64) -> Record {
     let minute = Duration::from_mins(1);
     let document = Document {
         started,
@@ -53,7 +53,7 @@ fn record(started: Now, generation: u64) -> Record {
 }
 
 /// What becomes of a token of the remote issuer.
-fn judged(worker: &mut Worker, arrival: Now, now: Now) -> &'static str {
+fn judged(worker: &mut Worker, arrival: Timestamp, now: Timestamp) -> &'static str {
     let payload = format!(r#"{{"iss":"{REMOTE}","client_id":"app","tier":"free","exp":2000000}}"#);
     let token = token(Alg::EdDsa, &payload);
     let shown = worker.shown(token.as_bytes());
@@ -152,7 +152,7 @@ fn latest_request_that_needs_keys_is_noted() {
     assert_eq!(worker.wanted(DocumentId::Keys(0)), None);
     // These keys are there, but are not those of the token.
     let other = format!(r#"{{"keys":[{{"kid":"other","alg":"EdDSA",{}}}]}}"#, jwk_members(Alg::EdDsa));
-    let begun = Now::from_secs(NOW.secs() - 1);
+    let begun = Timestamp::from_secs(NOW.secs() - 1);
     worker.on_document(DocumentId::Keys(0), record(begun, 7), other.as_bytes()).unwrap();
     assert_eq!(judged(&mut worker, after(5), after(5)), "wait");
     assert_eq!(judged(&mut worker, after(3), after(5)), "wait");

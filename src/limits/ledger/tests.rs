@@ -13,22 +13,22 @@ mod race;
 mod reference;
 mod settle;
 
-const NOON: Now = Now::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
+const NOON: Timestamp = Timestamp::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
 
-fn client() -> Owner {
-    Owner::client("https://issuer", "client")
+fn client() -> LimitKey {
+    LimitKey::client("https://issuer", "client")
 }
 
-fn at(secs: u64) -> Now {
+fn at(secs: u64) -> Timestamp {
     NOON.after(Duration::from_secs(secs))
 }
 
-fn ask(slots: &mut Memory, limits: &[Limit], amount: u32, now: Now) -> Outcome {
+fn ask(slots: &mut Memory, limits: &[Limit], amount: u32, now: Timestamp) -> Outcome {
     reserve(slots, &[charge(client(), limits, amount)], now).unwrap()
 }
 
 /// How many of `tries` single requests are admitted.
-fn admitted(slots: &mut Memory, limits: &[Limit], tries: usize, now: Now) -> usize {
+fn admitted(slots: &mut Memory, limits: &[Limit], tries: usize, now: Timestamp) -> usize {
     (0..tries).filter(|_| ask(slots, limits, 1, now).admitted).count()
 }
 
@@ -71,8 +71,8 @@ fn standings_tell_what_is_left() {
     let charge = Charge { cost: 12, ..charge(client(), &limits, 1) };
     let outcome = reserve(&mut slots, std::slice::from_ref(&charge), at(0)).unwrap();
     let told = |outcome: &Outcome| {
-        let tell = |s: &Standing| (s.name().to_owned(), s.capacity, s.remaining, s.reset_after.as_millis());
-        outcome.standings.iter().map(tell).collect::<Vec<_>>()
+        let tell = |s: &LimitStatus| (s.name().to_owned(), s.capacity, s.remaining, s.reset_after.as_millis());
+        outcome.statuses.iter().map(tell).collect::<Vec<_>>()
     };
     let rows = [("minute", 10, 9, 1_000), ("day", 1_000, 999, 43_200_000), ("cost", 30, 18, 1_200)];
     assert_eq!(told(&outcome), rows.map(|(name, q, r, t)| (name.to_owned(), q, r, t)));
@@ -89,7 +89,7 @@ fn standings_tell_what_is_left() {
 fn standings_tell_the_window_of_months_alone() {
     let limits = [bucket("minute", 60, 60, 10), quota("day", 9, Period::Day), quota("month", 9, Period::Month)];
     let outcome = ask(&mut Memory::default(), &limits, 1, at(0));
-    let windows: Vec<_> = outcome.standings.iter().map(|s| s.window).collect();
+    let windows: Vec<_> = outcome.statuses.iter().map(|s| s.window).collect();
     assert_eq!(windows, [None, None, Some(Duration::from_hours(30 * 24))], "November has 30 days");
 }
 
@@ -118,7 +118,7 @@ fn more_than_the_capacity_is_never_admitted() {
     let outcome = ask(&mut slots, &limits, 6, at(0));
     assert!(outcome.never && !outcome.admitted && slots.swaps == 0);
     assert_eq!(outcome.violated().collect::<Vec<_>>(), ["day"]);
-    let left: Vec<_> = outcome.standings.iter().map(|s| (s.remaining, s.reset_after)).collect();
+    let left: Vec<_> = outcome.statuses.iter().map(|s| (s.remaining, s.reset_after)).collect();
     assert_eq!(left, [(10, Duration::ZERO), (5, Duration::ZERO)], "what admitted it was not charged either");
     assert!(ask(&mut slots, &limits, 5, at(0)).admitted);
 }
@@ -146,7 +146,7 @@ fn one_read_and_one_swap_serve_all_limits_and_a_denial_only_reads() {
 
 #[test]
 fn several_budgets_are_charged_as_one() {
-    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    let address = LimitKey::address("route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {
         let mut slots = Memory::default();
         let mut charges =
@@ -156,7 +156,7 @@ fn several_budgets_are_charged_as_one() {
         }
         let outcomes: Vec<_> = (0..9).map(|_| reserve(&mut slots, &charges, at(0)).unwrap()).collect();
         assert_eq!(outcomes.iter().filter(|outcome| outcome.admitted).count(), 3);
-        let mut left: Vec<_> = outcomes[8].standings.iter().map(|s| (s.name(), s.charge, s.remaining)).collect();
+        let mut left: Vec<_> = outcomes[8].statuses.iter().map(|s| (s.name(), s.charge, s.remaining)).collect();
         left.sort_unstable();
         assert_eq!(left, [("a", usize::from(swap), 2), ("b", usize::from(!swap), 0)], "a was rolled back");
     }
@@ -164,7 +164,7 @@ fn several_budgets_are_charged_as_one() {
 
 #[test]
 fn what_several_were_charged_stands_with_each() {
-    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    let address = LimitKey::address("route", "192.0.2.1".parse().unwrap());
     let charges = [charge(client(), &[bucket("a", 1, 60, 1)], 1), charge(address, &[bucket("b", 1, 60, 1)], 1)];
     let mut slots = Memory::default();
     assert!(reserve(&mut slots, &charges, at(0)).unwrap().admitted);
@@ -175,7 +175,7 @@ fn what_several_were_charged_stands_with_each() {
 
 #[test]
 fn client_over_its_limit_never_reaches_the_budgets_of_addresses() {
-    let address = Owner::address("route", "192.0.2.1".parse().unwrap());
+    let address = LimitKey::address("route", "192.0.2.1".parse().unwrap());
     for swap in [false, true] {
         let mut slots = Memory::default();
         let mut charges =
@@ -196,10 +196,10 @@ fn charges_of_one_owner_are_added_up() {
     let charges = [charge(client(), &limits, 2), charge(client(), &limits, 2)];
     let outcome = reserve(&mut slots, &charges, at(0)).unwrap();
     assert!(outcome.admitted);
-    assert_eq!(outcome.standings.iter().map(|s| s.remaining).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(outcome.statuses.iter().map(|s| s.remaining).collect::<Vec<_>>(), [1, 1]);
     let outcome = reserve(&mut slots, &charges, at(0)).unwrap();
     assert!(!outcome.admitted && !outcome.never);
-    assert_eq!((outcome.standings[0].remaining, outcome.retry_after), (1, Duration::from_mins(3)));
+    assert_eq!((outcome.statuses[0].remaining, outcome.retry_after), (1, Duration::from_mins(3)));
     let charges = [charge(client(), &limits, 3), charge(client(), &limits, 3)];
     assert!(reserve(&mut slots, &charges, at(0)).unwrap().never, "six never fit into five");
 }
@@ -229,7 +229,7 @@ fn a_clock_set_back_neither_resets_nor_locks_out() {
         let later = set_back.after(Duration::from_secs(5));
         let expected = if back == 2 { 3 } else { 5 };
         assert_eq!(admitted(&mut slots, &limits, 20, later), expected, "{back} s back: it drains at once");
-        let left = ask(&mut slots, &limits, 0, later).standings[1].remaining;
+        let left = ask(&mut slots, &limits, 0, later).statuses[1].remaining;
         assert_eq!(left, 990 - expected as u64, "{back} s back: the day goes on counting");
     }
 }
@@ -237,7 +237,7 @@ fn a_clock_set_back_neither_resets_nor_locks_out() {
 #[test]
 fn newcomers_of_a_full_slot_share_the_overflow_budget() {
     let (mut slots, limits) = (Memory::default(), [quota("day", 5, Period::Day)]);
-    let mut ask = |nth| reserve(&mut slots, &[charge(Owner::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
+    let mut ask = |nth| reserve(&mut slots, &[charge(LimitKey::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
     let seated = (0..100).take_while(|nth| !ask(*nth).overflow).count();
     assert_eq!(seated, 32, "entries of one limit");
     let shared = (100..200).filter(|nth| ask(*nth).admitted).count();
@@ -245,7 +245,7 @@ fn newcomers_of_a_full_slot_share_the_overflow_budget() {
     let denied = ask(200);
     assert!(!denied.admitted && denied.overflow, "also a denial says by which budget");
     assert!((0..32).all(|nth| (0..9).filter(|_| ask(nth).admitted).count() == 4), "who had a seat keeps it");
-    assert!(reserve(&mut slots, &[charge(Owner::in_first_slot(250), &limits, 5)], at(43_200)).unwrap().admitted);
+    assert!(reserve(&mut slots, &[charge(LimitKey::in_first_slot(250), &limits, 5)], at(43_200)).unwrap().admitted);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_denied_slower_tier_keeps_its_entry() {
 fn a_slot_that_stays_contended_is_an_error() {
     struct Contended;
     impl Slots for Contended {
-        fn slot_of(&self, owner: &Owner) -> SlotId {
+        fn slot_of(&self, owner: &LimitKey) -> SlotId {
             owner.slot_in_tests()
         }
 
@@ -280,10 +280,10 @@ fn a_slot_that_stays_contended_is_an_error() {
 }
 
 /// A slot whose owners have no room for another, and how many they are.
-fn full(limit: &Limit, now: Now) -> (Memory, u8) {
+fn full(limit: &Limit, now: Timestamp) -> (Memory, u8) {
     let mut slots = Memory::default();
     let mut seated = 0;
-    while !reserve(&mut slots, &[charge(Owner::in_first_slot(seated), std::slice::from_ref(limit), 1)], now)
+    while !reserve(&mut slots, &[charge(LimitKey::in_first_slot(seated), std::slice::from_ref(limit), 1)], now)
         .unwrap()
         .overflow
     {
@@ -297,7 +297,7 @@ fn who_finds_no_room_at_all_waits_for_it() {
     let (mut slots, _) = full(&quota("day", 5, Period::Day), at(0));
     let many: Vec<Limit> = (1..16).map(|nth| quota(&format!("day{nth}"), 5, Period::Day)).collect();
     let mut ask = |nth, limits: &[Limit], amount, now| {
-        reserve(&mut slots, &[charge(Owner::in_first_slot(nth), limits, amount)], now).unwrap()
+        reserve(&mut slots, &[charge(LimitKey::in_first_slot(nth), limits, amount)], now).unwrap()
     };
     // The overflow entry already knows one limit, and has room for fifteen.
     assert!(ask(100, &many, 1, at(0)).admitted);
@@ -307,7 +307,7 @@ fn who_finds_no_room_at_all_waits_for_it() {
         assert_eq!((outcome.admitted, outcome.never, outcome.overflow), (false, never, true), "{amount}");
         let wait = if never { Duration::ZERO } else { Duration::from_hours(12) };
         assert_eq!(outcome.retry_after, wait, "{amount}");
-        assert_eq!(outcome.standings[0].remaining, if never { 5 } else { 0 }, "{amount}");
+        assert_eq!(outcome.statuses[0].remaining, if never { 5 } else { 0 }, "{amount}");
     }
     assert!(ask(101, &other, 0, at(0)).admitted, "nothing asked needs no room");
     assert!(ask(101, &other, 5, at(43_200)).admitted, "at midnight there is room");

@@ -8,10 +8,10 @@ use super::super::tests::{Memory, bucket, charge, costly, quota};
 use super::super::{Limit, Period};
 use super::*;
 
-const NOON: Now = Now::from_secs(1_700_049_600);
+const NOON: Timestamp = Timestamp::from_secs(1_700_049_600);
 
-fn client(number: u8) -> Owner {
-    Owner::client("https://issuer", &format!("client-{number}"))
+fn client(number: u8) -> LimitKey {
+    LimitKey::client("https://issuer", &format!("client-{number}"))
 }
 
 fn limits() -> [Limit; 3] {
@@ -22,7 +22,7 @@ fn limits() -> [Limit; 3] {
 struct Shared<'a>(&'a mut Memory);
 
 impl Slots for Shared<'_> {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot_in_tests()
     }
 
@@ -39,7 +39,7 @@ impl Slots for Shared<'_> {
 struct Process {
     slots: Memory,
     workers: Vec<Recent>,
-    now: Now,
+    now: Timestamp,
 }
 
 impl Process {
@@ -54,11 +54,11 @@ impl Process {
 
     /// Charges one request; returns what was left of the first limit, and the reads and swaps that it took.
     #[track_caller]
-    fn charge(&mut self, worker: usize, owner: Owner) -> (u64, usize, usize) {
+    fn charge(&mut self, worker: usize, owner: LimitKey) -> (u64, usize, usize) {
         (self.slots.reads, self.slots.swaps) = (0, 0);
         let now = self.now;
         let outcome = reserve(&mut self.worker(worker), &[charge(owner, &limits(), 1)], now).unwrap();
-        (outcome.standings[0].remaining, self.slots.reads, self.slots.swaps)
+        (outcome.statuses[0].remaining, self.slots.reads, self.slots.swaps)
     }
 }
 
@@ -179,7 +179,7 @@ fn a_count_lasts_for_ten_seconds_of_a_clock_that_goes_forward() {
     for (millis, reads) in [(0, 0), (9_999, 0), (10_000, 2), (-1, 2)] {
         let mut process = Process::new(1);
         process.charge(0, client(1));
-        process.now = Now::from_micros(NOON.micros().saturating_add_signed(millis * 1_000));
+        process.now = Timestamp::from_micros(NOON.micros().saturating_add_signed(millis * 1_000));
         assert_eq!(process.charge(0, client(1)).1, reads, "{millis} ms");
     }
 }
@@ -199,7 +199,7 @@ fn the_count_begins_anew_after_the_last_number() {
 fn what_the_host_refuses_is_not_remembered() {
     struct Blind(Memory);
     impl Slots for Blind {
-        fn slot_of(&self, owner: &Owner) -> SlotId {
+        fn slot_of(&self, owner: &LimitKey) -> SlotId {
             owner.slot_in_tests()
         }
 

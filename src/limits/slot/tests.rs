@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NOW: Now = Now::from_secs(1_000);
+const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 fn live(level: u64) -> Record {
     Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3, refunded: 0 }
@@ -64,12 +64,12 @@ fn an_entry_is_dropped_only_when_all_of_it_is_cleared() {
     let mut slot = crowded();
     fill(&mut slot, [1; 16], 14);
     let Seat::Own(at) = slot.find(&[1; 16], 3, NOW) else { panic!() };
-    let later = Now::from_secs(2_000);
+    let later = Timestamp::from_secs(2_000);
     slot.put(at, Record { clear_at: later.micros() + 1, ..live(0) });
     let Seat::Own(at) = slot.claim(&[2; 16], 0, later) else { panic!("there is room for one more") };
     slot.put(at, Record { clear_at: later.micros() + 1, ..live(0) });
     assert!(matches!(slot.claim(&[3; 16], 0, later), Seat::Overflow(_)), "one record is live");
-    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(2_001)), Seat::Own(_)), "all cleared");
+    assert!(matches!(slot.claim(&[3; 16], 1, Timestamp::from_secs(2_001)), Seat::Own(_)), "all cleared");
     assert_eq!(slot.find(&[1; 16], 3, later), Seat::Vacant);
 }
 
@@ -97,8 +97,8 @@ fn times_of_a_clock_set_back_do_not_hold_a_slot_for_good() {
         slot.put(at, Record { stamp: 900_000_000_000, clear_at: 900_010_000_000, ..live(1) });
     }
     assert!(matches!(slot.claim(&[2; 16], 0, NOW), Seat::Overflow(_)));
-    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_009)), Seat::Overflow(_)));
-    assert!(matches!(slot.claim(&[3; 16], 1, Now::from_secs(1_011)), Seat::Own(_)));
+    assert!(matches!(slot.claim(&[3; 16], 1, Timestamp::from_secs(1_009)), Seat::Overflow(_)));
+    assert!(matches!(slot.claim(&[3; 16], 1, Timestamp::from_secs(1_011)), Seat::Own(_)));
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn overflow_is_found_while_it_is_live() {
     let mut slot = crowded();
     fill(&mut slot, [1; 16], 16);
     fill(&mut slot, [2; 16], 1);
-    assert!(matches!(slot.find(&[3; 16], 0, Now::from_secs(1_999)), Seat::Overflow(_)));
-    assert_eq!(slot.find(&[3; 16], 0, Now::from_secs(2_000)), Seat::Vacant, "as good as none");
+    assert!(matches!(slot.find(&[3; 16], 0, Timestamp::from_secs(1_999)), Seat::Overflow(_)));
+    assert_eq!(slot.find(&[3; 16], 0, Timestamp::from_secs(2_000)), Seat::Vacant, "as good as none");
     assert_eq!(slot.find(&[3; 16], 1, NOW), Seat::Vacant, "another limit");
 }
 

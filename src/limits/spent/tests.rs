@@ -5,18 +5,18 @@ use super::super::tests::{Memory, bucket, charge, quota};
 use super::super::{Limit, Period};
 use super::*;
 
-const NOON: Now = Now::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
+const NOON: Timestamp = Timestamp::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
 
-fn owner(nth: u8) -> Owner {
-    Owner::address("guesses", [192, 0, 2, nth].into())
+fn owner(nth: u8) -> LimitKey {
+    LimitKey::address("guesses", [192, 0, 2, nth].into())
 }
 
-fn ask(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
+fn ask(slots: &mut Memory, limit: &Limit, now: Timestamp) -> Outcome {
     reserve(slots, &[charge(owner(1), std::slice::from_ref(limit), 1)], now).unwrap()
 }
 
 /// Uses the budget up; the first refusal.
-fn use_up(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
+fn use_up(slots: &mut Memory, limit: &Limit, now: Timestamp) -> Outcome {
     loop {
         let outcome = ask(slots, limit, now);
         if !outcome.admitted {
@@ -25,7 +25,7 @@ fn use_up(slots: &mut Memory, limit: &Limit, now: Now) -> Outcome {
     }
 }
 
-fn millis(millis: u64) -> Now {
+fn millis(millis: u64) -> Timestamp {
     NOON.after(Duration::from_millis(millis))
 }
 
@@ -42,9 +42,9 @@ fn check(limit: &Limit, micros: u64, remembered: bool) {
         return;
     };
     let facts = |it: &Outcome| {
-        let [standing] = it.standings.as_slice() else { panic!("{it:?}") };
-        let facts = (standing.remaining, standing.capacity, standing.window, standing.refuses());
-        ((it.admitted, it.never, it.overflow, facts), [it.retry_after, standing.reset_after])
+        let [status] = it.statuses.as_slice() else { panic!("{it:?}") };
+        let facts = (status.remaining, status.capacity, status.window, status.refuses());
+        ((it.admitted, it.never, it.overflow, facts), [it.retry_after, status.reset_after])
     };
     let ((told_facts, told_times), (asked_facts, asked_times)) = (facts(&told), facts(&asked));
     assert_eq!(told_facts, asked_facts, "{} after {micros} us", limit.name);
@@ -97,7 +97,7 @@ fn it_is_of_one_owner_and_says_nothing_of_the_past() {
     assert!(spent.ask(&owner(1), NOON).is_some());
     assert!(spent.ask(&owner(2), NOON).is_none(), "another address");
     // A clock that was set back.
-    assert!(spent.ask(&owner(1), Now::from_micros(NOON.micros() - 1)).is_none());
+    assert!(spent.ask(&owner(1), Timestamp::from_micros(NOON.micros() - 1)).is_none());
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_was_admitted_or_never_will_be_is_not_remembered() {
     spent.note(owner(1), &never, NOON);
     assert!(spent.ask(&owner(1), NOON).is_none());
     // Nor does it take the place of a refusal.
-    let mut others = (0..).map(|nth: u32| Owner::address("others", std::net::IpAddr::V4(nth.into())));
+    let mut others = (0..).map(|nth: u32| LimitKey::address("others", std::net::IpAddr::V4(nth.into())));
     let other = others.find(|it| place_of(it) == place_of(&owner(1))).unwrap();
     let refused = use_up(&mut slots, &bucket("slow", 10, 3_600, 3), NOON);
     spent.note(owner(1), &refused, NOON);
@@ -153,7 +153,7 @@ fn what_was_admitted_or_never_will_be_is_not_remembered() {
 #[test]
 fn memory_is_bounded_and_the_latest_is_remembered() {
     let (mut spent, refused) = spent();
-    let owners = (0..10_000_u32).map(|nth| Owner::address("guesses", std::net::IpAddr::V4(nth.into())));
+    let owners = (0..10_000_u32).map(|nth| LimitKey::address("guesses", std::net::IpAddr::V4(nth.into())));
     for owner in owners {
         spent.note(owner, &refused, NOON);
         assert!(spent.ask(&owner, NOON).is_some());

@@ -2,9 +2,9 @@ use super::*;
 
 #[test]
 fn units_agree_and_seconds_round_down() {
-    assert_eq!(Now::from_secs(7), Now::from_micros(7_000_000));
-    assert_eq!(Now::from_micros(7_999_999).secs(), 7);
-    assert_eq!(Now::from_micros(7_999_999).micros(), 7_999_999);
+    assert_eq!(Timestamp::from_secs(7), Timestamp::from_micros(7_000_000));
+    assert_eq!(Timestamp::from_micros(7_999_999).secs(), 7);
+    assert_eq!(Timestamp::from_micros(7_999_999).micros(), 7_999_999);
     assert_eq!(micros(Duration::from_nanos(1_999)), 1);
     // the last second of which all microseconds can be told, but for the last of them
     assert_eq!(micros(Duration::from_secs(18_446_744_073_709)), 18_446_744_073_709_000_000);
@@ -14,17 +14,17 @@ fn units_agree_and_seconds_round_down() {
 
 #[test]
 fn time_saturates_at_both_ends() {
-    let end = Now::from_micros(u64::MAX);
-    assert_eq!(Now::from_secs(u64::MAX), end);
+    let end = Timestamp::from_micros(u64::MAX);
+    assert_eq!(Timestamp::from_secs(u64::MAX), end);
     assert_eq!(end.after(Duration::from_secs(1)), end);
-    assert_eq!(Now::from_secs(1).after(Duration::MAX), end);
+    assert_eq!(Timestamp::from_secs(1).after(Duration::MAX), end);
     assert_eq!(micros(Duration::MAX), u64::MAX);
-    assert_eq!(end.since(Now::default()), Duration::from_micros(u64::MAX));
+    assert_eq!(end.since(Timestamp::default()), Duration::from_micros(u64::MAX));
 }
 
 #[test]
 fn what_is_not_later_is_no_time_later() {
-    let (early, late) = (Now::from_secs(1), Now::from_secs(3));
+    let (early, late) = (Timestamp::from_secs(1), Timestamp::from_secs(3));
     assert_eq!(late.since(early), Duration::from_secs(2));
     assert_eq!(early.since(late), Duration::ZERO);
     assert_eq!(early.since(early), Duration::ZERO);
@@ -33,7 +33,7 @@ fn what_is_not_later_is_no_time_later() {
 
 #[track_caller]
 fn check_date(text: &str, secs: Option<u64>) {
-    assert_eq!(super::rfc3339(text), secs.map(Now::from_secs), "{text}");
+    assert_eq!(super::rfc3339(text), secs.map(Timestamp::from_secs), "{text}");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_is_no_date_is_refused() {
 
 #[track_caller]
 fn check_second(text: &str, secs: Option<u64>) {
-    assert_eq!(super::whole_second(text), secs.map(Now::from_secs), "{text}");
+    assert_eq!(super::whole_second(text), secs.map(Timestamp::from_secs), "{text}");
 }
 
 #[test]

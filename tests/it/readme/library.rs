@@ -8,13 +8,13 @@ fn as_in_the_readme(config: &[u8]) -> Result<(), SetupError> {
     use hallpass::credentials::jwt::signature::NoHost;
     use hallpass::decide::{Call, Verdict, decide};
     use hallpass::filter::request::Edit;
-    use hallpass::values::time::Now;
+    use hallpass::values::time::Timestamp;
 
     let path = "/stats/v1/attendance/summary?school_id=oakwood-primary";
     let head: [(&[u8], &[u8]); 3] =
         [(b":method", b"GET"), (b":path", path.as_bytes()), (b":authority", b"api.example.com")];
     let call = Call { head: &head, ..Call::default() };
-    match decide(config, &[], &call, &NoHost, Now::from_secs(1_780_228_800))? {
+    match decide(config, &[], &call, &NoHost, Timestamp::from_secs(1_780_228_800))? {
         Verdict::Pass(passed) => {
             for edit in passed.head {
                 match edit {

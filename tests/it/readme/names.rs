@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hallpass::answer::denial::{Denial, LimitReached, Malformed, Retired};
 use hallpass::answer::problem;
-use hallpass::config::{Config, Fact};
+use hallpass::config::{Config, FilterStateField};
 use hallpass::credentials::jwt;
 use hallpass::filter::metrics::{Kind, Metrics};
 use hallpass::http::strip::StripSet;
-use hallpass::limits::owner::Table;
+use hallpass::limits::key::Table;
 use hallpass::limits::slot::SLOT_BYTES_MAX;
 use serde_json::{Value, json};
 
@@ -154,13 +154,14 @@ fn metrics_are_those_of_the_code() {
 
 #[test]
 fn facts_of_the_filter_state_are_those_of_the_code() {
-    let real: BTreeSet<_> = Fact::ALL.iter().map(|fact| format!("%FILTER_STATE(wasm.{}:PLAIN)%", fact.key())).collect();
+    let real: BTreeSet<_> =
+        FilterStateField::ALL.iter().map(|fact| format!("%FILTER_STATE(wasm.{}:PLAIN)%", fact.key())).collect();
     let stated: BTreeSet<_> =
         README.table("Access log").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
     assert_eq!(stated, real);
     let rows = README.table("Top level");
     let row = rows.iter().find(|row| row[0] == "`filter_state`").expect("a row");
-    assert!(spans(&row[1]).eq(Fact::ALL.map(Fact::name)), "{row:?}");
+    assert!(spans(&row[1]).eq(FilterStateField::ALL.map(FilterStateField::name)), "{row:?}");
 }
 
 #[test]

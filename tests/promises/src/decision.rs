@@ -9,8 +9,8 @@ use hallpass::credentials::opaque::lookup::Found;
 use hallpass::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
 use hallpass::filter::worker::Worker;
 use hallpass::http::head::Head;
+use hallpass::limits::key::{LimitKey, Secret, SlotId};
 use hallpass::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use hallpass::limits::owner::{Owner, Secret, SlotId};
 
 use crate::token::sign;
 use crate::{NOW, fields, is_header_safe, line, paragraph};
@@ -50,7 +50,7 @@ struct Drive {
 struct Shelf<'a>(&'a mut HashMap<SlotId, Vec<u8>>);
 
 impl Slots for Shelf<'_> {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot(&Secret::default())
     }
 
@@ -81,7 +81,7 @@ impl Drive {
             let event = match step {
                 Step::NeedAddress => Event::Address(None),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut Shelf(shelf), &charges, NOW)),
-                Step::Foresee(charge) => Event::Foreseen(ledger::foresee(&mut Shelf(shelf), charge, NOW)),
+                Step::Foresee(charge) => Event::Foreseen(ledger::peek(&mut Shelf(shelf), charge, NOW)),
                 Step::Refund(receipt) => {
                     assert!(ledger::cancel(&mut Shelf(shelf), receipt, NOW).is_ok());
                     Event::Refunded

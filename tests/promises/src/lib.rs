@@ -41,10 +41,10 @@ pub use query::query;
 pub use slots::slots;
 pub use token::{signed, token};
 
-use hallpass::values::time::Now;
+use hallpass::values::time::Timestamp;
 
 /// When everything happens: 2026-05-31, noon.
-const NOW: Now = Now::from_secs(1_780_228_800);
+const NOW: Timestamp = Timestamp::from_secs(1_780_228_800);
 
 /// What the caller may see.
 const GRANTED: [&str; 2] = ["in", "in-2"];

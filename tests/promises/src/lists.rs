@@ -11,8 +11,8 @@ use hallpass::credentials::list::{self, Origin};
 use hallpass::credentials::opaque::bucket::BucketId;
 use hallpass::credentials::opaque::build::{Buckets, Builder, Progress};
 use hallpass::credentials::revocation::RevocationList;
+use hallpass::limits::key::LimitKey;
 use hallpass::limits::ledger::{StoreError, Swap, Version};
-use hallpass::limits::owner::Owner;
 use hallpass::values::time::rfc3339;
 
 use crate::{NOW, is_header_safe};
@@ -43,9 +43,9 @@ pub fn lists(data: &[u8]) {
     record(data);
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = rfc3339(text);
-        let _ = text.parse::<IpAddr>().map(|address| Owner::address("p", address));
+        let _ = text.parse::<IpAddr>().map(|address| LimitKey::address("p", address));
     }
-    let _ = Owner::address("p", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let _ = LimitKey::address("p", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 }
 
 /// As a list of tokens, which is read a little at a time: it ends, and it is the same list as read at once.

@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hallpass::limits::key::{LimitKey, Secret, SlotId};
 use hallpass::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
-use hallpass::limits::owner::{Owner, Secret, SlotId};
 use hallpass::limits::slot::{SLOT_BYTES_MAX, Slot};
 use hallpass::limits::{Limit, Period, Unit, Window};
-use hallpass::values::time::Now;
+use hallpass::values::time::Timestamp;
 
 use crate::NOW;
 
@@ -40,7 +40,7 @@ struct Shelf {
 }
 
 impl Slots for Shelf {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot(&Secret::default())
     }
 
@@ -59,7 +59,7 @@ impl Slots for Shelf {
 
 struct Run {
     limits: Rc<[Limit]>,
-    now: Now,
+    now: Timestamp,
     /// Admitted so far, per owner: requests and cost.
     admitted: [(u64, u64); 2],
     /// Whether something was given back, or a clock set back: then the sums say nothing.
@@ -90,20 +90,20 @@ impl Run {
             _ if amount < 24 => self.give_back(slots, nth, amount),
             _ => {
                 self.is_mixed = true;
-                self.now = Now::from_micros(self.now.micros() - u64::from(amount) * 1_000_000);
+                self.now = Timestamp::from_micros(self.now.micros() - u64::from(amount) * 1_000_000);
             }
         }
     }
 
     fn of(&self, nth: usize, cost: u32) -> Charge {
-        let owner = Owner::client("i", if nth == 0 { "a" } else { "b" });
+        let owner = LimitKey::client("i", if nth == 0 { "a" } else { "b" });
         Charge { owner, limits: Rc::clone(&self.limits), requests: 1, cost }
     }
 
     fn charge(&mut self, slots: &mut Shelf, nth: usize, cost: u32) {
         let outcome = ledger::reserve(slots, &[self.of(nth, cost)], self.now).unwrap();
         assert_eq!(outcome.never, cost > COST);
-        assert_eq!(outcome.standings.len(), self.limits.len());
+        assert_eq!(outcome.statuses.len(), self.limits.len());
         if !outcome.admitted {
             return;
         }

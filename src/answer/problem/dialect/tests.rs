@@ -20,7 +20,7 @@ fn body(denial: &Denial, errors: Dialect) -> (Answer<'static>, Value) {
 }
 
 fn limit() -> Denial {
-    Denial::LimitReached(LimitReached { violated: vec![], retry_after: Duration::from_millis(1500), standings: vec![] })
+    Denial::LimitReached(LimitReached { violated: vec![], retry_after: Duration::from_millis(1500), statuses: vec![] })
 }
 
 #[track_caller]

@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use super::{ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school};
 use crate::values::json::Limits;
 use crate::values::json::tape::Tape;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
 mod dates;
 
 const ISSUER: &str = "https://auth.example.com/";
 const EXP: u64 = 1_780_821_709;
-const NOW: Now = Now::from_secs(EXP - 3600);
+const NOW: Timestamp = Timestamp::from_secs(EXP - 3600);
 
 /// The example of the Education Data Platform, verbatim: no `aud`, no `iat`, no `sub`.
 const EXAMPLE: &str = r#"{"tier":"standard","schools":["oakwood-primary","ravenscroft-high"],"client_id":"YOUR_CLIENT_ID","iss":"https://auth.example.com/","exp":1780821709}"#;
@@ -54,7 +54,7 @@ fn with(name: &str, value: &Value) -> Value {
 }
 
 /// Judges a payload as it is read from a token.
-fn judge(rules: &ClaimRules, payload: &Value, now: Now) -> Result<Claims, ClaimError> {
+fn judge(rules: &ClaimRules, payload: &Value, now: Timestamp) -> Result<Claims, ClaimError> {
     rules.judge(Tape::parse(payload.to_string().as_bytes(), Limits::DOCUMENT).unwrap().root(), now)
 }
 
@@ -89,8 +89,8 @@ fn example_token_is_accepted() {
             district_schools: Vec::new(),
             id: None,
             issued_at: None,
-            not_before: Now::default(),
-            not_after: Now::from_secs(EXP + 30),
+            not_before: Timestamp::default(),
+            not_after: Timestamp::from_secs(EXP + 30),
         }
     );
 }

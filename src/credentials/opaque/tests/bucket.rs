@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::bucket::{Added, BUCKET_BYTES_MAX, BUCKETS, BucketId, IndexKeys, add, find};
 use super::super::{Grant, TokenHash, entry};
 use crate::credentials::fetch::{Place, Remote};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 fn grant(district: &str, schools: usize) -> Grant {
     Grant {
@@ -11,8 +11,8 @@ fn grant(district: &str, schools: usize) -> Grant {
         district: district.to_owned(),
         schools: (0..schools).map(|n| format!("s{n}")).collect(),
         tier: "free".to_owned(),
-        not_before: Now::from_micros(7),
-        not_after: Now::from_micros(u64::MAX),
+        not_before: Timestamp::from_micros(7),
+        not_after: Timestamp::from_micros(u64::MAX),
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::{TOKENS_BYTES_MAX, TokenHash};
 use crate::credentials::fetch::{Action, Fetched, Record, Remote};
 use crate::limits::ledger::StoreError;
 use crate::limits::testing::Failing;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 fn remote() -> Remote {
     Remote {
@@ -26,8 +26,8 @@ fn remote() -> Remote {
     }
 }
 
-fn at(secs: u64) -> Now {
-    Now::from_secs(secs)
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
 }
 
 fn entries(tokens: &[&str]) -> Vec<Value> {
@@ -36,14 +36,14 @@ fn entries(tokens: &[&str]) -> Vec<Value> {
 
 /// Claims a fetch, as a worker does on a tick.
 #[track_caller]
-fn claim(shelf: &mut Shelf, now: Now) -> Record {
+fn claim(shelf: &mut Shelf, now: Timestamp) -> Record {
     let Action::Claim(record) = shelf.record.on_tick(&remote(), Some(now), now) else { panic!("no claim at {now:?}") };
     shelf.record = record;
     record
 }
 
 /// Records that a build succeeded; says whether its claim still counted.
-fn record(shelf: &mut Shelf, claim: &Record, built: super::super::build::Built, now: Now) -> bool {
+fn record(shelf: &mut Shelf, claim: &Record, built: super::super::build::Built, now: Timestamp) -> bool {
     let fetched = Fetched { generation: built.generation, version: built.version, max_age: None };
     match shelf.record.on_success(&remote(), claim.started, fetched, now) {
         Some(next) => {
@@ -56,7 +56,7 @@ fn record(shelf: &mut Shelf, claim: &Record, built: super::super::build::Built, 
 
 /// Fetches this list and builds it.
 #[track_caller]
-fn fetch(shelf: &mut Shelf, text: &str, now: Now) -> usize {
+fn fetch(shelf: &mut Shelf, text: &str, now: Timestamp) -> usize {
     let claim = claim(shelf, now);
     let mut builder = Builder::new(text.as_bytes().to_vec(), &claim).unwrap();
     let built = finish(&mut builder, shelf).unwrap();

@@ -53,7 +53,7 @@ fn clock_set_back_before_the_token_began_refuses_it() {
     let mut stack = Stack::new(&[]);
     let token = signed(&json!({"nbf": START.secs(), "tier": "open"}));
     assert_eq!(stack.get("/plain", &token).verdict(), "pass");
-    stack.now = crate::values::time::Now::from_secs(START.secs() - 31);
+    stack.now = crate::values::time::Timestamp::from_secs(START.secs() - 31);
     assert_eq!(stack.get("/plain", &token).verdict(), "token-invalid");
 }
 
@@ -61,7 +61,7 @@ fn clock_set_back_before_the_token_began_refuses_it() {
 fn bad_signature_is_checked_once_and_charged_every_time() {
     let mut stack = Stack::new(&[]);
     let bad = forged(&json!({}));
-    let first = "address, foresee failed-credentials, verify, charge failed-credentials, deny token-invalid";
+    let first = "address, peek failed-credentials, verify, charge failed-credentials, deny token-invalid";
     assert_eq!(stack.get("/plain", &bad).steps(), first);
     for _ in 0..2 {
         assert_eq!(stack.get("/plain", &bad).steps(), "address, charge failed-credentials, deny token-invalid");

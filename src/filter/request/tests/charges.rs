@@ -125,11 +125,11 @@ fn budget_that_is_used_up_refuses_before_any_crypto() {
     let mut stack = Stack::new(&[]);
     for nth in 0..3 {
         let exchange = stack.get("/plain", &forged(&json!({"jti": nth.to_string()})));
-        let steps = "address, foresee failed-credentials, verify, charge failed-credentials, deny token-invalid";
+        let steps = "address, peek failed-credentials, verify, charge failed-credentials, deny token-invalid";
         assert_eq!(exchange.steps(), steps);
     }
     let refused = stack.get("/plain", &forged(&json!({"jti": "3"})));
-    assert_eq!(refused.steps(), "address, foresee failed-credentials, deny limit-reached");
+    assert_eq!(refused.steps(), "address, peek failed-credentials, deny limit-reached");
     // From then on not even the budget is asked, nor the token read, until something can have come back.
     for token in [forged(&json!({"jti": "3"})), good(), "x".to_owned(), "a, b".to_owned()] {
         let exchange = stack.get("/plain", &token);
@@ -275,10 +275,10 @@ fn address_limits_of_a_route_count_before_anything_else() {
 fn shared_data_that_fails_lets_nothing_pass() {
     // The calls of a cold request: one for the guard, two for the plan.
     for (calls, steps) in [
-        (0, "address, foresee failed-credentials, deny unavailable"),
-        (1, "address, foresee failed-credentials, verify, charge minute+cost, deny unavailable"),
-        (2, "address, foresee failed-credentials, verify, charge minute+cost, deny unavailable"),
-        (3, "address, foresee failed-credentials, verify, charge minute+cost, pass"),
+        (0, "address, peek failed-credentials, deny unavailable"),
+        (1, "address, peek failed-credentials, verify, charge minute+cost, deny unavailable"),
+        (2, "address, peek failed-credentials, verify, charge minute+cost, deny unavailable"),
+        (3, "address, peek failed-credentials, verify, charge minute+cost, pass"),
     ] {
         let mut stack = Stack::new(&[]);
         stack.shelf.failing.after = Some(calls);

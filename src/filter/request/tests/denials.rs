@@ -191,8 +191,8 @@ fn header_that_stands_for_the_parameter_of_the_cost_is_refused() {
 #[test]
 fn method_that_the_query_overrides_is_refused_on_every_route() {
     for path in ["/plain", "/open", "/list?limit=1"] {
-        let mark = if path.contains('?') { '&' } else { '?' };
-        let send = |method: &str, query: &str| bearer(method, &format!("{path}{mark}{query}"), &[]);
+        let evaluation = if path.contains('?') { '&' } else { '?' };
+        let send = |method: &str, query: &str| bearer(method, &format!("{path}{evaluation}{query}"), &[]);
         check_heads("malformed-request", send("POST", "_method=DELETE"), send("POST", "payment_method=card"));
         check_heads("malformed-request", send("POST", "%zz&_Method=DELETE"), send("POST", "a=_method"));
         // WordPress reads it whatever the method is.

@@ -17,8 +17,8 @@ use crate::credentials::opaque::lookup::Found;
 use crate::filter::request::testing::key;
 use crate::filter::request::{Event, ReplyHead, Request, Step};
 use crate::http::head::Head;
+use crate::limits::key::LimitKey;
 use crate::limits::ledger::{self, Charge, Outcome, StoreError};
-use crate::limits::owner::Owner;
 
 /// What happens, as often as one likes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +237,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
 /// A charge for events that nobody asked for.
 fn spare_charge(stack: &Stack) -> Charge {
     let limits = std::rc::Rc::clone(&stack.worker.config.failed_credentials);
-    Charge { owner: Owner::client("spare", "spare"), limits, requests: 1, cost: 1 }
+    Charge { owner: LimitKey::client("spare", "spare"), limits, requests: 1, cost: 1 }
 }
 
 /// What a lookup came to.

@@ -6,7 +6,7 @@ use super::setup::{INLINE, district_tokens, good, grant, remote, signed};
 use super::stack::{Exchange, Stack, head};
 use crate::credentials::jwt::jose::Alg;
 use crate::credentials::opaque::testing::{self, entry};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// A gateway that takes JWTs of [`INLINE`] and the tokens `a` and `b`.
 fn stack() -> Stack {
@@ -184,11 +184,11 @@ fn dates_bind_to_the_second_also_in_the_cache() {
             (180, "token-expired"),
             (500, "token-expired"),
         ] {
-            stack.now = Now::from_secs(super::setup::START.secs() + secs);
+            stack.now = Timestamp::from_secs(super::setup::START.secs() + secs);
             assert_eq!(stack.get("/plain", "a").verdict(), verdict, "{secs}");
         }
         // to the microsecond
-        stack.now = Now::from_micros(Now::from_secs(super::setup::START.secs() + 180).micros() - 1);
+        stack.now = Timestamp::from_micros(Timestamp::from_secs(super::setup::START.secs() + 180).micros() - 1);
         assert_eq!(stack.get("/plain", "a").verdict(), "pass");
     }
 }

@@ -20,12 +20,9 @@ fn authorization(token: &str) -> String {
 #[test]
 fn cold_request_takes_every_step_in_order() {
     let exchange = Stack::new(&[]).get("/stats?school_id=oak", &good());
-    assert_eq!(exchange.steps(), "address, foresee failed-credentials, verify, charge minute+cost, pass");
+    assert_eq!(exchange.steps(), "address, peek failed-credentials, verify, charge minute+cost, pass");
     let exchange = Stack::new(&[]).get("/limited", &good());
-    assert_eq!(
-        exchange.steps(),
-        "address, charge address, foresee failed-credentials, verify, charge minute+cost, pass"
-    );
+    assert_eq!(exchange.steps(), "address, charge address, peek failed-credentials, verify, charge minute+cost, pass");
 }
 
 #[test]
@@ -63,7 +60,7 @@ fn binding_comes_before_the_plan() {
     let unknown = signed(&json!({"tier": "gold"}));
     for _ in 0..5 {
         let exchange = Stack::new(&[]).get("/list?limit=1000", &unknown);
-        assert_eq!(exchange.steps(), "address, foresee failed-credentials, verify, deny tier-unknown");
+        assert_eq!(exchange.steps(), "address, peek failed-credentials, verify, deny tier-unknown");
     }
     // More schools than a header holds; the tier is named first.
     let many: Vec<String> = (0..50).map(|nth| format!("school-{nth}")).collect();

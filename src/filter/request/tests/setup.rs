@@ -10,10 +10,10 @@ use crate::credentials::jwt::jose::Alg;
 use crate::credentials::jwt::testing::{jwk_members, token, token_with_header};
 use crate::credentials::opaque::Grant;
 use crate::filter::document::DocumentId;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// When the tests begin: a day's noon, so that calendar quotas do not turn over.
-pub(super) const START: Now = Now::from_secs(1_780_228_800);
+pub(super) const START: Timestamp = Timestamp::from_secs(1_780_228_800);
 
 /// An issuer with keys in the configuration.
 pub(super) const INLINE: &str = "https://inline.example/";
@@ -143,13 +143,13 @@ pub(super) fn grant() -> Grant {
         district: "d-known".to_owned(),
         schools: vec!["s-known".to_owned()],
         tier: "free".to_owned(),
-        not_before: Now::default(),
-        not_after: Now::from_micros(u64::MAX),
+        not_before: Timestamp::default(),
+        not_after: Timestamp::from_micros(u64::MAX),
     }
 }
 
 /// The shared record after a fetch that began at `started` and brought a document of this generation.
-pub(super) fn fetched(started: Now, generation: u64) -> Record {
+pub(super) fn fetched(started: Timestamp, generation: u64) -> Record {
     let secs = |secs| std::time::Duration::from_secs(secs);
     let (refresh_at, stale_at) = (started.after(secs(600)), started.after(secs(3600)));
     let document =

@@ -18,10 +18,10 @@ use crate::filter::document::DocumentId;
 use crate::filter::request::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
+use crate::limits::key::{LimitKey, SlotId};
 use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use crate::limits::owner::{Owner, SlotId};
 use crate::limits::testing::Failing;
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 /// Slots in memory; may be told to fail.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Shelf {
 }
 
 impl Slots for Shelf {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         self.slots.slot_of(owner)
     }
 
@@ -61,7 +61,7 @@ pub(super) struct Stack {
     pub(super) worker: Worker,
     pub(super) shelf: Shelf,
     pub(super) index: Index,
-    pub(super) now: Now,
+    pub(super) now: Timestamp,
     pub(super) address: Option<IpAddr>,
     pub(super) host: Box<dyn HostCrypto>,
 }
@@ -152,7 +152,7 @@ impl Stack {
         let Step::Foresee(charge) = request.step(&mut self.worker, &head, now, Event::Address(self.address)) else {
             panic!("no guard");
         };
-        let outcome = ledger::foresee(&mut self.shelf, charge, now);
+        let outcome = ledger::peek(&mut self.shelf, charge, now);
         assert!(matches!(request.step(&mut self.worker, &head, now, Event::Foreseen(outcome)), Step::Verify(_)));
         Exchange { request, head, end: End::Nothing, trace: Vec::new() }
     }
@@ -184,8 +184,12 @@ impl Stack {
     /// The response's head arrives; `None` if the machine has no edits for it.
     pub(super) fn reply(&mut self, exchange: &mut Exchange, settlement: Option<&[u8]>) -> Option<ReplyEdits> {
         let Exchange { request, head, .. } = exchange;
-        match request.step(&mut self.worker, head, Now::default(), Event::Reply(ReplyHead { status: 200, settlement }))
-        {
+        match request.step(
+            &mut self.worker,
+            head,
+            Timestamp::default(),
+            Event::Reply(ReplyHead { status: 200, settlement }),
+        ) {
             Step::Reply(edits) => Some(edits),
             _ => None,
         }
@@ -227,7 +231,7 @@ fn name_of(step: &Step<'_>) -> Option<String> {
         }
         Step::Foresee(charge) => {
             let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
-            format!("foresee {}", names.join("+"))
+            format!("peek {}", names.join("+"))
         }
         Step::Refund(_) => "refund".to_owned(),
         Step::Verify(_) => "verify".to_owned(),

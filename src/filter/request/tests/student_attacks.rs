@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::filter::document::DocumentId;
 use crate::filter::request::Event;
 use crate::filter::request::testing::{START, Stack, key, token};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 fn remote() -> Value {
     json!({"remote": {"uri": "https://a/list", "cluster": "auth", "refresh": "1m", "max_stale": "1h", "cooldown": "1s"}})
@@ -94,14 +94,14 @@ fn head_in_other_spellings_tells_nothing_else_about_the_body() {
 #[test]
 fn account_without_an_issuer_is_nobodys_client() {
     use crate::limits::By;
-    use crate::limits::owner::Owner;
+    use crate::limits::key::LimitKey;
     let mut stack = Stack::new(&[]);
     stack.worker.config.api_keys.as_mut().unwrap().issuer = None;
     stack.worker.config.issuers[0].rules.issuer = "api-keys".to_owned();
     let list = json!({"version": 1, "keys": [key("a", "acme", "starter")]});
     let read = DocumentId::ApiKeys.read(&stack.worker.config, list.to_string().as_bytes()).unwrap();
     let crate::filter::document::Document::ApiKeys(list) = read else { panic!("no keys") };
-    assert_ne!(list.find(b"key-a").unwrap().owners.of(By::Client), Owner::client("api-keys", "acme"));
+    assert_ne!(list.find(b"key-a").unwrap().owners.of(By::Client), LimitKey::client("api-keys", "acme"));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn clock_set_back_makes_no_list_younger() {
     stack.fetch(DocumentId::Revocations(0), 1, &json!({"version": 1}));
     assert_eq!(stack.get("acme1", &good).verdict(), "pass");
     let mut set_back = |secs: u64, expected: &str| {
-        stack.now = Now::from_secs(START.secs() - secs);
+        stack.now = Timestamp::from_secs(START.secs() - secs);
         assert_eq!(stack.get("acme1", &good).verdict(), expected, "{secs}");
     };
     set_back(3_600, "pass");

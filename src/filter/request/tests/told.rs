@@ -37,7 +37,7 @@ fn charge_to_a_shared_budget_is_counted() {
         never: false,
         retry_after: Duration::ZERO,
         overflow,
-        standings: Vec::new(),
+        statuses: Vec::new(),
         receipt: None,
     };
     let mut stack = Stack::new(&[]);
@@ -62,7 +62,7 @@ fn shared_budget_that_is_only_looked_at_is_not_counted() {
         never: false,
         retry_after: Duration::from_secs(1),
         overflow: true,
-        standings: Vec::new(),
+        statuses: Vec::new(),
         receipt: None,
     };
     assert!(matches!(step(Event::Foreseen(Ok(outcome))), Step::Deny(_)));

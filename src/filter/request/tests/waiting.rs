@@ -41,7 +41,7 @@ fn request_passes_once_the_first_keys_are_there() {
     assert_eq!(
         exchange.steps(),
         "address, charge failed-credentials, refund, await, \
-         foresee failed-credentials, verify, charge minute+cost, pass"
+         peek failed-credentials, verify, charge minute+cost, pass"
     );
 }
 
@@ -180,7 +180,7 @@ fn long_cooldown_is_not_waited_for() {
 fn clock_set_back_holds_no_request_for_longer() {
     let mut stack = Stack::new(&[]);
     let mut exchange = waiting(&mut stack, &remote());
-    stack.now = crate::values::time::Now::from_secs(stack.now.secs() - 3_600);
+    stack.now = crate::values::time::Timestamp::from_secs(stack.now.secs() - 3_600);
     stack.tick(&mut exchange);
     assert_eq!(exchange.verdict(), "waits");
     assert!(stack.worker.wanted(REMOTE_ID) <= Some(stack.now));

@@ -19,8 +19,8 @@ fn what_a_larger_tier_has_used_counts_as_a_full_bucket() {
     let (mut slots, _) = used();
     let outcome = ask(&mut slots, &small(), 1, at(0));
     assert_eq!(outcome.retry_after, Duration::from_millis(86_400), "not 900 days");
-    let standing = &outcome.standings[0];
-    assert_eq!((standing.remaining, standing.reset_after), (0, Duration::from_mins(144)));
+    let status = &outcome.statuses[0];
+    assert_eq!((status.remaining, status.reset_after), (0, Duration::from_mins(144)));
     // One at a time, each when the one before was told to be retried.
     let mut now = at(0);
     for _ in 0..9 {
@@ -32,7 +32,7 @@ fn what_a_larger_tier_has_used_counts_as_a_full_bucket() {
         now = now.after(refused.retry_after);
         let outcome = ask(&mut slots, &small(), 1, now);
         assert!(outcome.admitted);
-        assert_eq!(outcome.standings[0].remaining, 0, "what is told is true");
+        assert_eq!(outcome.statuses[0].remaining, 0, "what is told is true");
     }
 }
 
@@ -41,7 +41,7 @@ fn small_tier_takes_nothing_off_what_the_larger_one_has_used() {
     let (mut slots, large) = used();
     let hours = |hours: u64| at(hours * 3_600);
     assert_eq!(admitted(&mut slots, &small(), 1_000, hours(3)), 1, "a hundred drain, but the bucket is still full");
-    let left = ask(&mut slots, &large, 0, hours(3)).standings[0].remaining;
+    let left = ask(&mut slots, &large, 0, hours(3)).statuses[0].remaining;
     assert_eq!(left, 100_000 + 125 - 1, "what the small one has drained in three hours");
     assert!(!ask(&mut slots, &large, 100_125, hours(3)).admitted);
 }
@@ -68,7 +68,7 @@ fn what_is_settled_on_more_finds_no_room_in_a_fuller_bucket() {
     assert!(ask(&mut slots, &large, 50, at(0)).admitted);
     // Five drain, four are asked for, and there is room for none: it is as full as it was.
     let receipt = ask(&mut slots, &small, 4, at(300)).receipt.unwrap();
-    let left = |slots: &mut Memory| ask(slots, &large, 0, at(300)).standings[0].remaining;
+    let left = |slots: &mut Memory| ask(slots, &large, 0, at(300)).statuses[0].remaining;
     assert_eq!(left(&mut slots), 51);
     settle(&mut slots, receipt, 9, at(300)).unwrap();
     assert_eq!(left(&mut slots), 51);

@@ -39,7 +39,7 @@ fn ops(backwards: bool, owners: u8) -> impl Strategy<Value = Vec<Op>> {
 struct Run {
     slots: Memory,
     tiers: [Limit; 2],
-    now: Now,
+    now: Timestamp,
     elapsed: u64,
     logs: Vec<Log>,
     receipts: Vec<Taken>,
@@ -72,7 +72,7 @@ impl Run {
                 self.now = self.now.after(Duration::from_micros(micros));
                 self.elapsed += micros;
             }
-            Op::Back(micros) => self.now = Now::from_micros(self.now.micros() - micros),
+            Op::Back(micros) => self.now = Timestamp::from_micros(self.now.micros() - micros),
             Op::Ask { owner, tier, amount } => {
                 self.ask(owner, tier, amount);
             }
@@ -81,7 +81,7 @@ impl Run {
     }
 
     fn ask(&mut self, owner: u8, tier: usize, amount: u32) -> bool {
-        let charge = charge(Owner::in_first_slot(owner), &self.tiers[tier..=tier], amount);
+        let charge = charge(LimitKey::in_first_slot(owner), &self.tiers[tier..=tier], amount);
         let outcome = reserve(&mut self.slots, &[charge], self.now).unwrap();
         let Some(receipt) = outcome.receipt else {
             return false;
@@ -229,7 +229,7 @@ proptest! {
                 Some(_) => used += ask_for,
                 None => {}
             }
-            prop_assert_eq!(ask(&mut slots, &limits, 0, now).standings[0].remaining, u64::from(most - used));
+            prop_assert_eq!(ask(&mut slots, &limits, 0, now).statuses[0].remaining, u64::from(most - used));
         }
     }
 
@@ -245,7 +245,7 @@ proptest! {
         // Whatever the times and levels are.
         let records = value.iter_mut().skip(22);
         records.zip(bytes.iter().filter(|_| byte % 2 == 0)).for_each(|(old, new)| *old = *new);
-        for now in [Now::from_micros(time), NOON, Now::default(), Now::from_micros(u64::MAX)] {
+        for now in [Timestamp::from_micros(time), NOON, Timestamp::default(), Timestamp::from_micros(u64::MAX)] {
             if let Some(receipt) = reserve(&mut slots, &charges, now).unwrap().receipt {
                 settle(&mut slots, receipt, u32::from(byte), now).unwrap();
             }

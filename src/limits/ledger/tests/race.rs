@@ -77,7 +77,7 @@ impl Worker {
 }
 
 impl Slots for Worker {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot_in_tests()
     }
 
@@ -95,7 +95,7 @@ impl Slots for Worker {
 }
 
 impl Slots for Way {
-    fn slot_of(&self, owner: &Owner) -> SlotId {
+    fn slot_of(&self, owner: &LimitKey) -> SlotId {
         owner.slot_in_tests()
     }
 
@@ -153,7 +153,7 @@ fn limits() -> [Limit; 3] {
 }
 
 /// A clock that differs from worker to worker by up to two seconds.
-fn clock(worker: &Worker, nth: usize) -> Now {
+fn clock(worker: &Worker, nth: usize) -> Timestamp {
     NOON.after(Duration::from_millis((worker.number * 617 + nth * 13) as u64 % 2_000))
 }
 
@@ -198,7 +198,7 @@ fn what_is_rolled_back_or_given_back_is_admitted_to_others_and_to_no_one_else() 
             return Ok(None);
         }
         let now = clock(worker, nth);
-        let narrow = Owner::client("https://issuer", "narrow");
+        let narrow = LimitKey::client("https://issuer", "narrow");
         let mut charges = vec![charge(client(), &limits(), 1)];
         if nth.is_multiple_of(2) {
             charges.push(charge(narrow, &[quota("narrow", 2, Period::Day)], 1));
@@ -213,7 +213,7 @@ fn what_is_rolled_back_or_given_back_is_admitted_to_others_and_to_no_one_else() 
         let (first, slots) = race(seed, 0, Memory::default(), work);
         let (second, mut slots) = race(seed, 0, slots, one);
         assert!(first + second <= MOST, "seed {seed}");
-        assert_eq!(ask(&mut slots, &limits(), 0, NOON).standings[0].remaining, 0, "seed {seed}");
+        assert_eq!(ask(&mut slots, &limits(), 0, NOON).statuses[0].remaining, 0, "seed {seed}");
         assert!(first + second >= MOST - WORKERS, "seed {seed}: {first} and {second}: little is lost to caution");
     }
 }
@@ -240,7 +240,7 @@ fn workers_on_both_sides_of_midnight_count_once() {
             return Ok(None);
         }
         let late = (worker.number % 2) as u64 * 1_000_000;
-        let now = Now::from_micros(at(43_200).micros() - 500_000 + late);
+        let now = Timestamp::from_micros(at(43_200).micros() - 500_000 + late);
         Ok(Some(reserve(worker, &[charge(client(), &[quota("day", 12, Period::Day)], 1)], now)?.admitted))
     };
     for seed in 0..20 {

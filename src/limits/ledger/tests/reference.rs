@@ -41,7 +41,7 @@ struct World {
     limits: Vec<Limit>,
     budgets: HashMap<(u8, usize), Usage>,
     taken: Vec<Taken>,
-    now: Now,
+    now: Timestamp,
     rng: StdRng,
     asked: usize,
 }
@@ -69,7 +69,7 @@ impl Usage {
         self.queue.iter().map(|(_, left)| left).sum()
     }
 
-    fn seen(&self, limit: &Limit, now: Now) -> Self {
+    fn seen(&self, limit: &Limit, now: Timestamp) -> Self {
         let mut seen = self.clone();
         match limit.window {
             Window::Bucket { amount, per, .. } => {
@@ -113,7 +113,7 @@ impl World {
         // Seconds before the 29th of February 2024 ends, and the year; an hour in between.
         let start = [1_709_251_195, 1_735_689_595, 1_718_452_800][rng.gen_range(0..3)];
         let (budgets, taken, slots) = (HashMap::new(), Vec::new(), Memory::default());
-        Self { slots, limits, budgets, taken, now: Now::from_secs(start), rng, asked: 0 }
+        Self { slots, limits, budgets, taken, now: Timestamp::from_secs(start), rng, asked: 0 }
     }
 
     fn usage(&self, owner: u8, nth: usize) -> Usage {
@@ -122,7 +122,7 @@ impl World {
 
     /// What stands in the slot.
     fn level(&self, owner: u8, nth: usize) -> u64 {
-        let owner = Owner::in_first_slot(owner);
+        let owner = LimitKey::in_first_slot(owner);
         let slot = Slot::parse(self.slots.slots.values[&owner.slot_in_tests()].0.clone());
         match slot.find(owner.tag(), self.limits[nth].id(), self.now) {
             Seat::Own(at) => slot.get(at).level,
@@ -134,7 +134,9 @@ impl World {
         let most = [1, 50_000, 3_000_000, 60_000_000, 4_000_000_000, 3_000_000_000_000][self.rng.gen_range(0..6)];
         self.now = match self.rng.gen_range(0..5) {
             // The first or the last moment of an hour.
-            0 => Now::from_micros((self.now.micros() / 3_600_000_000 + 1) * 3_600_000_000 - self.rng.gen_range(0..2)),
+            0 => Timestamp::from_micros(
+                (self.now.micros() / 3_600_000_000 + 1) * 3_600_000_000 - self.rng.gen_range(0..2),
+            ),
             _ => self.now.after(Duration::from_micros(self.rng.gen_range(0..=most))),
         };
     }
@@ -149,8 +151,8 @@ impl World {
         let (owner, requests, cost) =
             (self.rng.gen_range(0..3), self.rng.gen_range(0..=most.min(5)), self.rng.gen_range(0..=most));
         let limits = self.limits.clone();
-        let charge = Charge { owner: Owner::in_first_slot(owner), limits: limits.clone().into(), requests, cost };
-        let foreseen = foresee(&mut self.slots, charge.clone(), self.now).unwrap();
+        let charge = Charge { owner: LimitKey::in_first_slot(owner), limits: limits.clone().into(), requests, cost };
+        let foreseen = peek(&mut self.slots, charge.clone(), self.now).unwrap();
         let outcome = reserve(&mut self.slots, std::slice::from_ref(&charge), self.now).unwrap();
         assert_eq!((foreseen.admitted, foreseen.retry_after), (outcome.admitted, outcome.retry_after));
         let (mut fits, mut fits_surely) = (true, true);
@@ -166,7 +168,7 @@ impl World {
             }
             let level = if outcome.admitted { seen.level() } else { before };
             let left = |level: i128| u64::try_from((max - level).max(0) / parts(1)).unwrap();
-            let told = outcome.standings[nth].remaining;
+            let told = outcome.statuses[nth].remaining;
             assert!((left(level + seen.slack)..=left(level)).contains(&told), "{told} left of {limit:?}");
             after.push(seen);
         }
@@ -180,20 +182,21 @@ impl World {
             let told = Duration::from_secs(crate::values::time::seconds_up(outcome.retry_after));
             assert!(self.later(&charge, outcome.retry_after) && self.later(&charge, told), "{charge:?} after {told:?}");
             // Nobody knows of a micro-unit or two.
-            let grain = limits.iter().map(|it| it.time_to_drain(Record::default(), 3, Now::default())).max().unwrap();
+            let grain =
+                limits.iter().map(|it| it.time_to_drain(Record::default(), 3, Timestamp::default())).max().unwrap();
             let early = told.saturating_sub(SECOND);
             let is_early = early + Duration::from_micros(grain) < outcome.retry_after;
             assert!(!is_early || !self.later(&charge, early), "{charge:?} after {early:?}");
         }
-        for (limit, standing) in limits.into_iter().zip(&outcome.standings) {
+        for (limit, status) in limits.into_iter().zip(&outcome.statuses) {
             let of = |amount: u64| {
-                super::charge(Owner::in_first_slot(owner), std::slice::from_ref(&limit), amount.try_into().unwrap())
+                super::charge(LimitKey::in_first_slot(owner), std::slice::from_ref(&limit), amount.try_into().unwrap())
             };
-            assert!(self.later(&of(standing.remaining), Duration::ZERO), "{standing:?}");
-            assert!(!self.later(&of(standing.remaining + 1), Duration::ZERO), "{standing:?}");
-            assert!(self.later(&of(standing.capacity), standing.reset_after), "{standing:?}");
-            let early = standing.reset_after.checked_sub(SECOND).filter(|early| !early.is_zero());
-            assert!(early.is_none_or(|early| !self.later(&of(standing.capacity), early)), "{standing:?}");
+            assert!(self.later(&of(status.remaining), Duration::ZERO), "{status:?}");
+            assert!(!self.later(&of(status.remaining + 1), Duration::ZERO), "{status:?}");
+            assert!(self.later(&of(status.capacity), status.reset_after), "{status:?}");
+            let early = status.reset_after.checked_sub(SECOND).filter(|early| !early.is_zero());
+            assert!(early.is_none_or(|early| !self.later(&of(status.capacity), early)), "{status:?}");
         }
         self.asked += 1;
     }

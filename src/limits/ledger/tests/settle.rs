@@ -11,9 +11,9 @@ fn what_has_drained_is_not_given_back() {
         assert!(ask(&mut slots, &limits, 4, at(0)).admitted);
         let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
         assert!(ask(&mut slots, &limits, 50, at(secs)).admitted);
-        let before = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
+        let before = ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining;
         cancel(&mut slots, receipt, at(secs)).unwrap();
-        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining, before + given, "after {secs} s");
+        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining, before + given, "after {secs} s");
     }
 }
 
@@ -26,7 +26,7 @@ fn a_refund_is_clamped_to_the_period_of_its_charge() {
         let other = if secs == 0 { 0 } else { 2 };
         assert!(ask(&mut slots, &limits, other, at(secs)).admitted);
         cancel(&mut slots, receipt, at(secs)).unwrap();
-        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining, left);
+        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining, left);
     }
 }
 
@@ -40,7 +40,7 @@ fn the_actual_cost_replaces_the_charge() {
         let receipt = reserve(&mut slots, &[charge], at(0)).unwrap().receipt.unwrap();
         settle(&mut slots, receipt, actual, at(0)).unwrap();
         let outcome = ask(&mut slots, &limits, 0, at(0));
-        assert_eq!((outcome.standings[0].remaining, outcome.standings[1].remaining), (left, 8), "{actual}");
+        assert_eq!((outcome.statuses[0].remaining, outcome.statuses[1].remaining), (left, 8), "{actual}");
     }
 }
 
@@ -52,9 +52,9 @@ fn what_nobody_has_drained_yet_is_not_given_back_either() {
         assert!(ask(&mut slots, &limits, 4, at(0)).admitted);
         let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
         assert!(ask(&mut slots, &limits, 150, at(0)).admitted);
-        let before = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
+        let before = ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining;
         cancel(&mut slots, receipt, at(secs)).unwrap();
-        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining, before + given, "after {secs} s");
+        assert_eq!(ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining, before + given, "after {secs} s");
     }
 }
 
@@ -66,9 +66,9 @@ fn what_a_faster_tier_has_drained_is_not_given_back() {
         let mut slots = Memory::default();
         let receipt = ask(&mut slots, &slow, 4, at(0)).receipt.unwrap();
         let outcome = ask(&mut slots, tier, 5, at(1));
-        assert_eq!(outcome.standings[0].remaining, 1 + drained);
+        assert_eq!(outcome.statuses[0].remaining, 1 + drained);
         cancel(&mut slots, receipt, at(1)).unwrap();
-        assert_eq!(ask(&mut slots, &slow, 0, at(1)).standings[0].remaining, 5, "five are in use, {drained} drained");
+        assert_eq!(ask(&mut slots, &slow, 0, at(1)).statuses[0].remaining, 5, "five are in use, {drained} drained");
     }
 }
 
@@ -78,9 +78,9 @@ fn undoing_the_last_charge_leaves_older_receipts_whole() {
     let first = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
     let second = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
     cancel(&mut slots, second, at(0)).unwrap();
-    assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 6);
+    assert_eq!(ask(&mut slots, &limits, 0, at(0)).statuses[0].remaining, 6);
     cancel(&mut slots, first, at(0)).unwrap();
-    assert_eq!(ask(&mut slots, &limits, 0, at(0)).standings[0].remaining, 10);
+    assert_eq!(ask(&mut slots, &limits, 0, at(0)).statuses[0].remaining, 10);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn refunds_in_any_order_give_everything_back_where_nothing_drains() {
         let mut receipts = [4, 1, 5].map(|amount| ask(&mut slots, &limits, amount, at(0)).receipt);
         for (nth, left) in order.into_iter().zip([None, None, Some(10)]) {
             cancel(&mut slots, receipts[nth].take().unwrap(), at(0)).unwrap();
-            let remaining = ask(&mut slots, &limits, 0, at(0)).standings[0].remaining;
+            let remaining = ask(&mut slots, &limits, 0, at(0)).statuses[0].remaining;
             assert!(left.is_none_or(|left| remaining == left), "{order:?}: {remaining}");
         }
     }
@@ -111,7 +111,7 @@ fn refunds_of_others_hide_nothing_that_has_drained() {
             for receipt in receipts {
                 cancel(&mut slots, receipt, at(secs)).unwrap();
             }
-            let remaining = ask(&mut slots, &limits, 0, at(secs)).standings[0].remaining;
+            let remaining = ask(&mut slots, &limits, 0, at(secs)).statuses[0].remaining;
             assert_eq!(remaining, 15, "after {secs} s, reverse: {reverse}");
         }
     }
@@ -129,7 +129,7 @@ fn refunds_lose_no_more_than_what_drains_meanwhile() {
         }
     }
     // At most a step of a refund for each of the seven that are not the first.
-    assert!(ask(&mut slots, &limits, 0, at(20)).standings[0].remaining >= 10 - 20 * 7 / 64 - 1);
+    assert!(ask(&mut slots, &limits, 0, at(20)).statuses[0].remaining >= 10 - 20 * 7 / 64 - 1);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn charge_before_the_clock_was_set_back_is_not_given_back() {
         let now = at(7_200 - back);
         assert!(ask(&mut slots, &limits, 1, now).admitted);
         cancel(&mut slots, receipt, now).unwrap();
-        assert_eq!(ask(&mut slots, &limits, 0, now).standings[0].remaining, left, "{back} s back");
+        assert_eq!(ask(&mut slots, &limits, 0, now).statuses[0].remaining, left, "{back} s back");
     }
 }
 
@@ -167,14 +167,14 @@ fn of_a_lost_slot_nothing_is_given_back() {
     slots.slots.values.clear();
     assert!(ask(&mut slots, &limits, 30, at(9)).admitted);
     cancel(&mut slots, receipt, at(9)).unwrap();
-    assert_eq!(ask(&mut slots, &limits, 0, at(9)).standings[0].remaining, 70, "none of 100");
+    assert_eq!(ask(&mut slots, &limits, 0, at(9)).statuses[0].remaining, 70, "none of 100");
     // Also where nearly nothing drains: the new entry tells by its outflow that it is not the one that was charged.
     let (mut slots, limits) = (Memory::default(), [bucket("b", 1, 3_600, 10)]);
     let receipt = ask(&mut slots, &limits, 4, at(0)).receipt.unwrap();
     slots.slots.values.clear();
     assert!(ask(&mut slots, &limits, 5, at(10)).admitted);
     cancel(&mut slots, receipt, at(10)).unwrap();
-    assert_eq!(ask(&mut slots, &limits, 0, at(10)).standings[0].remaining, 5);
+    assert_eq!(ask(&mut slots, &limits, 0, at(10)).statuses[0].remaining, 5);
 }
 
 #[test]
@@ -191,15 +191,15 @@ fn settling_on_what_was_charged_does_not_even_read() {
 }
 
 /// How much is left of 5, for an owner of the first slot.
-fn left(slots: &mut Memory, nth: u8, limits: &[Limit], now: Now) -> u64 {
-    reserve(slots, &[charge(Owner::in_first_slot(nth), limits, 0)], now).unwrap().standings[0].remaining
+fn left(slots: &mut Memory, nth: u8, limits: &[Limit], now: Timestamp) -> u64 {
+    reserve(slots, &[charge(LimitKey::in_first_slot(nth), limits, 0)], now).unwrap().statuses[0].remaining
 }
 
 #[test]
 fn refund_goes_to_the_budget_that_was_charged() {
     let limits = [bucket("b", 1, 3_600, 5)];
     let take = |slots: &mut Memory, nth, amount, now| {
-        reserve(slots, &[charge(Owner::in_first_slot(nth), &limits, amount)], now).unwrap().receipt.unwrap()
+        reserve(slots, &[charge(LimitKey::in_first_slot(nth), &limits, amount)], now).unwrap().receipt.unwrap()
     };
     // Charged to the overflow, and given back there.
     let (mut slots, newcomer) = full(&limits[0], at(0));
@@ -220,7 +220,7 @@ fn refund_goes_to_the_budget_that_was_charged() {
 fn charge_to_the_overflow_is_not_given_back_to_an_owner() {
     let limits = [bucket("b", 1, 1, 5)];
     let (mut slots, newcomer) = full(&limits[0], at(0));
-    let charges = |amount| [charge(Owner::in_first_slot(newcomer), &limits, amount)];
+    let charges = |amount| [charge(LimitKey::in_first_slot(newcomer), &limits, amount)];
     let receipt = reserve(&mut slots, &charges(4), at(0)).unwrap().receipt.unwrap();
     // A second later there is room, and the owner has an entry of his own, which takes the overflow's usage along.
     let outcome = reserve(&mut slots, &charges(1), at(1)).unwrap();
@@ -240,7 +240,7 @@ fn what_was_given_back_in_full_keeps_no_place() {
         let limits = [limit];
         let mut slots = Memory::default();
         let mut ask = |nth| {
-            let outcome = reserve(&mut slots, &[charge(Owner::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
+            let outcome = reserve(&mut slots, &[charge(LimitKey::in_first_slot(nth), &limits, 1)], at(0)).unwrap();
             if let Some(receipt) = outcome.receipt.filter(|_| back) {
                 cancel(&mut slots, receipt, at(0)).unwrap();
             }
@@ -266,7 +266,7 @@ fn what_was_given_back_in_full_is_not_kept_by_a_denial() {
 #[test]
 fn receipt_of_an_entry_that_made_room_gives_nothing_back_of_the_next() {
     let (slow, fast) = ([bucket("b", 1, 3_600, 100)], [bucket("b", 100, 1, 100)]);
-    let owner = Owner::in_first_slot(200);
+    let owner = LimitKey::in_first_slot(200);
     let mut slots = Memory::default();
     let mut take = |owner, limits: &[Limit], amount, now| {
         let outcome = reserve(&mut slots, &[charge(owner, limits, amount)], now).unwrap();
@@ -275,13 +275,13 @@ fn receipt_of_an_entry_that_made_room_gives_nothing_back_of_the_next() {
     };
     // Others fill the slot, but for one place.
     for nth in 0..31 {
-        take(Owner::in_first_slot(nth), &[bucket("b", 1, 86_400, 2)], 1, at(0));
+        take(LimitKey::in_first_slot(nth), &[bucket("b", 1, 86_400, 2)], 1, at(0));
     }
     let (receipt, _) = take(owner, &slow, 50, at(0));
     // All of it drains at the pace of the fast tier; another takes the place for a while.
     take(owner, &fast, 1, at(1));
-    take(Owner::in_first_slot(201), &fast, 1, at(2));
+    take(LimitKey::in_first_slot(201), &fast, 1, at(2));
     let (_, mut slots) = take(owner, &slow, 100, at(3));
     cancel(&mut slots, receipt, at(3)).unwrap();
-    assert_eq!(reserve(&mut slots, &[charge(owner, &slow, 0)], at(3)).unwrap().standings[0].remaining, 0);
+    assert_eq!(reserve(&mut slots, &[charge(owner, &slow, 0)], at(3)).unwrap().statuses[0].remaining, 0);
 }

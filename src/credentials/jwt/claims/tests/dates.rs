@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{EXP, accepted, example, invalid, judge, missing, refused, rules, with};
 use crate::credentials::jwt::claims::{ClaimError, ClaimRules};
-use crate::values::time::Now;
+use crate::values::time::Timestamp;
 
 #[test]
 fn expiry_is_exact_to_the_microsecond() {
@@ -12,12 +12,12 @@ fn expiry_is_exact_to_the_microsecond() {
     for (micros, expected) in
         [(0, true), (EXP * 1_000_000, true), (end - 1, true), (end, false), (end + 1, false), (u64::MAX, false)]
     {
-        let result = judge(&rules(), &example(), Now::from_micros(micros));
+        let result = judge(&rules(), &example(), Timestamp::from_micros(micros));
         assert_eq!(result.map(|_| ()), if expected { Ok(()) } else { Err(ClaimError::Expired) }, "{micros}");
     }
     let strict = ClaimRules { clock_skew: Duration::ZERO, ..rules() };
-    assert_eq!(judge(&strict, &example(), Now::from_secs(EXP)), Err(ClaimError::Expired));
-    assert!(judge(&strict, &example(), Now::from_micros(EXP * 1_000_000 - 1)).is_ok());
+    assert_eq!(judge(&strict, &example(), Timestamp::from_secs(EXP)), Err(ClaimError::Expired));
+    assert!(judge(&strict, &example(), Timestamp::from_micros(EXP * 1_000_000 - 1)).is_ok());
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn nbf_and_iat_are_not_in_the_future() {
         for value in [json!("0"), json!(true), json!(null), json!([]), json!(-1), json!(i64::MIN), json!(1e300)] {
             refused(&rules(), &with(name, &value), invalid(name));
         }
-        assert_eq!(accepted(&rules(), &with(name, &json!(now))).not_before, Now::from_secs(now - 30));
+        assert_eq!(accepted(&rules(), &with(name, &json!(now))).not_before, Timestamp::from_secs(now - 30));
     }
 }
 
@@ -67,7 +67,7 @@ fn nbf_and_iat_are_not_in_the_future() {
 fn extreme_tolerance_does_not_overflow() {
     let lax = ClaimRules { clock_skew: Duration::MAX, ..rules() };
     let claims = accepted(&lax, &with("nbf", &json!(253_402_300_799_u64)));
-    assert_eq!((claims.not_before, claims.not_after), (Now::default(), Now::from_micros(u64::MAX)));
+    assert_eq!((claims.not_before, claims.not_after), (Timestamp::default(), Timestamp::from_micros(u64::MAX)));
 }
 
 #[test]

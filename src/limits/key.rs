@@ -42,12 +42,12 @@ impl fmt::Debug for Secret {
 
 /// The owner of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Owner {
+pub struct LimitKey {
     table: Table,
     tag: [u8; 16],
 }
 
-impl Owner {
+impl LimitKey {
     /// A client of an issuer. Issuers are strangers: the same client id of two issuers is two owners.
     pub fn client(issuer: &str, client: &str) -> Self {
         Self { table: Table::Clients, tag: tag("client", &[issuer.as_bytes(), client.as_bytes()]) }
@@ -120,27 +120,33 @@ impl Owner {
 
 /// Whose budgets the requests with one credential draw on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owners {
-    client: Owner,
+pub struct LimitKeys {
+    client: LimitKey,
     /// The district, and the client in it; `None`: the credential opens none, or more than one.
-    district: Option<(Owner, Owner)>,
-    token: Option<Owner>,
+    district: Option<(LimitKey, LimitKey)>,
+    token: Option<LimitKey>,
 }
 
-impl Owners {
+impl LimitKeys {
     /// The owners of `client` of `issuer`, which opens `districts`; `token` is the hash of the credential, unless its holder
     /// can have any number of them made (a JWT).
     pub fn new(issuer: &str, client: &str, districts: Option<&[String]>, token: Option<&[u8]>) -> Self {
         let district = match districts {
-            Some([only]) => Some((Owner::district(issuer, only), Owner::client_in_district(issuer, client, only))),
+            Some([only]) => {
+                Some((LimitKey::district(issuer, only), LimitKey::client_in_district(issuer, client, only)))
+            }
             _ => None,
         };
-        Self { client: Owner::client(issuer, client), district, token: token.map(|hash| Owner::token(issuer, hash)) }
+        Self {
+            client: LimitKey::client(issuer, client),
+            district,
+            token: token.map(|hash| LimitKey::token(issuer, hash)),
+        }
     }
 
     /// Whose budget a limit draws on. What a credential cannot tell (which of several districts, which token) is
     /// counted for its client, under the limit's name, so that no limit is without a budget.
-    pub fn of(&self, by: By) -> Owner {
+    pub fn of(&self, by: By) -> LimitKey {
         let other = match by {
             By::Client => None,
             By::District => self.district.map(|(district, _)| district),
@@ -204,41 +210,45 @@ fn tag(kind: &str, parts: &[&[u8]]) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Owner {
-        Owner::address("failed", text.parse().unwrap())
+    fn address(text: &str) -> LimitKey {
+        LimitKey::address("failed", text.parse().unwrap())
     }
 
     #[test]
     fn issuers_and_clients_are_told_apart() {
-        assert_eq!(Owner::client("a", "b"), Owner::client("a", "b"));
-        for other in
-            [Owner::client("a", "c"), Owner::client("c", "b"), Owner::client("ab", ""), Owner::client("", "ab")]
-        {
-            assert_ne!(Owner::client("a", "b"), other);
+        assert_eq!(LimitKey::client("a", "b"), LimitKey::client("a", "b"));
+        for other in [
+            LimitKey::client("a", "c"),
+            LimitKey::client("c", "b"),
+            LimitKey::client("ab", ""),
+            LimitKey::client("", "ab"),
+        ] {
+            assert_ne!(LimitKey::client("a", "b"), other);
         }
     }
 
     #[test]
     fn every_kind_of_budget_has_owners_of_its_own() {
         let one = [String::from("d1")];
-        let owners = Owners::new("i", "c", Some(&one), Some(b"hash"));
+        let owners = LimitKeys::new("i", "c", Some(&one), Some(b"hash"));
         let kinds = [By::Client, By::District, By::ClientDistrict, By::Token];
         for (at, kind) in kinds.into_iter().enumerate() {
             for other in kinds.iter().skip(at + 1) {
                 assert_ne!(owners.of(kind), owners.of(*other), "{kind:?} and {other:?}");
             }
         }
-        assert_eq!(owners.of(By::Client), Owner::client("i", "c"));
+        assert_eq!(owners.of(By::Client), LimitKey::client("i", "c"));
     }
 
     #[track_caller]
-    fn share(by: By, expected: bool, one: &Owners, other: &Owners) {
+    fn share(by: By, expected: bool, one: &LimitKeys, other: &LimitKeys) {
         assert_eq!(one.of(by) == other.of(by), expected, "{by:?}");
     }
 
     #[test]
     fn budgets_are_shared_by_what_they_count_by() {
-        let of = |client, district: &str, token| Owners::new("i", client, Some(&[district.to_owned()]), Some(&[token]));
+        let of =
+            |client, district: &str, token| LimitKeys::new("i", client, Some(&[district.to_owned()]), Some(&[token]));
         let base = of("c", "d1", 1);
         // Another token of the same client for the same district.
         let token = of("c", "d1", 2);
@@ -257,7 +267,7 @@ mod tests {
                 share(by, expected, &base, other);
             }
         }
-        let stranger = Owners::new("other", "c", Some(&["d1".to_owned()]), Some(&[1]));
+        let stranger = LimitKeys::new("other", "c", Some(&["d1".to_owned()]), Some(&[1]));
         for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
             share(by, false, &base, &stranger);
         }
@@ -267,9 +277,9 @@ mod tests {
     fn what_a_credential_cannot_tell_counts_for_the_client() {
         let two = ["d1".to_owned(), "d2".to_owned()];
         for districts in [None, Some(&[][..]), Some(&two[..])] {
-            let owners = Owners::new("i", "c", districts, None);
+            let owners = LimitKeys::new("i", "c", districts, None);
             for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
-                assert_eq!(owners.of(by), Owner::client("i", "c"), "{by:?} of {districts:?}");
+                assert_eq!(owners.of(by), LimitKey::client("i", "c"), "{by:?} of {districts:?}");
             }
         }
     }
@@ -280,15 +290,15 @@ mod tests {
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"), "the next /64");
         assert_eq!(address("192.0.2.1"), address("::ffff:192.0.2.1"), "mapped");
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"), "two IPv4 addresses");
-        assert_ne!(address("192.0.2.1"), Owner::address("login", "192.0.2.1".parse().unwrap()), "two purposes");
+        assert_ne!(address("192.0.2.1"), LimitKey::address("login", "192.0.2.1".parse().unwrap()), "two purposes");
     }
 
     /// What shares a slot under one secret, as an attacker would look for it, is apart under another.
     #[track_caller]
     fn check_slots_of(table: Table) {
-        let owner = |nth: u32| Owner { table, tag: u128::from(nth).to_le_bytes() };
-        let home = |secret: u8, it: Owner| it.slot(&Secret([secret; 16]));
-        let shared: Vec<Owner> =
+        let owner = |nth: u32| LimitKey { table, tag: u128::from(nth).to_le_bytes() };
+        let home = |secret: u8, it: LimitKey| it.slot(&Secret([secret; 16]));
+        let shared: Vec<LimitKey> =
             (1..table.slots().saturating_mul(20)).map(owner).filter(|it| home(1, *it) == home(1, owner(0))).collect();
         assert!(shared.len() > 8, "enough to crowd a slot: {}", shared.len());
         assert!(shared.into_iter().filter(|it| home(2, *it) == home(2, owner(0))).count() <= 2);
@@ -314,9 +324,10 @@ mod tests {
 
     #[test]
     fn slots_stay_inside_their_table() {
-        let far = (0..5_000).map(|n| Owner::client("i", &n.to_string()).slot(&Secret::default()).index).max();
+        let far = (0..5_000).map(|n| LimitKey::client("i", &n.to_string()).slot(&Secret::default()).index).max();
         assert!((60_000..65_536).contains(&far.unwrap()));
-        let far = (0..5_000u32).map(|n| Owner::address("p", IpAddr::V4(n.into())).slot(&Secret::default()).index).max();
+        let far =
+            (0..5_000u32).map(|n| LimitKey::address("p", IpAddr::V4(n.into())).slot(&Secret::default()).index).max();
         assert!((8_000..8_192).contains(&far.unwrap()));
     }
 }

@@ -5,12 +5,12 @@ use crate::credentials::cache::Fingerprint;
 
 /// A token as it was shown, with what the tables of this worker know it by.
 #[derive(Clone, Copy)]
-pub struct Shown<'a> {
+pub struct PresentedCredential<'a> {
     pub(super) token: &'a [u8],
     pub(super) print: Fingerprint,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> PresentedCredential<'a> {
     /// The same token again, whose fingerprint is known.
     pub const fn again(token: &'a [u8], print: Fingerprint) -> Self {
         Self { token, print }
@@ -24,7 +24,7 @@ impl<'a> Shown<'a> {
 
 impl Worker {
     /// A token as the tables of this worker know it.
-    pub fn shown<'a>(&self, token: &'a [u8]) -> Shown<'a> {
-        Shown { token, print: self.prints.of(token) }
+    pub fn shown<'a>(&self, token: &'a [u8]) -> PresentedCredential<'a> {
+        PresentedCredential { token, print: self.prints.of(token) }
     }
 }
