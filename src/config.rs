@@ -81,7 +81,7 @@ pub struct Config {
     /// Which rate limit fields responses carry.
     pub rate_limit_headers: RateLimitHeaders,
     /// The budget of a source address for failed credentials.
-    pub failed_credentials: Rc<[Limit]>,
+    pub authentication_failures: Rc<[Limit]>,
     /// The response header in which the upstream tells the actual cost, lower case.
     pub settlement_header: Option<String>,
     /// What Envoy's filter state is told of a request, each once.
@@ -236,7 +236,7 @@ pub struct ApiKeys {
     pub basic: bool,
     /// Whether keys reach the upstream.
     pub forward: bool,
-    /// The issuer whose clients the accounts are, by index; `None`: no token is bound to a key.
+    /// The issuer of the clients that keys name, by index; `None`: no token is bound to a key.
     pub issuer: Option<usize>,
     /// Where the list of keys comes from.
     pub source: Source<KeyList>,
@@ -277,8 +277,6 @@ pub struct Forward {
     pub districts: String,
     /// The permissions.
     pub permissions: String,
-    /// The account of the API key.
-    pub account: String,
     /// How the list of schools is written.
     pub schools_format: ListFormat,
     /// A list of schools, districts or permissions longer than this many bytes is refused (403).
@@ -290,14 +288,13 @@ pub struct Forward {
 impl Forward {
     /// All names, with the setting of each.
     #[inline(never)]
-    pub fn names(&self) -> [(&'static str, &str); 6] {
+    pub fn names(&self) -> [(&'static str, &str); 5] {
         [
             ("schools", &self.schools),
             ("tier", &self.tier),
             ("client", &self.client),
             ("districts", &self.districts),
             ("permissions", &self.permissions),
-            ("account", &self.account),
         ]
     }
 }

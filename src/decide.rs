@@ -62,10 +62,8 @@ pub enum Verdict {
 /// How a request goes to the upstream.
 #[derive(Debug)]
 pub struct Passed {
-    /// Who is calling; `None` on routes without tokens.
+    /// The id of the client that calls; `None` on open routes.
     pub client: Option<String>,
-    /// The account of the API key; `None` on routes without keys.
-    pub account: Option<String>,
     /// The name of the tier.
     pub tier: Option<String>,
     /// What is done to its head, in this order.
@@ -236,8 +234,7 @@ impl Gate {
         let Ok(()) = forward.edits(config, collect(&mut edits));
         let tier = forward.tier.and_then(|tier| config.tiers.get(tier));
         Passed {
-            client: forward.caller.as_ref().map(|it| it.client.clone()),
-            account: forward.key.as_ref().map(|it| it.account.clone()),
+            client: forward.client().map(str::to_owned),
             tier: tier.map(|it| it.name.clone()),
             head: edits,
             trailers: strip.trailers_to_remove(&trailers).map(|it| Edit::Remove(it).into_owned()).collect(),

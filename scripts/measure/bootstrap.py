@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 ECHO_HOST = "echo.test"
-ECHOED = ("schools", "districts", "permissions", "account", "client-id", "tier")
+ECHOED = ("schools", "districts", "permissions", "client", "client-id", "tier")
 MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 )

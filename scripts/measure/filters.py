@@ -210,7 +210,7 @@ def envoys_own_for_students(count: int, cached: bool) -> list[Filter]:
     config = {
         "credentials": [{"key": tokens.api_key(i), "client": tokens.client(i)} for i in range(count)],
         "key_sources": [{"header": "x-api-key"}],
-        "forwarding": {"header": "x-claim-account", "hide_credentials": True},
+        "forwarding": {"header": "x-claim-client-id", "hide_credentials": True},
     }
     claims = {
         "x-claim-client-id": "vendor",
@@ -230,7 +230,7 @@ def key_list(count: int) -> bytes:
     keys = [
         {
             "id": f"key-{i:06}",
-            "account": tokens.client(i),
+            "client": tokens.client(i),
             "tier": "enterprise",
             "sha256": hashlib.sha256(tokens.api_key(i).encode()).hexdigest(),
         }

@@ -11,7 +11,7 @@ from typing import Any
 from .filters import key_list
 
 JWKS_PATH = "/jwks.json"
-NO_REVOCATIONS = b'{"version": 1, "tokens": [], "vendors": []}'
+NO_REVOCATIONS = b'{"version": 1, "tokens": [], "clients": []}'
 
 
 class Lists(ThreadingHTTPServer):

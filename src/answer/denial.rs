@@ -41,8 +41,8 @@ pub enum Denial {
     TooCostly,
     /// The API key is missing, doubled, unknown, or not valid now.
     KeyRefused,
-    /// The token belongs to another account than the API key.
-    VendorMismatch,
+    /// The token belongs to another client than the API key.
+    ClientMismatch,
     /// The token was revoked.
     TokenRevoked,
     /// The token lacks a permission that the route requires.
@@ -123,7 +123,7 @@ impl Denial {
         "keys-unavailable",
         "unavailable",
         "key-refused",
-        "vendor-mismatch",
+        "client-mismatch",
         "token-revoked",
         "permission-missing",
         "district-out-of-scope",
@@ -155,7 +155,7 @@ impl Denial {
             Self::KeysUnavailable { .. } => 14,
             Self::Unavailable => 15,
             Self::KeyRefused => 16,
-            Self::VendorMismatch => 17,
+            Self::ClientMismatch => 17,
             Self::TokenRevoked => 18,
             Self::PermissionMissing => 19,
             Self::DistrictOutOfScope => 20,

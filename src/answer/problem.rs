@@ -111,7 +111,7 @@ fn challenge(denial: &Denial, realm: &str) -> Option<String> {
         | Denial::DistrictOutOfScope
         | Denial::ScopeMissing
         | Denial::PermissionMissing
-        | Denial::VendorMismatch => r#", error="insufficient_scope""#,
+        | Denial::ClientMismatch => r#", error="insufficient_scope""#,
         _ => return None,
     };
     Some([r#"Bearer realm=""#, realm, "\"", error].concat())

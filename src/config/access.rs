@@ -101,7 +101,7 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
     bindable(fields, beside, with_key, accepted)
 }
 
-/// A token is bound to a key by the issuer whose clients the accounts are.
+/// A token is bound to a key by the issuer of the clients that keys name.
 #[inline(never)]
 fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accepted: Vec<usize>) -> Option<Vec<usize>> {
     let Some(keys) = beside.api_keys.filter(|_| with_key) else {

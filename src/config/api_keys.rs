@@ -1,4 +1,4 @@
-//! `api_keys`: the header that carries them, whose accounts they name, and the list.
+//! `api_keys`: the header that carries them, which clients they name, and the list.
 
 use super::forward;
 use super::issuers::{self, Issuers};
@@ -55,7 +55,7 @@ pub(super) fn read(
     }))
 }
 
-/// Where there is one issuer, the accounts are its clients.
+/// Where there is one issuer, keys name its clients.
 fn only(issuers: &Issuers<'_>) -> Option<usize> {
     (issuers.names.len() == 1).then_some(0)
 }

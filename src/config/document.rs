@@ -29,7 +29,7 @@ const FIELDS: &[&str] = &[
     "routes",
     "forward",
     "rate_limit_headers",
-    "failed_credentials",
+    "authentication_failures",
     "settlement_header",
     "bounds",
     "api_keys",
@@ -109,7 +109,7 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         fields.warn("districts", "opens nothing, since no issuer has `claims.districts`");
     }
     let rate_limit_headers = rate_limit_headers(&fields);
-    let failed_credentials = limit::failed_credentials(&fields);
+    let authentication_failures = limit::authentication_failures(&fields);
     let filter_state = filter_state::read(&fields);
     let bounds = bounds(&fields);
     if dry_run == Some(true) {
@@ -127,7 +127,7 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         routes: routes?,
         forward: forward?,
         rate_limit_headers: rate_limit_headers?,
-        failed_credentials: failed_credentials?.into(),
+        authentication_failures: authentication_failures?.into(),
         settlement_header: settlement_header?,
         filter_state: filter_state?,
         bounds: bounds?,

@@ -13,8 +13,6 @@ pub enum FilterStateField {
     Client,
     /// The route's template.
     Route,
-    /// The account of the API key.
-    Account,
     /// The id of the API key.
     Key,
     /// What the request cost, where it has an API key.
@@ -25,8 +23,8 @@ pub enum FilterStateField {
 
 impl FilterStateField {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Decision, Self::Tier, Self::Client, Self::Route, Self::Account, Self::Key, Self::Cost, Self::Retirement];
+    pub const ALL: [Self; 7] =
+        [Self::Decision, Self::Tier, Self::Client, Self::Route, Self::Key, Self::Cost, Self::Retirement];
 
     /// Its name in the filter state, where Envoy puts `wasm.` before it.
     pub const fn key(self) -> &'static str {
@@ -35,7 +33,6 @@ impl FilterStateField {
             Self::Tier => "hallpass.tier",
             Self::Client => "hallpass.client",
             Self::Route => "hallpass.route",
-            Self::Account => "hallpass.account",
             Self::Key => "hallpass.key",
             Self::Cost => "hallpass.cost",
             Self::Retirement => "hallpass.retirement",

@@ -5,23 +5,13 @@ use super::reader::{Object, Reader};
 use super::{ApiKeys, Forward};
 use crate::credentials::ids::ListFormat;
 
-const FIELDS: &[&str] = &[
-    "schools",
-    "tier",
-    "client",
-    "schools_format",
-    "max_schools_bytes",
-    "authorization",
-    "districts",
-    "permissions",
-    "account",
-];
+const FIELDS: &[&str] =
+    &["schools", "tier", "client", "schools_format", "max_schools_bytes", "authorization", "districts", "permissions"];
 const SCHOOLS_DEFAULT: &str = "x-claim-schools";
 const TIER_DEFAULT: &str = "x-claim-tier";
 const CLIENT_DEFAULT: &str = "x-claim-client-id";
 const DISTRICTS_DEFAULT: &str = "x-claim-districts";
 const PERMISSIONS_DEFAULT: &str = "x-claim-permissions";
-const ACCOUNT_DEFAULT: &str = "x-claim-account";
 const SCHOOLS_BYTES_DEFAULT: u32 = 8192;
 /// Envoy refuses requests whose headers exceed 60 KiB by default.
 const SCHOOLS_BYTES_MAX: u32 = 60_000;
@@ -36,7 +26,6 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
             client: CLIENT_DEFAULT.to_owned(),
             districts: DISTRICTS_DEFAULT.to_owned(),
             permissions: PERMISSIONS_DEFAULT.to_owned(),
-            account: ACCOUNT_DEFAULT.to_owned(),
             schools_format: ListFormat::Comma,
             schools_bytes_max: SCHOOLS_BYTES_DEFAULT as usize,
             authorization: true,
@@ -49,7 +38,6 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     let client = header("client", CLIENT_DEFAULT);
     let districts = header("districts", DISTRICTS_DEFAULT);
     let permissions = header("permissions", PERMISSIONS_DEFAULT);
-    let account = header("account", ACCOUNT_DEFAULT);
     let formats = [("comma", ListFormat::Comma), ("json", ListFormat::Json)];
     let format = fields.field("schools_format", ListFormat::Comma, |format| format.word(&formats));
     let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(1..=SCHOOLS_BYTES_MAX));
@@ -60,7 +48,6 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
         client: client?,
         districts: districts?,
         permissions: permissions?,
-        account: account?,
         schools_format: format?,
         schools_bytes_max: bytes_max? as usize,
         authorization: authorization?,

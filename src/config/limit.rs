@@ -17,7 +17,7 @@ const AMOUNT_MAX: u32 = 1_000_000_000;
 /// Shortest `per`.
 const PER_MIN: Duration = Duration::from_millis(1);
 /// The name of the budget for failed credentials.
-const FAILED_CREDENTIALS: &str = "failed-credentials";
+const FAILED_CREDENTIALS: &str = "authentication-failures";
 /// Requests per minute of the budget for failed credentials.
 const FAILED_CREDENTIALS_DEFAULT: NonZeroU32 = NonZeroU32::new(600).unwrap();
 const MINUTE: Duration = Duration::from_mins(1);
@@ -72,10 +72,10 @@ pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
     })
 }
 
-/// `failed_credentials`: an object, or `off`.
+/// `authentication_failures`: an object, or `off`.
 #[inline(never)]
-pub(super) fn failed_credentials(fields: &Object<'_>) -> Option<Vec<Limit>> {
-    let window = match fields.get("failed_credentials") {
+pub(super) fn authentication_failures(fields: &Object<'_>) -> Option<Vec<Limit>> {
+    let window = match fields.get("authentication_failures") {
         None => {
             let amount = FAILED_CREDENTIALS_DEFAULT;
             Window::Bucket { amount, per: MINUTE, burst: amount }

@@ -144,7 +144,7 @@ pub(super) fn warn_of_keys(fields: &Object<'_>, keys: Option<&ApiKeys>, issuers:
         fields.warn("api_keys.inline", format_args!("`districts` and `schools` of keys do not count: {why}"));
     }
     if is_alone && keys.issuer.is_none() && issuers.names.len() > 1 {
-        fields.warn("api_keys.issuer", "missing; a key and the tokens of its account have budgets of their own each");
+        fields.warn("api_keys.issuer", "missing; a key and the tokens of its client have budgets of their own each");
     }
 }
 

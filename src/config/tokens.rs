@@ -68,7 +68,7 @@ fn rules(name: &str) -> ClaimRules {
     let claim = |name: &str| ClaimPath(name.to_owned());
     let grants = GrantNames { districts: Some(claim("district")), ..GrantNames::default() };
     let names =
-        ClaimNames { client: claim("application"), tier: Some(claim("tier")), schools: Some(claim("schools")), grants };
+        ClaimNames { client: claim("client"), tier: Some(claim("tier")), schools: Some(claim("schools")), grants };
     ClaimRules {
         issuer: name.to_owned(),
         audiences: Vec::new(),

@@ -1,7 +1,7 @@
-//! API keys: which account a key names, from a list of hashes.
+//! API keys: which client a key names, from a list of hashes.
 //!
 //! The list holds SHA-256 of each key, never a key. A presented key is hashed and looked up in a table, which costs the
-//! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one account
+//! same for ten keys and for ten thousand; what is found there is compared in constant time. Keys of one client
 //! share its budgets, so that rotation doubles nothing.
 
 use std::borrow::Cow;
@@ -33,17 +33,17 @@ pub const KEYS_MAX: usize = 100_000;
 
 const KEYS: &str = "keys";
 const LIST_FIELDS: &[&str] = &["version", KEYS];
-const KEY_FIELDS: &[&str] = &["id", "account", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
+const KEY_FIELDS: &[&str] = &["id", "client", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
 
 /// One API key, without the key.
 pub struct ApiKey {
     /// Its id: in the access log; safe in a header.
     pub id: String,
-    /// The account that it belongs to; safe in a header.
-    pub account: String,
-    /// The account's tier, by index; `None`: it is not configured.
+    /// The client that it belongs to; safe in a header.
+    pub client: String,
+    /// The client's tier, by index; `None`: it is not configured.
     pub tier: Option<usize>,
-    /// Whose budgets its requests draw on: the account's, unless a limit counts each key.
+    /// Whose budgets its requests draw on: the client's, unless a limit counts each key.
     pub owners: LimitKeys,
     /// What it opens alone, without a token; `None`: nothing.
     pub grants: Option<Box<Grants>>,
@@ -78,7 +78,7 @@ impl ApiKey {
 /// What a list is read by.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// The issuer whose clients the accounts are; accounts without one have a namespace of their own.
+    /// The issuer of the clients that keys name; clients without one have a namespace of their own.
     pub issuer: Option<&'a str>,
     /// Names of the tiers, by index.
     pub tiers: &'a [&'a str],
@@ -188,7 +188,7 @@ impl<'c> Loading<'c> {
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey").field("id", &self.id).field("account", &self.account).finish_non_exhaustive()
+        f.debug_struct("ApiKey").field("id", &self.id).field("client", &self.client).finish_non_exhaustive()
     }
 }
 
@@ -259,7 +259,7 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
     let hash = entry.sha256()?;
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
     let id = entry.text("id", plain, is_plain)?;
-    let account = entry.text("account", plain, is_plain)?;
+    let client = entry.text("client", plain, is_plain)?;
     let tier = entry.text("tier", "a tier's name", |_| true)?;
     let tier = context.tiers.iter().position(|name| *name == tier);
     if tier.is_none() && context.origin == Origin::Inline {
@@ -269,10 +269,10 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
     let (districts, schools) = (ids(entry, "districts")?, ids(entry, "schools")?);
     Ok(ApiKey {
         id: id.to_owned(),
-        account: account.to_owned(),
+        client: client.to_owned(),
         tier,
         // No issuer has an empty name.
-        owners: LimitKeys::new(context.issuer.unwrap_or_default(), account, districts.as_deref(), Some(&hash)),
+        owners: LimitKeys::new(context.issuer.unwrap_or_default(), client, districts.as_deref(), Some(&hash)),
         grants: grants(districts, schools, context).map(Box::new),
         hash: KeyHash(hash),
         not_before,

@@ -1,6 +1,6 @@
 //! Opaque tokens (district tokens): what a random string opens, from a list of hashes.
 //!
-//! The list holds the SHA-256 of each token, never a token. Each entry says which application calls, for which district and
+//! The list holds the SHA-256 of each token, never a token. Each entry says which client calls, for which district and
 //! schools, in which tier, and when. A list in the configuration is a table of the worker ([`TokenList`]). A list from the
 //! network is one index of the whole process, in a fixed table of buckets in shared data: [`reader`] reads the list piece by
 //! piece, [`build`] writes it, and [`lookup`] reads one bucket per token.
@@ -30,7 +30,7 @@ pub const INLINE_TOKENS_MAX: usize = 1_000;
 pub const TOKENS_BYTES_MAX: usize = 32 << 20;
 
 const LIST_FIELDS: &[&str] = &["version", "tokens"];
-const TOKEN_FIELDS: &[&str] = &["sha256", "application", "district", "schools", "tier", "not_before", "not_after"];
+const TOKEN_FIELDS: &[&str] = &["sha256", "client", "district", "schools", "tier", "not_before", "not_after"];
 /// The member that holds the list.
 const TOKENS: &str = "tokens";
 
@@ -74,8 +74,8 @@ impl fmt::Debug for TokenHash {
 /// What one token opens, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The application that calls: a client; safe in a header.
-    pub application: String,
+    /// The client that calls; safe in a header.
+    pub client: String,
     /// The district; safe in a header.
     pub district: String,
     /// The schools, each once, in the order of the list; safe in a header.

@@ -1,6 +1,6 @@
 //! Revocation without a service: which tokens are void although they are signed and not expired.
 //!
-//! A list names single tokens by `jti`, and vendors whose tokens issued up to a moment are void; a token of such a vendor
+//! A list names single tokens by `jti`, and clients whose tokens issued up to a moment are void; a token of such a client
 //! that does not say when it was issued is void as well. There is no tolerance for clocks: a token issued at the very
 //! moment is void.
 
@@ -12,10 +12,10 @@ use crate::values::text::{VALUE_BYTES_MAX, is_plain};
 use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
-const LIST_FIELDS: &[&str] = &["version", "tokens", "vendors"];
-const VENDOR_FIELDS: &[&str] = &["vendor", "issued_until"];
+const LIST_FIELDS: &[&str] = &["version", "tokens", "clients"];
+const CLIENT_FIELDS: &[&str] = &["client", "issued_until"];
 /// No client has another id.
-const VENDOR: &str = "a vendor's id, 1 to 256 of visible ASCII without comma, quote and backslash";
+const CLIENT: &str = "a client's id, 1 to 256 of visible ASCII without comma, quote and backslash";
 /// What is less, as a number of seconds, is a date that was written without its dashes, or a year: it would void nothing.
 const SECS_MIN: u64 = 946_684_800;
 
@@ -24,8 +24,8 @@ const SECS_MIN: u64 = 946_684_800;
 pub struct RevocationList {
     version: u64,
     tokens: Names,
-    vendors: Names,
-    /// By the position of the vendor.
+    clients: Names,
+    /// By the position of the client.
     until: Vec<Timestamp>,
 }
 
@@ -52,22 +52,22 @@ impl RevocationList {
             let token = token.ok_or(ListError::Expected { path, what: "a `jti`, a string of 1 to 256 bytes" })?;
             tokens.add(token);
         }
-        let (mut vendors, mut kept) = (Names::default(), Vec::<Timestamp>::new());
-        for entry in root.entries("vendors", VENDOR_FIELDS)? {
-            let vendor = entry.text("vendor", VENDOR, is_plain)?;
+        let (mut clients, mut kept) = (Names::default(), Vec::<Timestamp>::new());
+        for entry in root.entries("clients", CLIENT_FIELDS)? {
+            let client = entry.text("client", CLIENT, is_plain)?;
             let until = issued_until(&entry)?;
             // Twice: the later moment voids what the earlier does.
-            match vendors.add(vendor).and_then(|at| kept.get_mut(at)) {
+            match clients.add(client).and_then(|at| kept.get_mut(at)) {
                 Some(kept) => *kept = until.max(*kept),
                 None => kept.push(until),
             }
         }
-        Ok(Self { version, tokens, vendors, until: kept })
+        Ok(Self { version, tokens, clients, until: kept })
     }
 
-    /// Whether a token of `vendor` is void.
-    pub fn is_revoked(&self, token_id: Option<&str>, vendor: &str, issued_at: Option<Timestamp>) -> bool {
-        let until = || self.vendors.position(vendor).and_then(|at| self.until.get(at));
+    /// Whether a token of `client` is void.
+    pub fn is_revoked(&self, token_id: Option<&str>, client: &str, issued_at: Option<Timestamp>) -> bool {
+        let until = || self.clients.position(client).and_then(|at| self.until.get(at));
         token_id.is_some_and(|id| self.tokens.position(id).is_some())
             || until().is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
     }

@@ -82,10 +82,7 @@ fn request_in_scope_passes_and_its_own_claims_are_stripped() {
     let call = Call { head: &head, trailers: &trailers, ..Call::default() };
     let verdict = decide(config().to_string().as_bytes(), &[(DocumentId::Keys(0), &keys())], &call, &NoHost, NOW);
     let Ok(Verdict::Pass(passed)) = verdict else { panic!("{verdict:?}") };
-    assert_eq!(
-        [passed.client.as_deref(), passed.account.as_deref(), passed.tier.as_deref()],
-        [Some("c"), None, Some("standard")]
-    );
+    assert_eq!([passed.client.as_deref(), passed.tier.as_deref()], [Some("c"), Some("standard")]);
     let head = [
         "remove X-Claim_Schools",
         "set x-request-id: 00000000-0000-4000-8000-000000000000",
@@ -126,14 +123,13 @@ fn all_that_the_shell_does_to_heads_is_in_the_verdict() {
         "set x-claim-schools: s1",
         "set x-districts: d1",
         "set x-claim-permissions: read,write",
-        "set x-claim-client-id: acme",
         "remove authorization",
-        "set x-claim-account: acme",
+        "set x-claim-client-id: acme",
         "set x-claim-tier: starter",
         "set connection: upgrade",
     ];
     assert_eq!(shown(&passed.head), edits);
-    assert_eq!((passed.account.as_deref(), passed.tier.as_deref()), (Some("acme"), Some("starter")));
+    assert_eq!((passed.client.as_deref(), passed.tier.as_deref()), (Some("acme"), Some("starter")));
     let retires = [
         "remove x-actual-cost",
         "set deprecation: @1780228800",

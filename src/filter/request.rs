@@ -167,6 +167,11 @@ impl Request {
         self.key.as_deref()
     }
 
+    /// The id of the client that calls, once a credential was accepted.
+    pub fn client(&self) -> Option<&str> {
+        output::client(self.api_key(), self.caller())
+    }
+
     /// What the request was charged, as far as its cost is known; 0: nothing.
     pub const fn cost(&self) -> u32 {
         self.cost
@@ -177,7 +182,7 @@ impl Request {
         self.retirement.as_ref()
     }
 
-    /// The tier whose limits hold, by index: that of the API key's account, else that of the token; or the harder one of
+    /// The tier whose limits hold, by index: that of the API key's client, else that of the token; or the harder one of
     /// a schedule in its place.
     pub fn tier(&self) -> Option<usize> {
         let own = match &self.key {

@@ -67,9 +67,8 @@ pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
             FilterStateField::Tier => {
                 request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str())
             }
-            FilterStateField::Client => request.caller().map(|caller| caller.client.as_str()),
             FilterStateField::Route => request.template(worker),
-            FilterStateField::Account => key.map(|key| key.account.as_str()),
+            FilterStateField::Client => request.client(),
             FilterStateField::Key => key.map(|key| key.id.as_str()),
             FilterStateField::Cost if key.is_some() && !request.awaits_cost(worker) => {
                 Some(cost.format(request.cost()))

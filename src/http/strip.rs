@@ -12,13 +12,12 @@ use crate::values::bytes::is_same_in_any_case;
 /// IIS, WSGI middleware, gateways) take another path or method than the one that the filter has judged; then two
 /// variables of WSGI that Gunicorn takes from `SCRIPT_NAME` and `PATH_INFO`: it cuts the former off the path; and the charset
 /// by which ASP.NET decodes the query of a `User-Agent` that begins with `UP`.
-const ALWAYS: [&str; 24] = [
+const ALWAYS: [&str; 23] = [
     "x-claim-schools",
     "x-claim-tier",
     "x-claim-client-id",
     "x-claim-districts",
     "x-claim-permissions",
-    "x-claim-account",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",

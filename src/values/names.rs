@@ -36,11 +36,24 @@ impl Names {
 /// Longest name that is compared with others, bytes: what is longer is no typing error.
 pub(crate) const COMPARED_BYTES_MAX: usize = 40;
 
-/// The known name that a typing error may have meant.
+/// Fields of builds before the first release, and what each is called now.
+const RENAMED: [(&str, &str); 5] = [
+    ("account", "client"),
+    ("application", "client"),
+    ("vendor", "client"),
+    ("vendors", "clients"),
+    ("failed_credentials", "authentication_failures"),
+];
+
+/// The known name that an old one or a typing error may have meant.
 #[inline(never)]
 pub(crate) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     if name.len() > COMPARED_BYTES_MAX {
         return None;
+    }
+    let renamed = RENAMED.iter().find(|(old, _)| *old == name);
+    if let Some(now) = renamed.and_then(|(_, now)| known.iter().find(|candidate| *candidate == now)) {
+        return Some(now);
     }
     let near = |candidate: &&'static str| {
         let distance = strsim::osa_distance(name, candidate);

@@ -325,7 +325,7 @@ fn answers_are_the_same_over_http2() {
 #[test]
 fn failed_credentials_of_an_address_are_limited() {
     let mut config = policy();
-    config["failed_credentials"] = json!({"requests": 3, "per": "1h"});
+    config["authentication_failures"] = json!({"requests": 3, "per": "1h"});
     let (upstream, gateway) = start(config);
     let valid = token().sign();
 

@@ -132,7 +132,7 @@ fn headers_that_reach_the_upstream_are_the_filters_own() {
                 "x-claim-client-id",
                 "x-claim-districts",
                 "x-claim-permissions",
-                "x-claim-account",
+                "x-claim-client-id",
                 "x-http-method-override",
                 "x-http-method",
                 "x-method-override",

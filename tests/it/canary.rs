@@ -38,7 +38,7 @@ fn policy() -> Value {
         "max_cost": 40,
     });
     config["settlement_header"] = json!("x-actual-cost");
-    config["failed_credentials"] = json!({"requests": 30, "per": "1h"});
+    config["authentication_failures"] = json!({"requests": 30, "per": "1h"});
     config
 }
 

@@ -132,7 +132,7 @@ impl Student {
 
     fn try_start(forgotten: Option<&str>, guarded: bool) -> Result<Self, String> {
         let keys = json!({"version": 1, "keys": [api_key("acme", "key-of-acme", "professional")]});
-        let voids = json!({"version": 1, "tokens": [], "vendors": []});
+        let voids = json!({"version": 1, "tokens": [], "clients": []});
         let auth = Upstream::answering(move |seen| match seen.target.as_str() {
             "/v1/keys.json" => Answer::json(&keys),
             "/v1/revocations.json" => Answer::json(&voids),

@@ -102,7 +102,7 @@
 //! - one byte off, empty, 64 KiB, not ASCII, doubled, folded
 //!   - `tests/it/student_keys.rs`: `key_that_is_missing_wrong_or_doubled_is_refused_whatever_the_token`
 //!   - `src/credentials/api_key/tests.rs`: `header_must_stand_once_in_one_spelling`, `key_is_found_by_its_hash`
-//! - one key under two accounts
+//! - one key under two clients
 //!   - `src/credentials/api_key/tests.rs`: `bad_lists_are_refused_whole`
 //!   - `src/config/tests/student.rs`: `bad_keys_are_refused`
 //!
@@ -179,7 +179,7 @@
 //!     `a_clock_set_back_neither_resets_nor_locks_out`, `newcomers_of_a_full_slot_share_the_overflow_budget`
 //!   - `src/limits/slot/tests.rs`: `an_entry_is_dropped_only_when_all_of_it_is_cleared`
 //!   - `tests/it/limits.rs`: `upgraded_client_draws_on_the_same_budget`
-//!   - `tests/it/student_keys.rs`: `keys_of_one_account_share_one_budget`
+//!   - `tests/it/student_keys.rs`: `keys_of_one_client_share_one_budget`
 //!   - `tests/it/reload.rs`: `reload_keeps_budgets_and_judges_a_changed_limit_anew`
 //! - any number of clients in fixed memory; any bytes in shared data; clocks that jump
 //!   - `src/limits/owner.rs`: `slots_stay_inside_their_table`
@@ -190,7 +190,7 @@
 //!   - `src/limits/ledger/tests/race.rs`: `of_ten_times_the_limit_exactly_the_limit_is_admitted`
 //!   - `tests/it/workers.rs`: `several_workers_together_admit_exactly_the_limit`,
 //!     `one_worker_admits_exactly_the_limit`
-//!   - `tests/it/student_keys.rs`: `race_of_an_account_over_keys_routes_and_workers_is_charged_exactly`
+//!   - `tests/it/student_keys.rs`: `race_of_an_client_over_keys_routes_and_workers_is_charged_exactly`
 //! - cost 0, negative, huge, sent by the client
 //!   - `src/policy/cost/tests.rs`: `what_is_no_whole_number_from_one_is_refused`, `huge_numbers_saturate`
 //!   - `tests/it/scope_cost.rs`: `requests_cost_what_they_ask_for`,

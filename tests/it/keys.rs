@@ -126,7 +126,7 @@ fn hundreds_that_wait_for_one_fetch_all_go_on_and_trap_nothing() {
     const EACH: usize = 300;
     let (keys, upstream) = (key_server(), Upstream::start());
     let mut config = remote_config(&json!({"timeout": "15s"}));
-    config["failed_credentials"] = json!("off");
+    config["authentication_failures"] = json!("off");
     config["routes"] = json!([{"match": {"path": "/open/alive"}, "require": []}, {"match": {"path": "/"}}]);
     let gateway = Gateway::builder().config(config).upstream(upstream.port()).auth(keys.port());
     let gateway = gateway.edit_connection_manager(|manager| {
@@ -216,7 +216,7 @@ fn requests_that_wait_for_keys_are_bounded_and_leave_no_trace() {
 fn gateway(extra: &Value, workers: u32) -> (KeyServer, Upstream, Gateway) {
     let (keys, upstream) = (key_server(), Upstream::start());
     let mut config = remote_config(extra);
-    config["failed_credentials"] = json!({"requests": 1_000_000, "per": "1m"});
+    config["authentication_failures"] = json!({"requests": 1_000_000, "per": "1m"});
     let gateway = Gateway::builder().config(config).upstream(upstream.port()).auth(keys.port()).concurrency(workers);
     let gateway = gateway.start();
     (keys, upstream, gateway)

@@ -32,7 +32,7 @@ fn config() -> Value {
         {"match": {"path": "/body", "methods": ["POST"]}, "scope": {"schools": {"body": "/school"}}},
         {"match": {"path": "/"}},
     ]);
-    config["failed_credentials"] = json!({"requests": BUDGET, "per": NEVER});
+    config["authentication_failures"] = json!({"requests": BUDGET, "per": NEVER});
     config
 }
 
@@ -123,7 +123,7 @@ fn check_leaving_while_keys_are_fetched(setup: &Setup) {
 fn tokens_that_nobody_waits_for_stay_charged_as_guesses() {
     const GUESSES: usize = 3;
     let mut config = config();
-    config["failed_credentials"] = json!({"requests": GUESSES + 1, "per": NEVER});
+    config["authentication_failures"] = json!({"requests": GUESSES + 1, "per": NEVER});
     let setup = Setup::start(config);
     let status = |kid: &str| setup.gateway.get("/a").bearer(token("a").header("kid", kid).sign()).send().status;
     assert_eq!(status("k"), 200, "a good token gives its charge back");

@@ -88,7 +88,7 @@ fn good_and_missing_credentials_use_nothing_of_that_budget() {
 #[test]
 fn budget_for_failed_credentials_can_be_off() {
     let mut config = failures(1);
-    config["failed_credentials"] = json!("off");
+    config["authentication_failures"] = json!("off");
     let (gateway, _upstream) = gateway(config, 1);
 
     for _ in 0..700 {
@@ -107,7 +107,7 @@ fn open_route() -> Value {
 
 fn failures(budget: u32) -> Value {
     let mut config = config(&json!([]));
-    config["failed_credentials"] = json!({"requests": budget, "per": NEVER});
+    config["authentication_failures"] = json!({"requests": budget, "per": NEVER});
     config
 }
 

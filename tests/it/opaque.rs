@@ -176,7 +176,7 @@ fn tokens_of_one_application_share_its_budget_and_districts_have_their_own() {
 #[test]
 fn guessing_is_charged_and_using_is_not() {
     let mut policy = inline(&[entry("token-a", "reader", "d1")]);
-    policy["failed_credentials"] = json!({"requests": 3, "per": "1h"});
+    policy["authentication_failures"] = json!({"requests": 3, "per": "1h"});
     let (_upstream, gateway) = start(policy);
     for _ in 0..20 {
         with_token(&gateway, "/data", "token-a").send().expect_status(200);

@@ -6,8 +6,8 @@ use crate::support::policy::{expect_no_trap, expect_problem, issuer, start, vms}
 use crate::support::retiring::{HARD, at, expect_announced, expect_silent, extension, policy, schedule, token};
 use crate::support::{Answer, Gateway, Response, wait_until};
 
-fn with_key(gateway: &Gateway, path: &str, account: &str) -> Response {
-    gateway.get(path).header("x-api-key", format!("key-{account}")).send()
+fn with_key(gateway: &Gateway, path: &str, client: &str) -> Response {
+    gateway.get(path).header("x-api-key", format!("key-{client}")).send()
 }
 
 /// `announced` has only been told, `throttled` has less to spend, `refused` has none left.

@@ -105,7 +105,7 @@ fn key_and_token_of_one_application_share_its_budget() {
     policy["api_keys"]["issuer"] = policy["issuers"][0]["issuer"].clone();
     policy["tiers"]["standard"] = policy["tiers"]["trickle"].clone();
     let (_upstream, gateway) = start(policy);
-    let by_key = |account: &str| gateway.get("/a").header("x-api-key", format!("key-{account}")).send().status;
+    let by_key = |client: &str| gateway.get("/a").header("x-api-key", format!("key-{client}")).send().status;
     let by_token = || gateway.get("/a").bearer(token("app").sign()).send().status;
     let by_basic = || gateway.get("/a").header("authorization", basic("key-app:")).send().status;
     assert_eq!([by_key("app"), by_token(), by_basic()], [200; 3]);

@@ -34,7 +34,7 @@ fn rows() -> Vec<Row> {
         Row(|it| with(it, ACME, &token().claim("jti", "gone"), GRANTED), 401, "token-revoked", "invalid-token", "unauthorisedrequest", "invalid_token"),
         Row(|it| it.client(false).request("POST", "/v1/students").bearer(token().sign()), 403, "key-refused", "Forbidden", "unauthorisedrequest", "invalid_client"),
         Row(|it| with(it, "wrong", &token(), GRANTED), 403, "key-refused", "Forbidden", "unauthorisedrequest", "invalid_client"),
-        Row(|it| with(it, OTHER, &token(), GRANTED), 403, "vendor-mismatch", "no-privilege", "forbidden", "insufficient_scope"),
+        Row(|it| with(it, OTHER, &token(), GRANTED), 403, "client-mismatch", "no-privilege", "forbidden", "insufficient_scope"),
         Row(|it| with(it, ACME, &token().claim("permissions", json!([])), GRANTED), 403, "permission-missing", "no-privilege", "forbidden", "insufficient_scope"),
         Row(|it| with(it, ACME, &token(), r#"{"districtlea":"9"}"#), 403, "district-out-of-scope", "no-districtlea", "forbidden", "insufficient_scope"),
         Row(|it| with(it, ACME, &token(), r#"{"schoolleas":"9"}"#), 403, "school-out-of-scope", "no-privilege", "forbidden", "insufficient_scope"),
@@ -50,7 +50,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// An account that has used its one request, one that may afford none, a revoked token, and an issuer without keys.
+/// A client that has used its one request, one that may afford none, a revoked token, and an issuer without keys.
 fn policy(errors: Option<&str>) -> Value {
     let mut config = config();
     match errors {
@@ -60,7 +60,7 @@ fn policy(errors: Option<&str>) -> Value {
     let keys = config["api_keys"]["inline"]["keys"].as_array_mut().unwrap();
     keys.extend([api_key("poor", "key-of-poor", "poor"), api_key("cheap", "key-of-cheap", "cheap")]);
     config["api_keys"]["issuer"] = json!(ISSUER);
-    config["issuers"][0]["revocations"] = json!({"inline": {"tokens": ["gone"], "vendors": []}});
+    config["issuers"][0]["revocations"] = json!({"inline": {"tokens": ["gone"], "clients": []}});
     config["issuers"].as_array_mut().unwrap().push(json!({
         "issuer": "https://down.example.com/",
         "jwks": {"remote": {"uri": "https://down.example.com/jwks", "cluster": "auth", "cooldown": "100ms", "timeout": "1s"}},
@@ -84,7 +84,7 @@ fn expect_headers(response: &Response, code: &str, media: &str) {
         "token-invalid" => Some(INVALID),
         "token-expired" => Some(EXPIRED),
         "token-revoked" => Some(REVOKED),
-        "vendor-mismatch"
+        "client-mismatch"
         | "permission-missing"
         | "district-out-of-scope"
         | "school-out-of-scope"

@@ -11,9 +11,9 @@ use crate::support::tokens::now;
 use crate::support::{Client, Gateway, Key, Response, Token, Upstream};
 
 pub const ISSUER: &str = "https://students.example.com/";
-/// The account `acme` under the tier `enterprise`.
+/// The client `acme` under the tier `enterprise`.
 pub const ACME: &str = "key-of-acme-0123456789";
-/// The account `other` under the tier `enterprise`.
+/// The client `other` under the tier `enterprise`.
 pub const OTHER: &str = "key-of-other-0123456789";
 /// Long enough for HS512.
 pub const SECRET: &str = "a-secret-of-the-tests-that-has-sixty-four-bytes-or-more-0123456789";
@@ -27,8 +27,8 @@ pub fn sha256(key: &str) -> String {
     format!("{:x}", Sha256::digest(key))
 }
 
-pub fn api_key(account: &str, key: &str, tier: &str) -> Value {
-    json!({"id": format!("{account}-1"), "account": account, "sha256": sha256(key), "tier": tier})
+pub fn api_key(client: &str, key: &str, tier: &str) -> Value {
+    json!({"id": format!("{client}-1"), "client": client, "sha256": sha256(key), "tier": tier})
 }
 
 /// A route of key and token with this scope.
@@ -54,7 +54,7 @@ pub fn config() -> Value {
     json!({
         "realm": "student-data",
         "errors": "student-data-api",
-        "failed_credentials": "off",
+        "authentication_failures": "off",
         "api_keys": {"inline": {"keys": [api_key("acme", ACME, "enterprise"), api_key("other", OTHER, "enterprise")]}},
         "issuers": [{
             "issuer": ISSUER,

@@ -129,6 +129,6 @@ fn body_that_ends_while_the_list_of_api_keys_is_fetched_is_judged() {
 fn body_that_ends_while_the_list_of_revocations_is_fetched_is_judged() {
     let mut config = config();
     config["issuers"][0]["revocations"] = json!({"remote": remote("/revocations")});
-    let (student, lists) = start(config, &json!({"version": 1, "tokens": ["other"], "vendors": []}));
+    let (student, lists) = start(config, &json!({"version": 1, "tokens": ["other"], "clients": []}));
     check_waiting(&student, &lists, &token());
 }

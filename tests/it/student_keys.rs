@@ -123,7 +123,7 @@ fn key_is_valid_from_its_first_moment_up_to_its_last() {
 }
 
 #[test]
-fn keys_of_one_account_share_one_budget() {
+fn keys_of_one_client_share_one_budget() {
     let old_and_new = [entry("old", "acme", "old"), entry("new", "acme", "new"), entry("globex-1", "globex", GLOBEX)];
     let mut policy = remote_policy(&json!({}));
     policy["tiers"]["starter"]["limits"] = json!([total("all", 6)]);
@@ -131,7 +131,7 @@ fn keys_of_one_account_share_one_budget() {
     let send = |key: &str| with_key(&gateway, "/key", key).send();
 
     assert_eq!([send("old"), send("new"), send("old"), send("new")].map(|it| left(&it)), [5, 4, 3, 2]);
-    assert_eq!(left(&send(GLOBEX)), 5, "another account");
+    assert_eq!(left(&send(GLOBEX)), 5, "another client");
 
     // neither the removal of the old key nor a third one gives anything back
     lists.serve(&key_list(2, &[entry("new", "acme", "new"), entry("third", "acme", "third"), entry("m", "m", "mark")]));
@@ -141,12 +141,12 @@ fn keys_of_one_account_share_one_budget() {
     expect_error(&send("new"), 429, "too-many-requests");
     expect_error(&send("third"), 429, "too-many-requests");
     let passed =
-        upstream.seen().iter().filter(|seen| seen.header("x-claim-account").as_deref() == Some("acme")).count();
+        upstream.seen().iter().filter(|seen| seen.header("x-claim-client-id").as_deref() == Some("acme")).count();
     assert_eq!(passed, 6);
 }
 
 #[test]
-fn race_of_an_account_over_keys_routes_and_workers_is_charged_exactly() {
+fn race_of_an_client_over_keys_routes_and_workers_is_charged_exactly() {
     const LIMIT: usize = 20;
     let mut policy = policy();
     let keys = [entry("1", "acme", "acme-1"), entry("2", "acme", "acme-2"), entry("g", "globex", GLOBEX)];
@@ -177,7 +177,7 @@ fn race_of_an_account_over_keys_routes_and_workers_is_charged_exactly() {
     for response in refused {
         expect_error(response, 429, "too-many-requests");
     }
-    assert_eq!(left(&with_key(&gateway, "/key", GLOBEX).send()), 19, "another account");
+    assert_eq!(left(&with_key(&gateway, "/key", GLOBEX).send()), 19, "another client");
 }
 
 #[test]
@@ -187,13 +187,13 @@ fn key_reaches_the_upstream_only_where_configured() {
         policy["api_keys"]["forward"] = json!(forward);
         let (upstream, gateway) = start(policy);
         for path in ["/data", "/key", "/login", "/open/a"] {
-            let request = with_key(&gateway, path, ACME).header("x-claim-account", "forged");
+            let request = with_key(&gateway, path, ACME).header("x-claim-client-id", "forged");
             request.bearer(token("acme").sign()).send().expect_status(200);
             let seen = upstream.last();
             let expected = if forward { vec![ACME.to_owned()] } else { vec![] };
             assert_eq!(values(&seen.headers, "x-api-key"), expected, "{path}");
-            let account = if path == "/open/a" { None } else { Some("acme".to_owned()) };
-            assert_eq!(seen.header("x-claim-account"), account, "{path}");
+            let client = if path == "/open/a" { None } else { Some("acme".to_owned()) };
+            assert_eq!(seen.header("x-claim-client-id"), client, "{path}");
         }
         if !forward {
             for name in ["x_api_key", "x-api_key", "X-Api-Key"] {
@@ -229,7 +229,7 @@ fn ten_thousand_keys_are_there_soon_and_cost_a_request_nothing() {
     upstream.forget();
     for nth in [2, 3, 777, 4_999, 5_000, 9_998] {
         send(&key(nth)).expect_status(200);
-        assert_eq!(upstream.last().header("x-claim-account"), Some(format!("a{}", nth / 2)));
+        assert_eq!(upstream.last().header("x-claim-client-id"), Some(format!("a{}", nth / 2)));
     }
     expect_error(&send(&key(10_000)), 403, "Forbidden");
     expect_error(&send("few"), 403, "Forbidden");

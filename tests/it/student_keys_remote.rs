@@ -36,9 +36,9 @@ fn bad_list_is_refused_as_a_whole_and_the_last_good_one_serves() {
             Answer::json(&key_list(8, &[entry]))
         }),
         ("a key in the clear", with("sha256", json!("evil"))),
-        ("one hash for two accounts", Answer::json(&key_list(8, &[evil(), entry("2", "globex", "evil")]))),
+        ("one hash for two clients", Answer::json(&key_list(8, &[evil(), entry("2", "globex", "evil")]))),
         ("one id for two keys", Answer::json(&key_list(8, &[evil(), entry("evil", "acme", "2")]))),
-        ("an account that would break a header", with("account", json!("acme\r\nx-claim-schools: *"))),
+        ("a client that would break a header", with("client", json!("acme\r\nx-claim-schools: *"))),
         ("a member twice", text(evil_text.replacen("\"version\"", "\"version\":8,\"version\"", 1))),
         ("two documents", text(format!("{evil_text}{evil_text}"))),
         ("a torn document", text(evil_text[..evil_text.len() - 2].to_owned())),

@@ -1,5 +1,5 @@
 //! Keys are nowhere but in requests: no log, no statistic, no answer, no access log has one, or its hash. The access log has
-//! the account, the key's id and the cost.
+//! the client, the key's id and the cost.
 
 use serde_json::json;
 
@@ -13,12 +13,12 @@ const KEY: &str = "canary-key-of-acme";
 fn no_key_shows_anywhere_and_the_access_log_tells_usage() {
     let (lists, upstream) = (KeyServer::start(&key_list(1, &[entry("key-7", "acme", KEY)])), Upstream::start());
     let mut policy = remote_policy(&json!({}));
-    policy["failed_credentials"] = json!({"requests": 3, "per": "1h"});
+    policy["authentication_failures"] = json!({"requests": 3, "per": "1h"});
     policy["routes"][2]["cost"] = json!({"weight": 3});
     let gateway = Gateway::builder().config(policy).upstream(upstream.port()).auth(lists.port());
     let gateway = gateway.log_levels("warning", "trace").edit_connection_manager(|manager| {
         let fields = &mut manager["access_log"][0]["typed_config"]["log_format"]["json_format"];
-        for name in ["account", "key", "cost"] {
+        for name in ["client", "key", "cost"] {
             fields[name] = json!(format!("%FILTER_STATE(wasm.hallpass.{name}:PLAIN)%"));
         }
     });
@@ -37,7 +37,7 @@ fn no_key_shows_anywhere_and_the_access_log_tells_usage() {
     ];
     responses.extend((0..3).map(|nth| with_key(&gateway, "/key", &format!("canary-{nth}")).send()));
     for list in [
-        key_list(2, &[json!({"id": "a", "account": "b", "sha256": KEY, "tier": "starter"})]),
+        key_list(2, &[json!({"id": "a", "client": "b", "sha256": KEY, "tier": "starter"})]),
         json!({"version": 2, "keys": [], KEY: KEY}),
         key_list(0, &[entry("canary", "canary", KEY)]),
         json!({"version": KEY, "keys": []}),
@@ -58,7 +58,7 @@ fn no_key_shows_anywhere_and_the_access_log_tells_usage() {
     let told = |route: &str, decision: &str| {
         let line = log.iter().find(|line| line["route"] == route && line["decision"] == decision);
         let line = line.unwrap_or_else(|| panic!("no {decision} at {route} in {log:?}"));
-        (line["account"].clone(), line["key"].clone(), line["cost"].clone())
+        (line["client"].clone(), line["key"].clone(), line["cost"].clone())
     };
     assert_eq!(told("/key", "allow"), (json!("acme"), json!("key-7"), json!("3")));
     assert_eq!(told("/", "allow"), (json!("acme"), json!("key-7"), json!("1")));

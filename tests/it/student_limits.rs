@@ -1,4 +1,4 @@
-//! What guessing costs: failed logins per key and address, guessed keys per address, guessed tokens per account.
+//! What guessing costs: failed logins per key and address, guessed keys per address, guessed tokens per client.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -108,7 +108,7 @@ fn failed_logins_are_counted_by_key_and_address() {
 #[test]
 fn guessed_keys_use_up_a_budget_of_the_address_and_of_nobody_else() {
     let mut policy = policy();
-    policy["failed_credentials"] = json!({"requests": 4, "per": NEVER});
+    policy["authentication_failures"] = json!({"requests": 4, "per": NEVER});
     let mut over = entry("over", "globex", "over");
     over["not_after"] = json!(date(now() - 10));
     policy["api_keys"]["inline"]["keys"][1] = over;
@@ -138,10 +138,10 @@ fn guessed_keys_use_up_a_budget_of_the_address_and_of_nobody_else() {
 }
 
 #[test]
-fn account_pays_for_its_bad_tokens_and_its_logins() {
+fn client_pays_for_its_bad_tokens_and_its_logins() {
     let mut policy = policy();
     policy["tiers"]["starter"]["limits"] = json!([total("all", 6)]);
-    policy["failed_credentials"] = json!({"requests": 1, "per": NEVER});
+    policy["authentication_failures"] = json!({"requests": 1, "per": NEVER});
     let upstream = Upstream::start();
     let gateway = gateway(policy, &upstream, 1);
     let data = || with_key(&gateway, "/data", ACME);

@@ -61,7 +61,7 @@ fn tokens_of_a_vendor_issued_up_to_a_moment_are_void() {
     }
     assert_eq!((globex(&others), globex(&others_undated)), (200, 200));
 
-    lists.serve(&list(2, &[], &json!([{"vendor": "acme", "issued_until": date(until)}])));
+    lists.serve(&list(2, &[], &json!([{"client": "acme", "issued_until": date(until)}])));
     wait_until("the revocation", || send(&before).status == 401);
     for token in [&before, &at, &undated] {
         expect_error(&send(token), 401, "invalid-token");
@@ -78,7 +78,7 @@ fn tokens_of_a_vendor_issued_up_to_a_moment_are_void() {
 
     // a later moment, in seconds, and one given twice: the later one counts
     let twice =
-        json!([{"vendor": "acme", "issued_until": until + 1}, {"vendor": "acme", "issued_until": until - 1_000}]);
+        json!([{"client": "acme", "issued_until": until + 1}, {"client": "acme", "issued_until": until - 1_000}]);
     lists.serve(&list(3, &[], &twice));
     wait_until("the revocation", || send(&after).status == 401);
     expect_error(&send(&within), 401, "invalid-token");
@@ -95,11 +95,11 @@ fn bad_list_keeps_what_was_revoked() {
     assert_eq!((send(&good), send(&bad)), (200, 401));
     let cases = [
         ("an older version", Answer::json(&list(6, &[], &json!([])))),
-        ("no version", Answer::json(&json!({"tokens": [], "vendors": []}))),
+        ("no version", Answer::json(&json!({"tokens": [], "clients": []}))),
         ("an unknown member", Answer::json(&json!({"version": 8, "jtis": ["bad"]}))),
         ("a token that is no text", Answer::json(&json!({"version": 8, "tokens": [1]}))),
-        ("a vendor without a moment", with_vendor(json!({"vendor": "acme"}))),
-        ("a moment that is none", with_vendor(json!({"vendor": "acme", "issued_until": "now"}))),
+        ("a vendor without a moment", with_vendor(json!({"client": "acme"}))),
+        ("a moment that is none", with_vendor(json!({"client": "acme", "issued_until": "now"}))),
         ("a member twice", Answer::new(200).body(text.replacen("\"tokens\"", "\"tokens\":[],\"tokens\"", 1))),
         ("a torn document", Answer::new(200).body(text[..text.len() - 1].to_owned())),
         ("nothing", Answer::new(200)),
@@ -157,7 +157,7 @@ fn inline_list_revokes_from_the_start() {
     let mut policy = policy();
     let until = now() - 100;
     policy["issuers"][0]["revocations"] =
-        json!({"inline": {"tokens": ["bad"], "vendors": [{"vendor": "globex", "issued_until": date(until)}]}});
+        json!({"inline": {"tokens": ["bad"], "clients": [{"client": "globex", "issued_until": date(until)}]}});
     let (upstream, gateway) = start(policy);
     let send = |key: &str, token: &crate::support::Token| with_key(&gateway, "/data", key).bearer(token.sign()).send();
 
@@ -171,7 +171,7 @@ fn inline_list_revokes_from_the_start() {
 }
 
 fn list(version: u64, tokens: &[&str], vendors: &Value) -> Value {
-    json!({"version": version, "tokens": tokens, "vendors": vendors})
+    json!({"version": version, "tokens": tokens, "clients": vendors})
 }
 
 fn revoking(extra: &Value) -> Value {

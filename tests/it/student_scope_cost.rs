@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::student_body_policy::{ACME, NEVER, Student, api_key, config, route, token};
 use crate::support::Response;
 
-/// A hundred units in all, for each of the accounts `c-0`, `c-1` and so on; `/costly` costs twice the limit in its body.
-fn costly(accounts: usize) -> Value {
+/// A hundred units in all, for each of the clients `c-0`, `c-1` and so on; `/costly` costs twice the limit in its body.
+fn costly(clients: usize) -> Value {
     let mut config = config();
-    let keys = (0..accounts).map(|nth| api_key(&format!("c-{nth}"), &format!("key-{nth}"), "metered"));
+    let keys = (0..clients).map(|nth| api_key(&format!("c-{nth}"), &format!("key-{nth}"), "metered"));
     config["api_keys"]["inline"]["keys"] = keys.chain([api_key("acme", ACME, "enterprise")]).collect();
     config["tiers"]["metered"] = json!({"limits": [{"name": "work", "cost": 100, "per": NEVER}]});
     config["tiers"]["capped"] = json!({"limits": [{"name": "work", "cost": 100, "per": NEVER}], "max_cost": 50});
@@ -29,7 +29,7 @@ fn send(student: &Student, nth: usize, path: &str, body: &str) -> Response {
     request.header("content-type", "application/json").body(body.to_owned()).send()
 }
 
-/// Panics unless so many units are left for the account; takes them.
+/// Panics unless so many units are left for the client; takes them.
 #[track_caller]
 fn expect_left(student: &Student, nth: usize, units: u32, what: &str) {
     if units > 0 {

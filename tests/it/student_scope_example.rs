@@ -21,7 +21,7 @@ impl Example {
             api_key("tinytools", "key-of-tinytools", "starter"),
             api_key("trial", "key-of-trial", "trial"),
         ]});
-        let revocations = json!({"version": 3, "tokens": ["gone"], "vendors": []});
+        let revocations = json!({"version": 3, "tokens": ["gone"], "clients": []});
         let auth = Upstream::answering(move |seen| match seen.target.as_str() {
             "/v1/keys.json" => Answer::json(&keys),
             "/v1/revocations.json" => Answer::json(&revocations),
@@ -80,7 +80,7 @@ fn student_data_api_serves_by_its_bootstrap() {
     let seen = example.api.last();
     assert_eq!(seen.body, HARBOUR);
     for (name, value) in [
-        ("x-claim-account", "brightpath"),
+        ("x-claim-client-id", "brightpath"),
         ("x-claim-client-id", "brightpath"),
         ("x-claim-tier", "professional"),
         ("x-claim-districts", "1503000"),
@@ -116,14 +116,14 @@ fn student_data_api_serves_by_its_bootstrap() {
     expect_code(&example.post("brightpath", &less, HARBOUR), 403, "no-privilege");
     expect_code(&example.gateway.get("/nowhere").send(), 404, "not-found");
     // the connection manager refuses spellings that an upstream would fold
-    let spoofed = example.gateway.request("POST", "/v1/students").header("x_claim_account", "a");
+    let spoofed = example.gateway.request("POST", "/v1/students").header("x_claim_client", "a");
     spoofed.send().expect_status(400);
     assert_eq!(example.api.heads(), 0);
 
     wait_until("the access log", || {
         example.gateway.access_log().iter().any(|line| {
             line["decision"] == "allow"
-                && line["account"] == "brightpath"
+                && line["client"] == "brightpath"
                 && line["key"] == "brightpath-1"
                 && line["cost"] == "25"
                 && line["route"] == "/v1/students"
@@ -133,18 +133,18 @@ fn student_data_api_serves_by_its_bootstrap() {
 }
 
 #[test]
-fn logins_reach_the_api_with_their_account_and_failures_are_counted() {
+fn logins_reach_the_api_with_their_client_and_failures_are_counted() {
     let example = Example::start();
     example.api.answer(|seen| Answer::new(if seen.body == "right" { 200 } else { 401 }));
     let login = |body: &'static str| {
         let request = example.gateway.request("POST", "/v1/login").header("x-api-key", "key-of-brightpath");
-        request.header("x-claim-account", "evil").body(body).send()
+        request.header("x-claim-client-id", "evil").body(body).send()
     };
     for _ in 0..8 {
         login("right").expect_status(200);
     }
-    // the login trusts the account, so it stands behind the gateway only
-    assert_eq!(example.api.last().header("x-claim-account").as_deref(), Some("brightpath"));
+    // the login trusts the client, so it stands behind the gateway only
+    assert_eq!(example.api.last().header("x-claim-client-id").as_deref(), Some("brightpath"));
     assert!(example.auth.seen().iter().all(|seen| seen.method == "GET"), "{:?}", example.auth.seen());
     for _ in 0..5 {
         login("wrong").expect_status(401);

@@ -11,7 +11,7 @@ const CLAIMS: [(&str, &str); 6] = [
     ("x-claim-districts", "1503000"),
     ("x-claim-schools", "15040001"),
     ("x-claim-permissions", "students.read,students.list"),
-    ("x-claim-account", "acme"),
+    ("x-claim-client-id", "acme"),
     ("x-claim-client-id", "acme"),
     ("x-claim-tier", "enterprise"),
 ];
@@ -60,7 +60,7 @@ fn upstream_is_told_who_calls() {
 }
 
 #[test]
-fn upstream_is_told_the_account_of_a_key_alone() {
+fn upstream_is_told_the_client_of_a_key_alone() {
     let mut config = config();
     config["routes"].as_array_mut().unwrap().push(json!({"match": {"path": "/login"}, "require": ["api_key"]}));
     config["api_keys"]["inline"]["keys"].as_array_mut().unwrap().push(api_key("third", "key-of-third", "enterprise"));
@@ -68,7 +68,7 @@ fn upstream_is_told_the_account_of_a_key_alone() {
     // a token is no part of it
     let request = student.client(false).request("POST", "/login").header("x-api-key", "key-of-third");
     request.bearer(token().sign()).body("x").send().expect_status(200);
-    expect_claims(&student.upstream.last(), &[("x-claim-account", "third"), ("x-claim-tier", "enterprise")]);
+    expect_claims(&student.upstream.last(), &[("x-claim-client-id", "third"), ("x-claim-tier", "enterprise")]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn clients_cannot_tell_the_upstream_anything() {
     }
     // the same over HTTP/2
     let spoofed =
-        [("x-end", "1"), ("x-claim-districts", "9"), ("x_claim_permissions", "all"), ("x.claim.account", "evil")];
+        [("x-end", "1"), ("x-claim-districts", "9"), ("x_claim_permissions", "all"), ("x.claim.client", "evil")];
     let mut request = student.request(true, "/v1/students").pieces(vec![Bytes::from(GRANTED)], &spoofed);
     for (name, value) in &spoofed[1..] {
         request = request.header(name, value).header(name, "again");
@@ -121,13 +121,13 @@ fn clients_cannot_tell_the_upstream_anything() {
 fn names_and_format_of_forwarded_headers_are_configured() {
     let mut config = config();
     config["forward"] = json!({
-        "districts": "x-lea", "schools": "x-schools", "permissions": "x-flags", "account": "x-vendor",
+        "districts": "x-lea", "schools": "x-schools", "permissions": "x-flags", "client": "x-vendor",
         "schools_format": "json", "authorization": false,
     });
     config["api_keys"]["forward"] = json!(true);
     let student = Student::with(config);
     let mut request = student.request(false, "/v1/students").body(GRANTED);
-    for name in ["x-lea", "X_Lea", "x-flags", "x.flags", "x-vendor", "x-claim-districts", "x-claim-account"] {
+    for name in ["x-lea", "X_Lea", "x-flags", "x.flags", "x-vendor", "x-claim-districts", "x-claim-client-id"] {
         request = request.header(name, "evil");
     }
     request.send().expect_status(200);
@@ -141,7 +141,7 @@ fn names_and_format_of_forwarded_headers_are_configured() {
     ] {
         assert_eq!(seen.headers(name), [value], "{name}: {seen:?}");
     }
-    for name in ["x_lea", "x.flags", "x-claim-districts", "x-claim-account", "x-claim-permissions", "authorization"] {
+    for name in ["x_lea", "x.flags", "x-claim-districts", "x-claim-client-id", "x-claim-permissions", "authorization"] {
         assert_eq!(seen.headers(name), [""; 0], "{name}: {seen:?}");
     }
 }

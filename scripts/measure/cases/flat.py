@@ -33,7 +33,7 @@ def schools(bench: Bench) -> None:
 
 
 def keys(bench: Bench) -> None:
-    """1 to 10,000 API keys, each another account's, all in use."""
+    """1 to 10,000 API keys, each another client's, all in use."""
     sizes = [1, 10_000] if bench.quick else [1, 100, 10_000]
     with Lists(sizes) as lists:
         none = bench.start("keys none", [filters.buffer()])

@@ -96,7 +96,7 @@ class Flood:
 
 def run(bench: Bench) -> None:
     """First what refusals cost, one kind after the other; then good traffic beside them."""
-    held, unheld = _envoy(bench, "budget", {}), _envoy(bench, "no budget", {"failed_credentials": "off"})
+    held, unheld = _envoy(bench, "budget", {}), _envoy(bench, "no budget", {"authentication_failures": "off"})
     good = Load(bench.minter.signed("RS256", WARM_TOKENS), WARM_TOKENS, PATH)
     for envoy in (held, unheld):
         check(envoy, good, HALLPASS)

@@ -12,10 +12,10 @@ from ..rounds import Load, Row
 BODY = '{"limit": 25, "districtlea": "1503000"}'
 COUNT = 100
 NO_FILTER = Wanted({}, judges_tokens=False)
-ENVOYS_OWN = Wanted({"account": tokens.client(0), "client-id": tokens.client(0)}, judges_keys=True)
+ENVOYS_OWN = Wanted({"client": tokens.client(0), "client-id": tokens.client(0)}, judges_keys=True)
 HALLPASS = Wanted(
     {
-        "account": tokens.client(0),
+        "client": tokens.client(0),
         "client-id": tokens.client(0),
         "tier": "enterprise",
         "districts": "1503000",

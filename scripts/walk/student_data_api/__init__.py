@@ -12,7 +12,7 @@ MIDNIGHT_MARGIN_S = 30
 
 
 def walk(walk: Walk) -> None:
-    """All steps; what spends a budget has an account of its own."""
+    """All steps; what spends a budget has a client of its own."""
     midnight.let_pass(walk, MIDNIGHT_MARGIN_S)
     cast = assemble(walk)
     access.first_answer(walk, cast)

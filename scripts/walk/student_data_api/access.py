@@ -33,7 +33,7 @@ def first_answer(walk: Walk, cast: Cast) -> None:
     """Log in, ask, and see what the API was told."""
     walk.step("Log in", "Email, password and key give a permission token: vendor, districts, schools, permissions.")
     claims = log_in(walk, cast.main, "KEY", "TOKEN")
-    walk.check("vendor", claims.get("vendor"), cast.main.account)
+    walk.check("vendor", claims.get("vendor"), cast.main.client)
     walk.check("districts", claims.get("districts"), [DISTRICT])
     walk.check("schools", claims.get("schools"), OTHER_DISTRICT_SCHOOLS[:1])
     walk.check("lifetime", claims["exp"] - claims["iat"], DAY_S)
@@ -46,13 +46,13 @@ def forwarded(walk: Walk, cast: Cast) -> None:
     """The upstream gets what key and token say, and nothing that the client claims."""
     walk.step("Claim more in headers", "The API gets what the token says. It never gets the key.")
     walk.check("forgotten", walk.send(Request(f"{AUTH}/dev/requests", method="DELETE")).status, 204)
-    spoofed = ("X-Claim-Districts: 1504000", "x.claim.schools: 15040002", "X-Claim-Account: other")
+    spoofed = ("X-Claim-Districts: 1504000", "x.claim.schools: 15040002", "X-Claim-Client-Id: other")
     answer = walk.send(ask("KEY", "TOKEN", *spoofed, districtlea=DISTRICT))
     check_students(walk, answer, *DISTRICT_SCHOOLS)
     requests = walk.send(Request(f"{AUTH}/dev/requests")).member("requests") or [{}]
     arrived = requests[-1].get("headers", [])
     wanted = [
-        ["x-claim-account", cast.main.account],
+        ["x-claim-client-id", cast.main.client],
         ["x-claim-districts", DISTRICT],
         ["x-claim-permissions", "students.read"],
         ["x-claim-schools", OTHER_DISTRICT_SCHOOLS[0]],
@@ -147,14 +147,14 @@ def permissions(walk: Walk, cast: Cast) -> None:
 
 def logs(walk: Walk, cast: Cast) -> None:
     """One id joins the client's answer, the gateway's log and the upstream's; the log tells who used what."""
-    walk.step("The logs", "Account, key id and cost are there for the bill; no key, token, school or district is.")
+    walk.step("The logs", "Client, key id and cost are there for the bill; no key, token, school or district is.")
     answer = walk.send(ask("KEY", "TOKEN", limit=25, districtlea=DISTRICT))
     walk.check_answer(answer, 200)
     request_id = answer.headers.get("x-request-id")
     upstream = walk.log_line("upstream", lambda line: line.get("request_id") == request_id)
     walk.check("status in the log of the API", upstream.get("status"), 200)
     access = walk.log_line("access", lambda line: line.get("request_id") == request_id)
-    walk.check("account in the access log", access.get("account"), cast.main.account)
+    walk.check("client in the access log", access.get("client"), cast.main.client)
     walk.check("key id in the access log", access.get("key"), cast.key_id)
     walk.check("cost in the access log, one unit per student asked for", str(access.get("cost")), "25")
     texts = " ".join(str(value) for line in (upstream, access) for value in line.values())

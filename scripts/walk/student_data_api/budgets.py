@@ -42,7 +42,7 @@ def plan(walk: Walk, cast: Cast) -> None:
     _check_burst(walk, request, 200)
     _check_too_many(walk, _exhausted(walk, request), between(1, 1))
 
-    walk.step("The same on the Enterprise plan", "Another account, another budget.")
+    walk.step("The same on the Enterprise plan", "Another client, another budget.")
     counts = walk.send_many(statuses(ask("KEY", "TOKEN", limit=1, districtlea=DISTRICT), SENT, "-Z"))
     walk.check("answers", dict(counts), {200: SENT})
 
@@ -61,7 +61,7 @@ def quota(walk: Walk, cast: Cast) -> None:
     walk.step(
         "The last request of the day",
         f"The plan `trial`, which only the demo has, ends after {TRIAL_DAY} requests a day (the public ones, 1,000",
-        "or more). The account has two keys, which share the quota; the login counts too.",
+        "or more). The client has two keys, which share the quota; the login counts too.",
     )
     log_in(walk, cast.trial, "FIRST_KEY", "TRIAL_TOKEN")
     first = ask("FIRST_KEY", "TRIAL_TOKEN", limit=1, districtlea=DISTRICT)

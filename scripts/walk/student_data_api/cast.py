@@ -42,7 +42,7 @@ class Cast:
 
 
 def assemble(walk: Walk) -> Cast:
-    """Opens the accounts and makes the keys."""
+    """Opens the clients and makes the keys."""
     walk.step(
         "Vendors and their keys",
         "The vendor portal of the development server. A key is shown once; the gateway gets its SHA-256.",
@@ -74,6 +74,6 @@ def assemble(walk: Walk) -> Cast:
 def _check_list(walk: Walk, key_id: str) -> None:
     answer = walk.send(Request(f"{AUTH}/v1/keys.json"))
     listed = [key for key in answer.member("keys") or [] if key.get("id") == key_id]
-    members = ["account", "id", "sha256", "tier"]
+    members = ["client", "id", "sha256", "tier"]
     walk.check("members of the listed key", [sorted(key) for key in listed], [members])
     walk.check("the key itself in the list", walk.variables["KEY"] in answer.body, False)

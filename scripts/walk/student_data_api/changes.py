@@ -55,7 +55,7 @@ def token_revoked(walk: Walk, cast: Cast) -> None:
 def scope_changed(walk: Walk, cast: Cast) -> None:
     """Tokens of the old scope stop working; new ones say the new scope."""
     walk.step("The access scope changes", "What was issued before is void: no token keeps a scope that was taken away.")
-    data = {"vendor": cast.main.account, "districts": [OTHER_DISTRICT], "schools": []}
+    data = {"vendor": cast.main.client, "districts": [OTHER_DISTRICT], "schools": []}
     walk.check("status", walk.send(Request(f"{AUTH}/dev/scope", data=data)).status, 200)
     wait_for(walk, ask("NEW_KEY", "TOKEN", limit=1, districtlea=DISTRICT), 401)
     check_refused(walk, walk.send(ask("NEW_KEY", "TOKEN", limit=1, districtlea=DISTRICT)), 401, "invalid-token")

@@ -27,19 +27,19 @@ OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor account with its one user."""
+    """A vendor client with its one user."""
 
-    account: str
+    client: str
     email: str
     password: str
 
 
 def add_vendor(walk: Walk, name: str, tier: str, districts: list[str], schools: list[str]) -> Vendor:
-    """Opens an account under a name that no earlier walk has taken."""
-    account = f"{name}-{secrets.token_hex(3)}"
-    vendor = Vendor(account, f"api@{account}.example", secrets.token_urlsafe(12))
+    """Opens a client under a name that no earlier walk has taken."""
+    client = f"{name}-{secrets.token_hex(3)}"
+    vendor = Vendor(client, f"api@{client}.example", secrets.token_urlsafe(12))
     data = {
-        "vendor": account,
+        "vendor": client,
         "tier": tier,
         "districts": districts,
         "schools": schools,
@@ -52,7 +52,7 @@ def add_vendor(walk: Walk, name: str, tier: str, districts: list[str], schools: 
 
 def issue_key(walk: Walk, vendor: Vendor, variable: str, **dates: str) -> str:
     """Makes a key, which the variable holds from now on, and returns its id."""
-    return _key(walk, walk.send(Request(f"{AUTH}/dev/keys", data={"account": vendor.account, **dates})), variable)
+    return _key(walk, walk.send(Request(f"{AUTH}/dev/keys", data={"client": vendor.client, **dates})), variable)
 
 
 def rotate_key(walk: Walk, key_id: str, variable: str, **at: str) -> str:
@@ -87,7 +87,7 @@ def claims_for(vendor: Vendor, districts: list[str], schools: list[str]) -> dict
     now = int(time.time())
     return {
         "iss": ISSUER,
-        "vendor": vendor.account,
+        "vendor": vendor.client,
         "districts": districts,
         "schools": schools,
         "permissions": [READ],

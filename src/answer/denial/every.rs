@@ -20,7 +20,7 @@ fn every() -> Vec<Denial> {
         Denial::KeysUnavailable { retry_after: Duration::from_secs(1) },
         Denial::Unavailable,
         Denial::KeyRefused,
-        Denial::VendorMismatch,
+        Denial::ClientMismatch,
         Denial::TokenRevoked,
         Denial::PermissionMissing,
         Denial::DistrictOutOfScope,

@@ -38,7 +38,7 @@ pub(super) const fn codes(denial: &Denial) -> Codes {
         | Denial::ScopeMissing
         | Denial::SchoolsTooLong
         | Denial::PermissionMissing
-        | Denial::VendorMismatch => ("no-privilege", "forbidden", "insufficient_scope"),
+        | Denial::ClientMismatch => ("no-privilege", "forbidden", "insufficient_scope"),
         Denial::TierUnknown => ("Forbidden", "forbidden", "insufficient_scope"),
         Denial::UpgradeRefused => ("Forbidden", "forbidden", "invalid_request"),
         Denial::NoRoute => ("not-found", "unknownobject", "not_found"),

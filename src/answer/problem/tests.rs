@@ -77,7 +77,7 @@ fn rows() -> Vec<Row> {
         Row(keys_unavailable(1_500), 503, "keys-unavailable", vec![("retry-after", "2")]),
         Row(Denial::Unavailable, 503, "unavailable", vec![("retry-after", "1")]),
         Row(Denial::KeyRefused, 403, "key-refused", vec![]),
-        Row(Denial::VendorMismatch, 403, "vendor-mismatch", challenge(SCOPE)),
+        Row(Denial::ClientMismatch, 403, "client-mismatch", challenge(SCOPE)),
         Row(Denial::TokenRevoked, 401, "token-revoked", challenge(REVOKED)),
         Row(Denial::PermissionMissing, 403, "permission-missing", challenge(SCOPE)),
         Row(Denial::DistrictOutOfScope, 403, "district-out-of-scope", challenge(SCOPE)),

@@ -30,7 +30,7 @@ pub(super) fn of(denial: &Denial) -> Text {
         }
         Denial::KeyInvalid => (401, "Key invalid", "The API key is not a valid key for this resource."),
         Denial::CredentialRetired(it) => return retired(it),
-        Denial::VendorMismatch => (403, "Vendor mismatch", "The token belongs to another account than the API key."),
+        Denial::ClientMismatch => (403, "Client mismatch", "The token belongs to another client than the API key."),
         Denial::PermissionMissing => (403, "Permission missing", "The token lacks a permission for this resource."),
         Denial::DistrictOutOfScope => (
             403,

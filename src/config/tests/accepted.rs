@@ -46,8 +46,8 @@ fn defaults_are_as_documented() {
     assert_eq!(config.bounds.cached_bytes_max, 16 << 20);
     assert_eq!(config.bounds.waiters_max, 1_000);
     assert_eq!(config.bounds.retry_after_max, Duration::from_hours(1));
-    let failed = &config.failed_credentials[0];
-    assert_eq!((failed.name.as_str(), failed.unit), ("failed-credentials", Unit::Requests));
+    let failed = &config.authentication_failures[0];
+    assert_eq!((failed.name.as_str(), failed.unit), ("authentication-failures", Unit::Requests));
     let window = Window::Bucket { amount: some(600), per: Duration::from_mins(1), burst: some(600) };
     assert_eq!(failed.window, window);
 }
@@ -344,7 +344,7 @@ fn facts_for_the_filter_state_are_chosen() {
         [FilterStateField::Route, FilterStateField::Decision, FilterStateField::Client]
     );
     let names = FilterStateField::ALL.map(FilterStateField::name);
-    assert_eq!(names, ["decision", "tier", "client", "route", "account", "key", "cost", "retirement"]);
+    assert_eq!(names, ["decision", "tier", "client", "route", "key", "cost", "retirement"]);
     assert_eq!(chosen(json!(names)), FilterStateField::ALL);
     assert_eq!(chosen(json!([])), []);
     assert_eq!(FilterStateField::Cost.key(), "hallpass.cost");
@@ -352,7 +352,7 @@ fn facts_for_the_filter_state_are_chosen() {
 
 #[test]
 fn failed_credentials_are_read() {
-    let window = |setting: Value| accepted(&[("/failed_credentials", setting)]).failed_credentials[0].window;
+    let window = |setting: Value| accepted(&[("/authentication_failures", setting)]).authentication_failures[0].window;
     let minute = Duration::from_mins(1);
     let (ten, twenty) = (some(10), some(20));
     assert_eq!(window(json!({"requests": 10})), Window::Bucket { amount: ten, per: minute, burst: ten });
@@ -363,7 +363,7 @@ fn failed_credentials_are_read() {
     assert_eq!(window(json!({"requests": 10, "per": "hour"})), Window::Calendar { quota: ten, period: Period::Hour });
     // YAML takes a bare `off` for `false`.
     for off in [json!("off"), json!(false)] {
-        assert!(accepted(&[("/failed_credentials", off.clone())]).failed_credentials.is_empty());
+        assert!(accepted(&[("/authentication_failures", off.clone())]).authentication_failures.is_empty());
         assert_eq!(accepted(&[("/rate_limit_headers", off)]).rate_limit_headers, RateLimitHeaders::Off);
     }
 }
@@ -387,7 +387,10 @@ fn unwise_settings_are_warned_of() {
         (("/tiers/free/max_cost", json!(301)), "tiers.free.max_cost: more than the limit `cost` ever admits at once"),
         (("/filter_state", json!(["tier"])), "filter_state: without `decision` the guard refuses every request"),
         (("/filter_state", json!([])), "filter_state: without `decision` the guard refuses every request"),
-        (("/failed_credentials", json!("off")), "failed_credentials: nothing slows down who guesses credentials"),
+        (
+            ("/authentication_failures", json!("off")),
+            "authentication_failures: nothing slows down who guesses credentials",
+        ),
         (
             ("/routes/-", json!({"match": {"path": "/docs/"}, "require": [], "open_subtree": true})),
             "routes[1].open_subtree: everything below this path is open",

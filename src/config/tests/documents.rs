@@ -20,7 +20,7 @@ fn sample_loads_without_warning() {
     // The issuer lists free, standard, premium: by index into the tiers above.
     assert_eq!(config.issuers[0].tiers, [0, 2, 1]);
     assert_eq!(config.routes[0].issuers, [0]);
-    assert_eq!(config.failed_credentials.len(), 1);
+    assert_eq!(config.authentication_failures.len(), 1);
 }
 
 #[test]

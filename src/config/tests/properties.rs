@@ -44,7 +44,7 @@ const NAMES: [&str; 41] = [
     "query",
     "times",
     "weight",
-    "failed_credentials",
+    "authentication_failures",
     "filter_state",
     "max_cost",
 ];

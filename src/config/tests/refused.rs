@@ -51,7 +51,7 @@ fn bad_settings_of_the_top_level_are_refused() {
     refused(&[("/bounds", json!({"max_tokens": 1}))], "bounds.max_tokens: unknown field");
     refused(&[("/filter_state", json!("decision"))], "filter_state: expected an array, got a string");
     // What access logs call it, with `hallpass.` before it, is no name here.
-    let facts = "`decision` or `tier` or `client` or `route` or `account` or `key` or `cost` or `retirement`";
+    let facts = "`decision` or `tier` or `client` or `route` or `key` or `cost` or `retirement`";
     for unknown in ["hallpass.tier", "", "Tier", "schools"] {
         refused(
             &[("/filter_state", json!(["decision", unknown]))],
@@ -63,13 +63,16 @@ fn bad_settings_of_the_top_level_are_refused() {
         &[("/filter_state", json!(["decision", "tier", "decision"]))],
         "filter_state: expected distinct facts, got one a second time",
     );
-    refused(&[("/failed_credentials", json!("none"))], "failed_credentials: expected an object or `off`, got a string");
     refused(
-        &[("/failed_credentials", json!({"requests": 0}))],
-        "failed_credentials.requests: expected a whole number from 1 to 1000000000, got another number",
+        &[("/authentication_failures", json!("none"))],
+        "authentication_failures: expected an object or `off`, got a string",
+    );
+    refused(
+        &[("/authentication_failures", json!({"requests": 0}))],
+        "authentication_failures.requests: expected a whole number from 1 to 1000000000, got another number",
     );
     // The name of this budget is fixed.
-    refused(&[("/failed_credentials", json!({"name": "x"}))], "failed_credentials.name: unknown field");
+    refused(&[("/authentication_failures", json!({"name": "x"}))], "authentication_failures.name: unknown field");
 }
 
 #[test]

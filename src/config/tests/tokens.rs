@@ -6,7 +6,7 @@ use crate::config::Source;
 fn entry() -> Value {
     json!({
         "sha256": "62af8704764faf8ea82fc61ce9c4c3908b6cb97d463a634e9e587d7c885db0ef",
-        "application": "reader", "district": "d1", "schools": ["s1"], "tier": "free"
+        "client": "reader", "district": "d1", "schools": ["s1"], "tier": "free"
     })
 }
 
@@ -31,7 +31,7 @@ fn list_is_inline_or_remote() {
     assert_eq!((remote.path.as_str(), remote.refresh.as_secs(), remote.max_stale.as_secs()), ("/tokens.json", 10, 600));
     assert_eq!(config.issuers[1].tiers, [0]);
     assert_eq!(config.warnings, Vec::<String>::new());
-    // alone, and as the issuer of the accounts of API keys
+    // alone, and as the issuer of the clients of API keys
     accepted(&[("/issuers/0", inline())]);
     let keys = json!({"issuer": "district-tokens", "inline": {"keys": []}});
     assert_eq!(accepted(&[("/issuers/-", inline()), ("/api_keys", keys)]).api_keys.unwrap().issuer, Some(1));

@@ -154,7 +154,7 @@ fn limit_that_counts_by_what_no_credential_tells_is_warned_of() {
     quiet(&[listed, no_districts, by(json!(["district"]))[0].clone()]);
 }
 
-/// Keys of accounts, and a route that takes either credential, or both.
+/// Keys of clients, and a route that takes either credential, or both.
 fn keys(word: &str, grants: &Value) -> Vec<(&'static str, Value)> {
     let mut entry = key("acme", "acme", "standard");
     set(&mut entry, "/districts", grants.clone());
@@ -177,7 +177,7 @@ fn keys_alone_that_share_no_budget_with_tokens_are_warned_of() {
         "issuer": "other", "audiences": ["a"], "claims": {"tier": "tier", "schools": "schools"},
         "secrets": [{"alg": "HS256", "text": "o".repeat(32)}]
     });
-    let warning = "api_keys.issuer: missing; a key and the tokens of its account have budgets of their own each";
+    let warning = "api_keys.issuer: missing; a key and the tokens of its client have budgets of their own each";
     let mut changes = keys("require_any", &json!(["d1"]));
     changes.push(("/issuers/-", other));
     warned(&changes, warning);
@@ -209,7 +209,7 @@ fn tiers_of_tokens_that_are_always_beside_a_key_are_warned_of() {
 
 #[test]
 fn token_that_no_revocation_can_name_is_warned_of() {
-    let list = |tokens: Value| ("/issuers/0/revocations", json!({"inline": {"tokens": tokens, "vendors": []}}));
+    let list = |tokens: Value| ("/issuers/0/revocations", json!({"inline": {"tokens": tokens, "clients": []}}));
     let what = |id: &str| {
         let why = "is none of them, and a token without it is voided only with all of its client's";
         format!("issuers[0].required_claims: `{id}` {why}")
@@ -225,7 +225,7 @@ fn token_that_no_revocation_can_name_is_warned_of() {
         ("/issuers/0/claims/id", json!("tid")),
         ("/issuers/0/required_claims", json!(["tid"])),
     ]);
-    // Only vendors.
+    // Only clients.
     quiet(&[list(json!([]))]);
     let remote = json!({"remote": {"uri": "https://a.example/", "cluster": "a"}});
     warned(&[("/issuers/0/revocations", remote)], &what("jti"));
@@ -274,7 +274,7 @@ fn warnings_of_many_routes_drown_no_other() {
     let route = |nth: usize| json!({"match": {"path": format!("/r{nth}"), "methods": ["POST"]}, "scope": {"schools": {"body": "/s"}}});
     let routes: Vec<Value> = (0..70).map(route).collect();
     let warnings =
-        accepted_from(sample(), &[("/routes", json!(routes)), ("/failed_credentials", json!("off"))]).warnings;
+        accepted_from(sample(), &[("/routes", json!(routes)), ("/authentication_failures", json!("off"))]).warnings;
     assert!(warnings[0].starts_with("routes[0].body: the body is judged"), "{warnings:?}");
-    assert_eq!(warnings[1..], ["failed_credentials: nothing slows down who guesses credentials"]);
+    assert_eq!(warnings[1..], ["authentication_failures: nothing slows down who guesses credentials"]);
 }

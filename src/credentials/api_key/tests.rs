@@ -20,8 +20,8 @@ const CONTEXT: Context<'_> = Context {
     origin: Origin::Remote,
 };
 
-fn entry(id: &str, account: &str, key: &str) -> Value {
-    json!({"id": id, "account": account, "sha256": sha256(key), "tier": "pro"})
+fn entry(id: &str, client: &str, key: &str) -> Value {
+    json!({"id": id, "client": client, "sha256": sha256(key), "tier": "pro"})
 }
 
 fn list(keys: &[Value]) -> Value {
@@ -46,7 +46,7 @@ fn refused(document: &Value, problem: &str) {
 fn key_is_found_by_its_hash() {
     let keys = accepted(&[entry("k1", "acme", "secret-1"), entry("k2", "acme", "secret-2"), entry("k3", "other", "x")]);
     let found = keys.find(b"secret-2").unwrap();
-    assert_eq!((found.id.as_str(), found.account.as_str(), found.tier), ("k2", "acme", Some(1)));
+    assert_eq!((found.id.as_str(), found.client.as_str(), found.tier), ("k2", "acme", Some(1)));
     assert_eq!((keys.version(), keys.len()), (3, 3));
     // one byte off, empty, the hash itself, non-ASCII, too long
     let long = vec![b'a'; KEY_BYTES_MAX + 1];
@@ -56,7 +56,7 @@ fn key_is_found_by_its_hash() {
 }
 
 #[test]
-fn keys_of_one_account_share_an_owner() {
+fn keys_of_one_client_share_an_owner() {
     let keys = accepted(&[entry("k1", "acme", "a"), entry("k2", "acme", "b"), entry("k3", "other", "c")]);
     let owner = |key: &[u8]| keys.find(key).unwrap().owners.of(By::Client);
     assert_eq!(owner(b"a"), owner(b"b"));
@@ -97,7 +97,7 @@ fn bad_lists_are_refused_whole() {
     // nor what could end the line of a log
     refused(&with("not_after\n", json!("x")), "`keys[1]`: unknown member; did you mean `not_after`?");
     refused(&with("id", json!("a,b")), &format!("`keys[1].id`: {plain}"));
-    refused(&with("account", json!(null)), &format!("`keys[1].account`: {plain}"));
+    refused(&with("client", json!(null)), &format!("`keys[1].client`: {plain}"));
     refused(&with("sha256", json!("ab")), hex);
     refused(&with("sha256", json!("g".repeat(64))), hex);
     refused(&with("sha256", json!(format!("{}0", sha256("b")))), hex);
@@ -218,7 +218,7 @@ fn what_a_key_opens_alone_is_listed() {
 fn debug_shows_no_hash() {
     let keys = accepted(&[entry("k", "a", "a")]);
     let shown = format!("{keys:?} {:?}", keys.find(b"a").unwrap());
-    assert_eq!(shown, r#"KeyList { version: 3, len: 1, .. } ApiKey { id: "k", account: "a", .. }"#);
+    assert_eq!(shown, r#"KeyList { version: 3, len: 1, .. } ApiKey { id: "k", client: "a", .. }"#);
 }
 
 #[test]

@@ -26,12 +26,12 @@ const TIER_BYTES_MAX: usize = 64;
 pub(super) fn read(entry: &Entry<'_>) -> Result<(TokenHash, Grant), ListError> {
     let hash = entry.sha256()?;
     let plain = "visible ASCII without comma, quote and backslash, at most 256 bytes";
-    let application = entry.text("application", plain, is_plain)?;
+    let client = entry.text("client", plain, is_plain)?;
     let district = entry.text("district", "the same without `*`, a district's id", is_school)?;
     let tier = entry.text("tier", "a tier's name", |tier| (1..=TIER_BYTES_MAX).contains(&tier.len()))?;
     let (not_before, not_after) = entry.validity()?;
     let grant = Grant {
-        application: application.to_owned(),
+        client: client.to_owned(),
         district: district.to_owned(),
         schools: schools(entry)?,
         tier: tier.to_owned(),
@@ -54,7 +54,7 @@ fn schools(entry: &Entry<'_>) -> Result<Vec<String>, ListError> {
 pub(super) fn encode(grant: &Grant, into: &mut Vec<u8>) {
     into.extend_from_slice(&grant.not_before.micros().to_le_bytes());
     into.extend_from_slice(&grant.not_after.micros().to_le_bytes());
-    for text in [&grant.application, &grant.district, &grant.tier].into_iter().chain(&grant.schools) {
+    for text in [&grant.client, &grant.district, &grant.tier].into_iter().chain(&grant.schools) {
         // Every text is checked to have at most 256 bytes.
         let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
         into.extend_from_slice(&len.to_le_bytes());
@@ -68,8 +68,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Grant> {
     let (not_before, bytes) = bytes.split_first_chunk()?;
     let (not_after, mut bytes) = bytes.split_first_chunk()?;
     let mut next = || text(&mut bytes);
-    let (application, district, tier) = (next()?, next()?, next()?);
-    if !is_plain(&application) || !is_school(&district) {
+    let (client, district, tier) = (next()?, next()?, next()?);
+    if !is_plain(&client) || !is_school(&district) {
         return None;
     }
     let mut schools = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Grant> {
         schools.push(text(&mut bytes).filter(|school| is_school(school))?);
     }
     let moment = |bytes: &[u8; 8]| Timestamp::from_micros(u64::from_le_bytes(*bytes));
-    Some(Grant { application, district, schools, tier, not_before: moment(not_before), not_after: moment(not_after) })
+    Some(Grant { client, district, schools, tier, not_before: moment(not_before), not_after: moment(not_after) })
 }
 
 fn text(bytes: &mut &[u8]) -> Option<String> {

@@ -52,10 +52,10 @@ pub(crate) fn hex(token: &str) -> String {
     })
 }
 
-/// An entry for the token of this text: of the application `app`, for the district `d-TOKEN` and its school.
+/// An entry for the token of this text: of the client `app`, for the district `d-TOKEN` and its school.
 pub(crate) fn entry(token: &str) -> Value {
     json!({
-        "sha256": hex(token), "application": "app", "district": format!("d-{token}"),
+        "sha256": hex(token), "client": "app", "district": format!("d-{token}"),
         "schools": [format!("s-{token}")], "tier": "free"
     })
 }

@@ -37,7 +37,7 @@ fn token_is_found_by_its_hash() {
     let list = read(&json!({"tokens": [entry("a"), entry("b")]})).unwrap();
     assert_eq!(list.len(), 2);
     let grant = list.find(&TokenHash::of(b"a")).unwrap();
-    assert_eq!((grant.application.as_str(), grant.district.as_str(), grant.tier.as_str()), ("app", "d-a", "free"));
+    assert_eq!((grant.client.as_str(), grant.district.as_str(), grant.tier.as_str()), ("app", "d-a", "free"));
     assert_eq!(grant.schools, ["s-a"]);
     assert_eq!((grant.not_before, grant.not_after.micros()), (Timestamp::default(), u64::MAX));
     // another token, the hash itself, nothing
@@ -67,10 +67,10 @@ fn bad_entry_refuses_the_list() {
     refused(with("sha256", json!("a")), "`tokens[0].sha256`: expected 64 hexadecimal digits");
     refused(with("sha256", Value::Null), "`tokens[0].sha256`: expected 64 hexadecimal digits");
     // values that would break a header or a list
-    refused(with("application", json!("a,b")), &format!("`tokens[0].application`: {plain}"));
-    refused(with("application", json!("")), &format!("`tokens[0].application`: {plain}"));
-    refused(with("application", json!("é")), &format!("`tokens[0].application`: {plain}"));
-    refused(with("application", json!("a".repeat(257))), &format!("`tokens[0].application`: {plain}"));
+    refused(with("client", json!("a,b")), &format!("`tokens[0].client`: {plain}"));
+    refused(with("client", json!("")), &format!("`tokens[0].client`: {plain}"));
+    refused(with("client", json!("é")), &format!("`tokens[0].client`: {plain}"));
+    refused(with("client", json!("a".repeat(257))), &format!("`tokens[0].client`: {plain}"));
     refused(with("district", json!("*")), &format!("`tokens[0].district`: {district}"));
     refused(with("district", json!(7)), &format!("`tokens[0].district`: {district}"));
     refused(with("district", Value::Null), &format!("`tokens[0].district`: {district}"));

@@ -84,15 +84,15 @@ fn keycloak() -> Provider {
     Provider {
         name: "Keycloak",
         issuer: "https://sso.example.com/realms/district",
-        audiences: json!(["account"]),
+        audiences: json!(["client"]),
         claims: json!({"client": "azp", "permissions": "/resource_access/students-api/roles"}),
         keys: json!(keys),
         alg: Alg::Rs256,
         header: json!({"alg": "RS256", "typ": "JWT", "kid": kid}),
         payload: json!({
-            "jti": "trrtcc:8f5d9d0e-6f0b", "aud": ["realm-management", "account"], "sub": "0a5", "typ": "Bearer",
+            "jti": "trrtcc:8f5d9d0e-6f0b", "aud": ["realm-management", "client"], "sub": "0a5", "typ": "Bearer",
             "azp": "gradebook", "acr": "1", "allowed-origins": ["/*"], "realm_access": {"roles": ["offline_access"]},
-            "resource_access": {"students-api": {"roles": ["students.read"]}, "account": {"roles": ["view-profile"]}},
+            "resource_access": {"students-api": {"roles": ["students.read"]}, "client": {"roles": ["view-profile"]}},
             "scope": "email profile", "email_verified": false, "clientHost": "10.0.0.1", "client_id": "gradebook"
         }),
         client: "gradebook",
@@ -143,7 +143,7 @@ fn okta() -> Provider {
 fn google() -> Provider {
     Provider {
         name: "Google",
-        issuer: "https://accounts.google.com",
+        issuer: "https://clients.google.com",
         audiences: json!(["1.apps.googleusercontent.com"]),
         claims: json!({"client": "azp", "permissions": "groups"}),
         keys: json!(rsa("f5a1e0e6", &json!({"use": "sig", "alg": "RS256"}))),

@@ -72,7 +72,7 @@ fn limits_are_counted_by_tier_and_name() {
         (0, "minute", Some("hallpass.limits_reached_total.limit=.=minute;.;tier=.=free;.;")),
         (1, "day", Some("hallpass.limits_reached_total.limit=.=day;.;tier=.=plus;.;")),
         // Not a limit of a tier.
-        (0, "failed-credentials", None),
+        (0, "authentication-failures", None),
         (usize::MAX, "minute", None),
     ] {
         let mut metrics = Metrics::new(&config(&[]));

@@ -42,7 +42,7 @@ impl Request {
                 let purpose = format!("failures {} {}", key.id, route.path.template);
                 (LimitKey::address(&purpose, address), Rc::clone(&route.failure_limits))
             }
-            AddressFor::RefusedKey if worker.config.failed_credentials.is_empty() => {
+            AddressFor::RefusedKey if worker.config.authentication_failures.is_empty() => {
                 return self.deny(worker, self.key_denial(worker));
             }
             AddressFor::RefusedKey => {
@@ -103,7 +103,7 @@ impl Request {
         self.judge_address(worker, outcome)
     }
 
-    /// Asks the budget of the address, unless it or an API key's account was charged already, before more is done about a
+    /// Asks the budget of the address, unless it or an API key's client was charged already, before more is done about a
     /// token than reading it. A signature is checked before the request goes on, so it is charged only if it turns out bad;
     /// whatever fails already, or may have to wait, is charged first.
     pub(super) fn guard<'h>(
@@ -132,10 +132,10 @@ impl Request {
         Step::Charge(smallvec![charge])
     }
 
-    /// Whether the budget of the address is to be asked, since neither it nor an API key's account was charged.
+    /// Whether the budget of the address is to be asked, since neither it nor an API key's client was charged.
     pub(super) fn is_guarded(&self, worker: &Worker) -> bool {
         let is_charged = self.key.is_some() || matches!(self.guard, Guard::Charged(_));
-        !is_charged && !worker.config.failed_credentials.is_empty()
+        !is_charged && !worker.config.authentication_failures.is_empty()
     }
 
     pub(super) fn on_guard<'h>(
@@ -197,6 +197,6 @@ impl Request {
 
 /// What a failed credential costs its address.
 fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
-    let limits = Rc::clone(&worker.config.failed_credentials);
+    let limits = Rc::clone(&worker.config.authentication_failures);
     Charge { owner: worker.guessing(address), limits, requests: 1, cost: 0 }
 }

@@ -31,7 +31,7 @@ impl Request {
         match worker.api_key(head, self.arrival, now) {
             KeyJudged::Key(key) => {
                 self.key = Some(Rc::clone(&key));
-                if let Some(denial) = self.retire(worker, Class::ApiKeys, &key.account) {
+                if let Some(denial) = self.retire(worker, Class::ApiKeys, &key.client) {
                     return self.deny(worker, denial);
                 }
                 // What its head does not tell for sure costs the weight; the request is refused for it later.
@@ -67,11 +67,11 @@ impl Request {
         }
     }
 
-    /// A key without a token: its account is the caller, and what it opens is what its entry lists.
+    /// A key without a token: the client that it names is the caller, and what it opens is what its entry lists.
     fn admit_alone<'h>(&mut self, worker: &mut Worker, head: &'h Head, key: &Rc<ApiKey>) -> Step<'h> {
         self.caller = worker.key_caller(key).map(Rc::new);
         self.key = Some(Rc::clone(key));
-        if let Some(denial) = self.retire(worker, Class::ApiKeys, &key.account) {
+        if let Some(denial) = self.retire(worker, Class::ApiKeys, &key.client) {
             return self.deny(worker, denial);
         }
         let refused = self.caller.as_ref().map(|caller| caller.refused.clone());

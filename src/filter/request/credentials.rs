@@ -191,7 +191,7 @@ impl Request {
     /// Whether a key that was accepted is listed as it was; alone, it must open what it opened.
     fn is_same_key(&self, worker: &Worker, current: &ApiKey, key: &ApiKey) -> bool {
         let opens_same = current.grants == key.grants && current.tier == key.tier;
-        current.account == key.account && (opens_same || !self.is_key_alone(worker))
+        current.client == key.client && (opens_same || !self.is_key_alone(worker))
     }
 
     /// Looks a listed token up once more when the body is there: its list is all that can void it. `None`: it stands as it was.

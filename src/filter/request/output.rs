@@ -5,7 +5,9 @@
 use crate::answer::denial::Denial;
 use crate::answer::problem::{self, Answer};
 use crate::config::Config;
+use crate::credentials::api_key::ApiKey;
 use crate::credentials::retirement::Notice;
+use crate::filter::caller::Caller;
 use crate::filter::request::{Forward, ReplyEdits, Request};
 
 /// One edit of a head.
@@ -35,6 +37,11 @@ impl<'a> Edit<&'a [u8]> {
 }
 
 impl Forward {
+    /// The id of the client that calls; key and token, where both are shown, name the same one.
+    pub fn client(&self) -> Option<&str> {
+        client(self.key.as_deref(), self.caller.as_deref())
+    }
+
     /// Tells the upstream who is calling: hands `apply` one edit after the other. Every value was checked when the token was,
     /// or the list of keys.
     ///
@@ -57,14 +64,13 @@ impl Forward {
                     apply(Edit::set(name, list.header()))?;
                 }
             }
-            apply(Edit::set(&names.client, caller.client.as_bytes()))?;
             // A key in it goes by its own rule, and was removed before unless that lets it pass.
             if !names.authorization && !self.key_alone {
                 apply(Edit::Remove(b"authorization"))?;
             }
         }
-        if let Some(key) = &self.key {
-            apply(Edit::set(&names.account, key.account.as_bytes()))?;
+        if let Some(client) = self.client() {
+            apply(Edit::set(&names.client, client.as_bytes()))?;
         }
         if let Some(tier) = self.tier.and_then(|tier| config.tiers.get(tier)) {
             apply(Edit::set(&names.tier, tier.name.as_bytes()))?;
@@ -74,6 +80,11 @@ impl Forward {
         }
         Ok(())
     }
+}
+
+/// The client that the key names, else the one that the token names.
+pub(super) fn client<'a>(key: Option<&'a ApiKey>, caller: Option<&'a Caller>) -> Option<&'a str> {
+    key.map(|key| key.client.as_str()).or_else(|| Some(caller?.client.as_str()))
 }
 
 impl ReplyEdits {

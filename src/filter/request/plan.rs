@@ -30,7 +30,7 @@ impl Request {
         let (tier, owners) = (self.tier(), known.owners);
         match self.refusal(worker, &known) {
             Some(denial) => self.deny(worker, denial),
-            // The key's account has been charged: its limits are the plan.
+            // The key's client has been charged: its limits are the plan.
             None if self.key.is_some() => self.scope(worker, head),
             None => self.plan(worker, head, tier, &owners),
         }
@@ -41,8 +41,8 @@ impl Request {
         match &self.key {
             Some(key) => {
                 let issuer = worker.config.api_keys.as_ref().and_then(|keys| keys.issuer);
-                if issuer != Some(caller.issuer) || key.account != caller.client {
-                    return Some(Denial::VendorMismatch);
+                if issuer != Some(caller.issuer) || key.client != caller.client {
+                    return Some(Denial::ClientMismatch);
                 }
             }
             None if caller.tier.is_none() => return Some(Denial::TierUnknown),

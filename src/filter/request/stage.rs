@@ -27,7 +27,7 @@ pub(super) enum Stage {
     Failed(Denial),
     /// The same for a request whose API key is refused.
     RefusedKey,
-    /// The limits of the API key's account are being charged.
+    /// The limits of the API key's client are being charged.
     Admission,
     /// The limits of failures are being charged.
     Failures,

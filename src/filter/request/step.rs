@@ -89,9 +89,9 @@ pub struct Forward {
     pub caller: Option<Rc<Caller>>,
     /// The API key; `None` on routes without keys.
     pub key: Option<Rc<ApiKey>>,
-    /// Whether the key was shown instead of a token, so that the caller is its account.
+    /// Whether the key was shown instead of a token, so that the caller is its client.
     pub key_alone: bool,
-    /// The tier, by index: that of the key's account, else that of the token.
+    /// The tier, by index: that of the key's client, else that of the token.
     pub tier: Option<usize>,
     /// Set `connection` to `upgrade` alone (an allowed upgrade that lists more).
     pub rewrite_connection: bool,

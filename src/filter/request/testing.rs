@@ -34,11 +34,11 @@ pub(crate) fn sha256(key: &str) -> String {
 }
 
 /// An entry of the list of keys.
-pub(crate) fn key(id: &str, account: &str, tier: &str) -> Value {
-    json!({"id": id, "account": account, "tier": tier, "sha256": sha256(&format!("key-{id}"))})
+pub(crate) fn key(id: &str, client: &str, tier: &str) -> Value {
+    json!({"id": id, "client": client, "tier": tier, "sha256": sha256(&format!("key-{id}"))})
 }
 
-/// Keys `acme1` and `acme2` of one account, `globex` of another, and routes for a login and for students.
+/// Keys `acme1` and `acme2` of one client, `globex` of another, and routes for a login and for students.
 pub(crate) fn document() -> Value {
     json!({
         "errors": "student-data-api",
@@ -48,7 +48,7 @@ pub(crate) fn document() -> Value {
         "issuers": [{
             "issuer": ISSUER,
             "claims": {
-                "client": "vendor", "districts": "districts", "schools": "schools", "permissions": "permissions",
+                "client": "client", "districts": "districts", "schools": "schools", "permissions": "permissions",
                 "district_schools": "open"
             },
             "revocations": {"inline": {"tokens": ["void"]}}
@@ -71,14 +71,14 @@ pub(crate) fn document() -> Value {
              "cost": {"weight": 2, "times": {"body": "/limit", "default": 5}}, "body": {"max_bytes": 1000}},
             {"match": {"path": "/plain", "methods": ["GET"]}, "require": ["api_key", "bearer"]}
         ],
-        "failed_credentials": {"requests": 3, "per": "1m"}
+        "authentication_failures": {"requests": 3, "per": "1m"}
     })
 }
 
-/// What the token of vendor `acme` says, with changes.
+/// What the token of client `acme` says, with changes.
 pub(crate) fn token(changes: &Value) -> String {
     let mut claims = json!({
-        "iss": ISSUER, "vendor": "acme", "districts": ["d1"], "schools": ["s1"], "permissions": ["read", "write"],
+        "iss": ISSUER, "client": "acme", "districts": ["d1"], "schools": ["s1"], "permissions": ["read", "write"],
         "jti": "t1", "iat": START.secs() - 10, "exp": START.secs() + 86_400
     });
     for (name, value) in changes.as_object().unwrap() {

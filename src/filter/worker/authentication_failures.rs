@@ -23,7 +23,7 @@ impl Worker {
         if let Some((_, owner)) = self.guesses.last.filter(|(known, _)| *known == address) {
             return owner;
         }
-        let owner = LimitKey::address("failed-credentials", address);
+        let owner = LimitKey::address("authentication-failures", address);
         self.guesses.last = Some((address, owner));
         owner
     }

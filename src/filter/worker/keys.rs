@@ -68,9 +68,9 @@ impl Worker {
         let grants = key.grants.as_ref()?;
         let longest = grants.schools.header().len().max(grants.districts.header().len());
         Some(Caller {
-            // No issuer's, where accounts have a namespace of their own.
+            // No issuer's, where clients have a namespace of their own.
             issuer: self.config.api_keys.as_ref()?.issuer.unwrap_or(usize::MAX),
-            client: key.account.clone(),
+            client: key.client.clone(),
             tier: key.tier,
             schools: Some(grants.schools.clone()),
             districts: Some(grants.districts.clone()),

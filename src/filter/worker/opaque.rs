@@ -110,11 +110,11 @@ impl Worker {
         let own = [grant.district.clone()];
         let districts = Ids::new(&own, forward.schools_format);
         let too_long = [&schools, &districts].iter().any(|list| list.header().len() > forward.schools_bytes_max);
-        let owners = LimitKeys::new(&issuer.rules.issuer, &grant.application, Some(&own), Some(hash.bytes()));
+        let owners = LimitKeys::new(&issuer.rules.issuer, &grant.client, Some(&own), Some(hash.bytes()));
         Caller {
             issuer: index,
             owners,
-            client: grant.application.clone(),
+            client: grant.client.clone(),
             tier: tier.filter(|tier| issuer.tiers.contains(tier)),
             schools: Some(schools),
             districts: Some(districts),

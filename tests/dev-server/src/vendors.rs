@@ -1,4 +1,4 @@
-//! The vendors of the Student Data API: accounts with a plan, users and an access scope, their API keys, and
+//! The vendors of the Student Data API: clients with a plan, users and an access scope, their API keys, and
 //! what has been revoked.
 //!
 //! Both listeners share this state. Beside the authorization server, the gateway fetches `/v1/keys.json` and
@@ -45,7 +45,7 @@ pub(crate) struct Vendors {
 }
 
 struct State {
-    /// By account, which is the vendor's id in keys and tokens alike.
+    /// By client, which is the vendor's id in keys and tokens alike.
     vendors: HashMap<String, Vendor>,
     keys: KeyList,
     revocations: RevocationList,
@@ -54,7 +54,7 @@ struct State {
 /// Why a login failed.
 #[derive(Debug)]
 pub(crate) enum LoginError {
-    /// Unknown account, unknown user of this account, or not the password: the caller learns no more.
+    /// Unknown client, unknown user of this client, or not the password: the caller learns no more.
     Invalid,
     /// The token could not be made.
     Server,
@@ -84,27 +84,27 @@ impl Vendors {
         }))
     }
 
-    /// Exchanges the password of a user of this account for a permission token.
+    /// Exchanges the password of a user of this client for a permission token.
     ///
     /// # Errors
-    /// When the user is not one of the account, or the password is wrong.
-    pub(crate) async fn log_in(&self, account: &str, email: &str, password: String) -> Result<String, LoginError> {
-        let hash = self.password_of(account, email).await;
+    /// When the user is not one of the client, or the password is wrong.
+    pub(crate) async fn log_in(&self, client: &str, email: &str, password: String) -> Result<String, LoginError> {
+        let hash = self.password_of(client, email).await;
         // Hashing takes tens of milliseconds of CPU, on purpose.
         let right = tokio::task::spawn_blocking(move || match hash {
             Some(hash) => hash.matches(&password),
             None => verify_anyway(&password),
         });
         match right.await {
-            Ok(true) => self.issue_token(account).await,
+            Ok(true) => self.issue_token(client).await,
             Ok(false) => Err(LoginError::Invalid),
             Err(_) => Err(LoginError::Server),
         }
     }
 
-    async fn password_of(&self, account: &str, email: &str) -> Option<PasswordHash> {
+    async fn password_of(&self, client: &str, email: &str) -> Option<PasswordHash> {
         let state = self.state.lock().await;
-        let user = state.vendors.get(account)?.users.iter().find(|user| user.email == email)?;
+        let user = state.vendors.get(client)?.users.iter().find(|user| user.email == email)?;
         Some(user.password_hash.clone())
     }
 

@@ -34,7 +34,7 @@ const READERS: [(&str, &str, &str); 23] = [
     ("lists.rs", "SOURCE_FIELDS", "issuers[].revocations."),
     ("tiers.rs", "FIELDS", "tiers.NAME."),
     ("limit.rs", "FIELDS", "tiers.NAME.limits[]."),
-    ("limit.rs", "BUDGET_FIELDS", "failed_credentials."),
+    ("limit.rs", "BUDGET_FIELDS", "authentication_failures."),
     ("tokens.rs", "FIELDS", "issuers[].tokens."),
     ("routes.rs", "FIELDS", "routes[]."),
     ("routes.rs", "MATCH_FIELDS", "routes[].match."),
@@ -63,7 +63,7 @@ fn document_for(path: &str) -> Value {
         "tiers": {"NAME": {"limits": [{"name": "l", "requests": 1, "per": "1m"}]}},
         "routes": [{"match": {"path": "/"}, "scope": {"schools": {"query": "s"}}}],
         "api_keys": {"inline": {"keys": []}},
-        "failed_credentials": {},
+        "authentication_failures": {},
         "forward": {},
         "bounds": {},
     });
@@ -264,8 +264,8 @@ fn every_member_of_the_lists_is_in_the_readme() {
     let mut keys = real("src/credentials/api_key.rs", [("LIST_FIELDS", ""), ("KEY_FIELDS", "keys[].")]);
     keys.remove("keys");
     assert_eq!(stated("Key lists"), keys);
-    let mut revocations = real("src/credentials/revocation.rs", [("LIST_FIELDS", ""), ("VENDOR_FIELDS", "vendors[].")]);
-    revocations.remove("vendors");
+    let mut revocations = real("src/credentials/revocation.rs", [("LIST_FIELDS", ""), ("CLIENT_FIELDS", "clients[].")]);
+    revocations.remove("clients");
     revocations.remove("tokens");
     revocations.insert("tokens[]".to_owned());
     assert_eq!(stated("Revocation"), revocations);

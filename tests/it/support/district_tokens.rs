@@ -16,7 +16,7 @@ pub const DISTRICT_TOKENS: &str = "district-tokens";
 /// An entry for the token of this text, of this application and district, with the school `s-DISTRICT`.
 pub fn entry(token: &str, application: &str, district: &str) -> Value {
     json!({
-        "sha256": hash(token), "application": application, "district": district,
+        "sha256": hash(token), "client": application, "district": district,
         "schools": [format!("s-{district}")], "tier": "standard",
     })
 }
@@ -43,7 +43,7 @@ pub fn policy(tokens: &Value) -> Value {
             {"match": {"path": "/"}},
         ],
         "forward": {"authorization": false},
-        "failed_credentials": "off",
+        "authentication_failures": "off",
     })
 }
 

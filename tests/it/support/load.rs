@@ -18,7 +18,7 @@ const LANES: u32 = 4;
 /// [`remote_config`] with a route that judges a body, and no budget for failed credentials.
 pub fn config(extra: &Value) -> Value {
     let mut config = remote_config(extra);
-    config["failed_credentials"] = json!("off");
+    config["authentication_failures"] = json!("off");
     config["routes"] = json!([
         {"match": {"path": "/body", "methods": ["POST"]}, "scope": {"schools": {"body": "/school"}}},
         {"match": {"path": "/"}},

@@ -28,7 +28,7 @@ pub fn config(routes: &Value) -> Value {
         "issuers": [issuer()],
         "tiers": {"standard": {"limits": [{"name": "minute", "requests": 100_000, "per": "1m"}]}},
         "routes": routes,
-        "failed_credentials": "off",
+        "authentication_failures": "off",
     })
 }
 

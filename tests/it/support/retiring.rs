@@ -40,20 +40,20 @@ pub fn extension(client: &str, throttled_from: Option<u64>, refused_from: Option
     extension
 }
 
-/// A key `key-ACCOUNT` of this account, which opens the school `oakwood-primary`.
-pub fn key(account: &str) -> Value {
-    json!({"id": format!("id-{account}"), "account": account, "tier": "standard", "sha256": hash(&format!("key-{account}")),
+/// A key `key-ACCOUNT` of this client, which opens the school `oakwood-primary`.
+pub fn key(client: &str) -> Value {
+    json!({"id": format!("id-{client}"), "client": client, "tier": "standard", "sha256": hash(&format!("key-{client}")),
            "schools": ["oakwood-primary"]})
 }
 
-/// Keys of these accounts retire by this schedule; a token will do as well. `/open/` is open, `/body` judges bodies.
-pub fn policy(accounts: &[&str], schedule: &Value) -> Value {
+/// Keys of these clients retire by this schedule; a token will do as well. `/open/` is open, `/body` judges bodies.
+pub fn policy(clients: &[&str], schedule: &Value) -> Value {
     let either = json!(["bearer", "api_key"]);
     json!({
         "realm": "education-data",
         "issuers": [issuer()],
         "api_keys": {
-            "basic": true, "inline": {"keys": accounts.iter().map(|it| key(it)).collect::<Vec<_>>()}, "retirement": schedule,
+            "basic": true, "inline": {"keys": clients.iter().map(|it| key(it)).collect::<Vec<_>>()}, "retirement": schedule,
         },
         "tiers": {"standard": {"limits": [total("all", ROOMY)]}, "trickle": {"limits": [total("all", HARD)]}},
         "routes": [
@@ -62,7 +62,7 @@ pub fn policy(accounts: &[&str], schedule: &Value) -> Value {
              "scope": {"schools": {"body": "/school"}}, "body": {"max_bytes": 100}},
             {"match": {"path": "/"}, "require_any": either, "scope": {"schools": {"query": "school", "missing": "allow"}}},
         ],
-        "failed_credentials": "off",
+        "authentication_failures": "off",
     })
 }
 

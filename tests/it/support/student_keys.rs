@@ -11,9 +11,9 @@ use super::{Answer, Gateway, Key, KeyServer, Response, Token, Upstream, wait_for
 pub const ISSUER: &str = "https://students.example.com/";
 /// Public: never trust it. 64 bytes, the least for HS512.
 pub const SECRET: &str = "a-secret-of-the-tests-that-everyone-may-know-0123456789-abcdefgh";
-/// A key of the account `acme`, by [`policy`].
+/// A key of the client `acme`, by [`policy`].
 pub const ACME: &str = "acme-key-0123456789abcdef";
-/// A key of the account `globex`, by [`policy`].
+/// A key of the client `globex`, by [`policy`].
 pub const GLOBEX: &str = "globex-key-0123456789abcdef";
 
 /// Keys of `acme` and `globex`, one issuer, one roomy tier, no budget for failed credentials.
@@ -47,7 +47,7 @@ pub fn policy() -> Value {
             }},
             {"match": {"path": "/"}, "require": ["api_key", "bearer"]},
         ],
-        "failed_credentials": "off",
+        "authentication_failures": "off",
     })
 }
 
@@ -69,8 +69,8 @@ pub fn remote(name: &str, extra: &Value) -> Value {
 }
 
 /// An entry of a key list.
-pub fn entry(id: &str, account: &str, key: &str) -> Value {
-    json!({"id": id, "account": account, "sha256": hash(key), "tier": "starter"})
+pub fn entry(id: &str, client: &str, key: &str) -> Value {
+    json!({"id": id, "client": client, "sha256": hash(key), "tier": "starter"})
 }
 
 /// A key list as it comes from the network.

@@ -16,7 +16,7 @@ use crate::tokens::{Key, Token, jwks};
 pub const SPOOF: &str = "spoofed-by-the-client";
 /// Public: never trust it. 64 bytes, the least for HS512.
 pub const SECRET: &str = "a-secret-of-the-tests-that-everyone-may-know-0123456789-abcdefgh";
-/// The API key of the account `acme`, in the tier `enterprise`.
+/// The API key of the client `acme`, in the tier `enterprise`.
 pub const ACME: &str = "acme-key-0123456789abcdef";
 /// The one of `globex`, in the tier `trial`.
 const GLOBEX: &str = "globex-key-0123456789abcdef";
@@ -114,16 +114,16 @@ pub fn signature(sample: &Sample) -> (Vec<u8>, Vec<u8>) {
 /// The document behind this path of the cluster `auth`.
 pub fn document(path: &str) -> Vec<u8> {
     static KEYS: OnceLock<String> = OnceLock::new();
-    let entry = |id: &str, account: &str, key: &str, tier: &str| {
+    let entry = |id: &str, client: &str, key: &str, tier: &str| {
         let hash = format!("{:x}", Sha256::digest(key));
-        json!({"id": id, "account": account, "sha256": hash, "tier": tier})
+        json!({"id": id, "client": client, "sha256": hash, "tier": tier})
     };
     let text = match path {
         "/v1/keys.json" => {
             let keys = [entry("acme-1", "acme", ACME, "enterprise"), entry("globex-1", "globex", GLOBEX, "trial")];
             json!({"version": 1, "keys": keys}).to_string()
         }
-        "/v1/revocations.json" => json!({"version": 1, "tokens": ["revoked"], "vendors": []}).to_string(),
+        "/v1/revocations.json" => json!({"version": 1, "tokens": ["revoked"], "clients": []}).to_string(),
         _ => KEYS.get_or_init(|| jwks(&[Key::Rsa1.named("k1")]).to_string()).clone(),
     };
     text.into_bytes()
@@ -220,7 +220,7 @@ fn small() -> Policy {
             {"match": {"path": "/h"}, "scope": {"schools": {"header": "x-school", "missing": "allow"}}, "cost": 3},
             {"match": {"path": "/"}},
         ],
-        "failed_credentials": "off",
+        "authentication_failures": "off",
         "settlement_header": "x-actual-cost",
         "rate_limit_headers": "x-ratelimit",
         "bounds": {"max_cached_tokens": 1, "max_waiters": 2},
@@ -258,7 +258,7 @@ fn dry() -> Policy {
         "issuer": "https://other.example.com/", "default_tier": "t",
         "jwks": {"remote": {"uri": "https://auth.example.com/jwks.json", "cluster": "auth", "cooldown": "100ms"}},
     }));
-    config["failed_credentials"] = json!({"requests": 5, "per": "1m"});
+    config["authentication_failures"] = json!({"requests": 5, "per": "1m"});
     small.config = config.to_string().into_bytes();
     small
 }

@@ -232,7 +232,7 @@ fn second_system() -> Value {
 fn keys(count: usize) -> Value {
     let entry = |nth: usize| {
         let hash = format!("{:x}", Sha256::digest(key(nth)));
-        json!({"id": format!("key-{nth}"), "account": client(nth), "sha256": hash, "tier": "enterprise"})
+        json!({"id": format!("key-{nth}"), "client": client(nth), "sha256": hash, "tier": "enterprise"})
     };
     json!({"version": 1, "keys": (0..count).map(entry).collect::<Vec<_>>()})
 }

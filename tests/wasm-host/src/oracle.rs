@@ -53,7 +53,7 @@ fn is_claim(name: &[u8]) -> bool {
         b"x-claim-client-id",
         b"x-claim-districts",
         b"x-claim-permissions",
-        b"x-claim-account",
+        b"x-claim-client-id",
     ];
     let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     let folded: Vec<u8> = name.iter().map(fold).collect();

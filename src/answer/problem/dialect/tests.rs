@@ -59,7 +59,7 @@ fn every_denial_has_its_code_in_each_dialect() {
         Denial::ScopeMissing,
         Denial::SchoolsTooLong,
         Denial::PermissionMissing,
-        Denial::VendorMismatch,
+        Denial::ClientMismatch,
     ] {
         check(&scoped, 403, "no-privilege", "forbidden", scope);
     }

@@ -7,7 +7,7 @@ use crate::values::time::Timestamp;
 
 fn grant(district: &str, schools: usize) -> Grant {
     Grant {
-        application: "app".to_owned(),
+        client: "app".to_owned(),
         district: district.to_owned(),
         schools: (0..schools).map(|n| format!("s{n}")).collect(),
         tier: "free".to_owned(),
@@ -91,10 +91,9 @@ fn bucket_may_be_as_long_as_its_limit_and_no_longer() {
 
 #[test]
 fn grant_whose_values_are_no_ids_is_none() {
-    let decoded = |application: &str, district: &str, school: &str| {
+    let decoded = |client: &str, district: &str, school: &str| {
         let mut bytes = Vec::new();
-        let grant =
-            Grant { application: application.to_owned(), schools: vec![school.to_owned()], ..grant(district, 0) };
+        let grant = Grant { client: client.to_owned(), schools: vec![school.to_owned()], ..grant(district, 0) };
         entry::encode(&grant, &mut bytes);
         entry::decode(&bytes).is_some()
     };

@@ -160,9 +160,7 @@ fn too_many_tokens_are_refused() {
     let text = |count: usize| {
         let entries: Vec<String> = (0..count)
             .map(|n| {
-                format!(
-                    "{{\"sha256\":\"{n:064x}\",\"application\":\"a\",\"district\":\"d\",\"schools\":[],\"tier\":\"t\"}}"
-                )
+                format!("{{\"sha256\":\"{n:064x}\",\"client\":\"a\",\"district\":\"d\",\"schools\":[],\"tier\":\"t\"}}")
             })
             .collect();
         format!("{{\"version\":1,\"tokens\":[{}]}}", entries.join(","))

@@ -43,17 +43,17 @@ fn doubled_key_is_refused() {
 }
 
 #[test]
-fn key_and_token_belong_to_one_vendor() {
-    verdict("globex", &token(&json!({})), "vendor-mismatch");
-    verdict("acme1", &token(&json!({"vendor": "globex"})), "vendor-mismatch");
-    verdict("globex", &token(&json!({"vendor": "globex"})), "pass");
+fn key_and_token_belong_to_one_client() {
+    verdict("globex", &token(&json!({})), "client-mismatch");
+    verdict("acme1", &token(&json!({"client": "globex"})), "client-mismatch");
+    verdict("globex", &token(&json!({"client": "globex"})), "pass");
 }
 
 #[test]
 fn key_is_charged_before_the_token_is_looked_at() {
     let mut stack = Stack::new(&[]);
     let exchange = stack.get("acme1", "a.b.c");
-    // The account pays for the guess, not the address.
+    // The client pays for the guess, not the address.
     assert_eq!(exchange.trace, ["rate+cost+dayx1/1"]);
     for _ in 0..4 {
         assert_eq!(stack.get("acme1", "a.b.c").verdict(), "token-invalid");
@@ -135,7 +135,7 @@ fn revoked_token_is_refused_also_from_the_cache() {
     stack.fetch(id, 2, &json!({"version": 2, "tokens": ["t1"]}));
     assert_eq!(stack.get("acme1", &good).verdict(), "token-revoked");
     // Void up to the moment at which it was issued; and without that moment, whenever.
-    let until = |secs: u64| json!({"version": 3, "vendors": [{"vendor": "acme", "issued_until": secs}]});
+    let until = |secs: u64| json!({"version": 3, "clients": [{"client": "acme", "issued_until": secs}]});
     stack.fetch(id, 3, &until(START.secs() - 10));
     assert_eq!(stack.get("acme1", &good).verdict(), "token-revoked");
     stack.fetch(id, 4, &until(START.secs() - 11));
@@ -197,7 +197,7 @@ fn failed_logins_have_a_limit_that_a_good_login_gives_back() {
     // Charged before anything comes back: of a parallel burst two get through.
     let burst: Vec<_> = (0..4).map(|_| stack.login("acme1").verdict()).collect();
     assert_eq!(burst, ["pass", "pass", "limit-reached", "limit-reached"]);
-    // Another key of the account has its own; the account's budget has paid for all of them.
+    // Another key of the client has its own; the client's budget has paid for all of them.
     assert_eq!(stack.login("acme2").verdict(), "pass");
     let mut stack = Stack::new(&[]);
     for status in [401, 503] {
@@ -208,11 +208,11 @@ fn failed_logins_have_a_limit_that_a_good_login_gives_back() {
 }
 
 #[test]
-fn upstream_is_told_the_account_and_its_tier() {
+fn upstream_is_told_the_client_and_its_tier() {
     let mut stack = Stack::new(&[]);
     let End::Pass(login) = stack.login("acme2").end else { panic!("refused") };
     let key = login.key.unwrap();
-    assert_eq!((key.id.as_str(), key.account.as_str(), login.tier), ("acme2", "acme", Some(1)));
+    assert_eq!((key.id.as_str(), key.client.as_str(), login.tier), ("acme2", "acme", Some(1)));
     assert!(login.caller.is_none());
     let exchange = stack.get("acme1", &token(&json!({})));
     assert_eq!(exchange.request.cost(), 1);
@@ -224,7 +224,7 @@ fn upstream_is_told_the_account_and_its_tier() {
 }
 
 #[test]
-fn issuer_is_that_of_the_accounts() {
+fn issuer_is_that_of_the_clients() {
     let stack = Stack::new(&[]);
     let keys = stack.worker.config.api_keys.as_ref().unwrap();
     assert_eq!(keys.issuer, Some(0));
@@ -234,7 +234,7 @@ fn issuer_is_that_of_the_accounts() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is presented in whatever order: an account's requests that are not refused for its limits are at most
+    /// Whatever is presented in whatever order: a client's requests that are not refused for its limits are at most
     /// its burst, however its keys are mixed.
     #[test]
     fn no_mix_of_keys_and_tokens_exceeds_the_budget(picks in proptest::collection::vec((0..3_usize, 0..3_usize), 1..30)) {

@@ -194,7 +194,7 @@ fn dry_run_reports_scope_and_keeps_bodies_strict() {
     let token = token(&json!({}));
     assert_eq!(stack.students("acme1", &token, r#"{"d":"d2"}"#).verdict(), "pass");
     assert_eq!(stack.students("acme1", &token, r#"{"d":7}"#).verdict(), "body-malformed");
-    assert_eq!(stack.students("globex", &token, r#"{"d":"d1"}"#).verdict(), "vendor-mismatch");
+    assert_eq!(stack.students("globex", &token, r#"{"d":"d1"}"#).verdict(), "client-mismatch");
 }
 
 #[test]

@@ -16,8 +16,8 @@ fn stack(limits: &[(&str, u32, &[&str])]) -> Stack {
     ])
 }
 
-fn of(vendor: &str, districts: &[&str]) -> String {
-    token(&json!({"vendor": vendor, "districts": districts}))
+fn of(client: &str, districts: &[&str]) -> String {
+    token(&json!({"client": client, "districts": districts}))
 }
 
 /// How many requests pass before the first that does not, and the limits that refuse that one.

@@ -61,10 +61,10 @@ fn clock_set_back_before_the_token_began_refuses_it() {
 fn bad_signature_is_checked_once_and_charged_every_time() {
     let mut stack = Stack::new(&[]);
     let bad = forged(&json!({}));
-    let first = "address, peek failed-credentials, verify, charge failed-credentials, deny token-invalid";
+    let first = "address, peek authentication-failures, verify, charge authentication-failures, deny token-invalid";
     assert_eq!(stack.get("/plain", &bad).steps(), first);
     for _ in 0..2 {
-        assert_eq!(stack.get("/plain", &bad).steps(), "address, charge failed-credentials, deny token-invalid");
+        assert_eq!(stack.get("/plain", &bad).steps(), "address, charge authentication-failures, deny token-invalid");
     }
     assert_eq!(stack.get("/plain", &bad).verdict(), "limit-reached");
     assert_eq!(stack.counted("hallpass.token_cache_total.result=.=bad"), 2);
@@ -93,7 +93,7 @@ fn cached_caller_of_an_issuer_that_a_route_does_not_accept_is_refused() {
     assert_eq!(stack.get("/plain", &good()).verdict(), "pass");
     for _ in 0..3 {
         let exchange = stack.get("/inline-only", &good());
-        assert_eq!(exchange.steps(), "address, charge failed-credentials, deny token-invalid");
+        assert_eq!(exchange.steps(), "address, charge authentication-failures, deny token-invalid");
     }
     assert_eq!(stack.get("/inline-only", &good()).verdict(), "limit-reached");
     assert_eq!(stack.get("/plain", &good()).verdict(), "pass");

@@ -112,9 +112,9 @@ fn failed_credentials_cost_the_guesser() {
         for _ in 0..3 {
             assert!(stack.get("/plain", &bad).denial().code().starts_with("token-"), "{what}");
         }
-        assert_eq!(violated(&stack.get("/plain", &bad)), ["failed-credentials"], "{what}");
+        assert_eq!(violated(&stack.get("/plain", &bad)), ["authentication-failures"], "{what}");
         // Nobody behind this address gets a cold token in, and everybody else does.
-        assert_eq!(violated(&stack.get("/plain", &good())), ["failed-credentials"], "{what}");
+        assert_eq!(violated(&stack.get("/plain", &good())), ["authentication-failures"], "{what}");
         stack.address = Some("192.0.2.2".parse().unwrap());
         passes(&stack.get("/plain", &good()));
     }
@@ -125,16 +125,16 @@ fn budget_that_is_used_up_refuses_before_any_crypto() {
     let mut stack = Stack::new(&[]);
     for nth in 0..3 {
         let exchange = stack.get("/plain", &forged(&json!({"jti": nth.to_string()})));
-        let steps = "address, peek failed-credentials, verify, charge failed-credentials, deny token-invalid";
+        let steps = "address, peek authentication-failures, verify, charge authentication-failures, deny token-invalid";
         assert_eq!(exchange.steps(), steps);
     }
     let refused = stack.get("/plain", &forged(&json!({"jti": "3"})));
-    assert_eq!(refused.steps(), "address, peek failed-credentials, deny limit-reached");
+    assert_eq!(refused.steps(), "address, peek authentication-failures, deny limit-reached");
     // From then on not even the budget is asked, nor the token read, until something can have come back.
     for token in [forged(&json!({"jti": "3"})), good(), "x".to_owned(), "a, b".to_owned()] {
         let exchange = stack.get("/plain", &token);
         assert_eq!(exchange.steps(), "address, deny limit-reached");
-        assert_eq!(violated(&exchange), ["failed-credentials"]);
+        assert_eq!(violated(&exchange), ["authentication-failures"]);
     }
     assert_eq!(stack.send("GET", "/plain", &[]).steps(), "deny token-missing");
     // A dry run says so once, and goes on.
@@ -152,7 +152,7 @@ fn budget_that_is_used_up_refuses_before_any_crypto() {
 #[test]
 fn budget_that_others_use_up_meanwhile_still_counts() {
     // As when four workers saw room for the last one: each checks its token, and one of them has it.
-    let mut stack = Stack::new(&[("/failed_credentials", json!({"requests": 1, "per": "1m"}))]);
+    let mut stack = Stack::new(&[("/authentication_failures", json!({"requests": 1, "per": "1m"}))]);
     let bad = (0..4).map(|nth| forged(&json!({"jti": nth.to_string()})));
     let mut racing: Vec<_> = bad.map(|token| stack.up_to_the_signature("/plain", &token)).collect();
     let mut ends: Vec<_> = racing.iter_mut().map(|exchange| stack.verified(exchange, false)).collect();
@@ -202,23 +202,23 @@ fn keys_that_cannot_be_had_are_no_fault_of_the_caller() {
     stack.fail_fetch(Duration::from_mins(1));
     for _ in 0..10 {
         let exchange = stack.get("/plain", &remote());
-        assert_eq!(exchange.steps(), "address, charge failed-credentials, refund, deny keys-unavailable");
+        assert_eq!(exchange.steps(), "address, charge authentication-failures, refund, deny keys-unavailable");
     }
     let mut stack = Stack::new(&[]);
     for _ in 0..10 {
         let exchange = stack.get("/plain", &unknown_kid(REMOTE));
-        assert_eq!(exchange.steps(), "address, charge failed-credentials, refund, await");
+        assert_eq!(exchange.steps(), "address, charge authentication-failures, refund, await");
     }
 }
 
 #[test]
 fn unknown_kid_holds_its_charge_while_it_waits() {
-    let mut stack = Stack::new(&[("/failed_credentials", json!({"requests": 2, "per": "1m"}))]);
+    let mut stack = Stack::new(&[("/authentication_failures", json!({"requests": 2, "per": "1m"}))]);
     stack.fetch(&[Alg::EdDsa], 1);
     stack.sleep(1_000);
     let mut waiters: Vec<_> = (0..2).map(|_| stack.get("/plain", &unknown_kid(REMOTE))).collect();
     for waiter in &waiters {
-        assert_eq!(waiter.steps(), "address, charge failed-credentials, await");
+        assert_eq!(waiter.steps(), "address, charge authentication-failures, await");
     }
     // One address cannot hold all places.
     assert_eq!(stack.get("/plain", &unknown_kid(REMOTE)).verdict(), "limit-reached");
@@ -226,14 +226,14 @@ fn unknown_kid_holds_its_charge_while_it_waits() {
     stack.fail_fetch(Duration::from_mins(1));
     for waiter in &mut waiters {
         stack.tick(waiter);
-        assert_eq!(waiter.steps(), "address, charge failed-credentials, await, refund, deny keys-unavailable");
+        assert_eq!(waiter.steps(), "address, charge authentication-failures, await, refund, deny keys-unavailable");
     }
     assert_eq!(stack.get("/plain", "x").verdict(), "token-invalid");
 }
 
 #[test]
 fn guard_may_be_off() {
-    let mut stack = Stack::new(&[("/failed_credentials", json!("off"))]);
+    let mut stack = Stack::new(&[("/authentication_failures", json!("off"))]);
     for _ in 0..10 {
         assert_eq!(stack.get("/plain", "x").verdict(), "token-invalid");
     }
@@ -275,10 +275,10 @@ fn address_limits_of_a_route_count_before_anything_else() {
 fn shared_data_that_fails_lets_nothing_pass() {
     // The calls of a cold request: one for the guard, two for the plan.
     for (calls, steps) in [
-        (0, "address, peek failed-credentials, deny unavailable"),
-        (1, "address, peek failed-credentials, verify, charge minute+cost, deny unavailable"),
-        (2, "address, peek failed-credentials, verify, charge minute+cost, deny unavailable"),
-        (3, "address, peek failed-credentials, verify, charge minute+cost, pass"),
+        (0, "address, peek authentication-failures, deny unavailable"),
+        (1, "address, peek authentication-failures, verify, charge minute+cost, deny unavailable"),
+        (2, "address, peek authentication-failures, verify, charge minute+cost, deny unavailable"),
+        (3, "address, peek authentication-failures, verify, charge minute+cost, pass"),
     ] {
         let mut stack = Stack::new(&[]);
         stack.shelf.failing.after = Some(calls);

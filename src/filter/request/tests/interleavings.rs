@@ -133,7 +133,7 @@ impl Tally {
             .take_if(|_| matches!(happens, Happens::Admitted | Happens::Refused | Happens::TooMuch | Happens::Failed));
         if let (Some(names), Happens::Admitted) = (charged, happens) {
             match names[0].as_str() {
-                "failed-credentials" => self.guard += 1,
+                "authentication-failures" => self.guard += 1,
                 "minute" => self.plan += 1,
                 _ => self.address += 1,
             }
@@ -236,7 +236,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
 
 /// A charge for events that nobody asked for.
 fn spare_charge(stack: &Stack) -> Charge {
-    let limits = std::rc::Rc::clone(&stack.worker.config.failed_credentials);
+    let limits = std::rc::Rc::clone(&stack.worker.config.authentication_failures);
     Charge { owner: LimitKey::client("spare", "spare"), limits, requests: 1, cost: 1 }
 }
 

@@ -83,8 +83,8 @@ fn district_of_a_token_opens_only_the_schools_of_its_entry() {
 #[test]
 fn unknown_token_is_invalid_and_keeps_the_charge() {
     for (mut stack, steps) in [
-        (stack(), "address, charge failed-credentials, lookup, deny token-invalid"),
-        (inline(&[entry("a")]), "address, charge failed-credentials, deny token-invalid"),
+        (stack(), "address, charge authentication-failures, lookup, deny token-invalid"),
+        (inline(&[entry("a")]), "address, charge authentication-failures, deny token-invalid"),
     ] {
         for token in ["c", "A", &testing::hex("a"), "a=", &"x".repeat(20_000)] {
             let exchange = stack.get("/plain", token);
@@ -103,7 +103,7 @@ fn unknown_token_is_invalid_and_keeps_the_charge() {
 #[test]
 fn good_token_gives_the_charge_back_and_is_cached() {
     let mut stack = stack();
-    let steps = "address, charge failed-credentials, lookup, refund, charge minute+cost, pass";
+    let steps = "address, charge authentication-failures, lookup, refund, charge minute+cost, pass";
     assert_eq!(stack.get("/plain", "a").steps(), steps);
     assert_eq!(stack.get("/plain", "a").steps(), "charge minute+cost, pass");
     // another list: looked up again, although it is the same entry
@@ -259,7 +259,7 @@ fn withdrawn_token_ends_with_the_list_also_in_the_cache() {
 fn list_that_is_missing_or_stale_opens_nothing() {
     let mut stack = Stack::new(&[("/issuers/1", district_tokens())]);
     let mut early = stack.get("/plain", "a");
-    assert_eq!(early.steps(), "address, charge failed-credentials, await");
+    assert_eq!(early.steps(), "address, charge authentication-failures, await");
     stack.publish(1, &["a"]);
     stack.tell();
     stack.tick(&mut early);
@@ -290,7 +290,7 @@ fn entry_of_the_tests_is_the_grant_of_the_tests() {
     stack.tell();
     let grant = grant();
     let told = told(&stack.get("/plain", "known"));
-    assert_eq!((told.0, told.1, told.2), (grant.application, grant.district, grant.schools.concat()));
+    assert_eq!((told.0, told.1, told.2), (grant.client, grant.district, grant.schools.concat()));
 }
 
 /// What becomes of a request whose head came before, and whose body comes after `change`.
@@ -321,9 +321,9 @@ fn slow_body_does_not_outlive_the_list() {
     check_slow_body(|_| (), "pass");
     // A newer list that says the same of it; the token is looked up again.
     check_slow_body(publish(vec![entry("a"), entry("c")]), "pass");
-    // Withdrawn; fewer schools; another tier; another application's.
+    // Withdrawn; fewer schools; another tier; another client's.
     check_slow_body(publish(vec![entry("b")]), "token-invalid");
-    for (member, value) in [("schools", json!([])), ("tier", json!("open")), ("application", json!("other"))] {
+    for (member, value) in [("schools", json!([])), ("tier", json!("open")), ("client", json!("other"))] {
         let mut changed = entry("a");
         changed[member] = value;
         check_slow_body(publish(vec![changed]), "token-invalid");

@@ -20,9 +20,12 @@ fn authorization(token: &str) -> String {
 #[test]
 fn cold_request_takes_every_step_in_order() {
     let exchange = Stack::new(&[]).get("/stats?school_id=oak", &good());
-    assert_eq!(exchange.steps(), "address, peek failed-credentials, verify, charge minute+cost, pass");
+    assert_eq!(exchange.steps(), "address, peek authentication-failures, verify, charge minute+cost, pass");
     let exchange = Stack::new(&[]).get("/limited", &good());
-    assert_eq!(exchange.steps(), "address, charge address, peek failed-credentials, verify, charge minute+cost, pass");
+    assert_eq!(
+        exchange.steps(),
+        "address, charge address, peek authentication-failures, verify, charge minute+cost, pass"
+    );
 }
 
 #[test]
@@ -52,7 +55,7 @@ fn admission_comes_before_credentials() {
         first("token-invalid", &mut stack, "GET", "/plain", &[("authorization", &forged)]);
     }
     let exchange = stack.send("GET", "/plain", &[("authorization", &forged)]);
-    assert_eq!(exchange.steps(), "address, charge failed-credentials, deny limit-reached");
+    assert_eq!(exchange.steps(), "address, charge authentication-failures, deny limit-reached");
 }
 
 #[test]
@@ -60,7 +63,7 @@ fn binding_comes_before_the_plan() {
     let unknown = signed(&json!({"tier": "gold"}));
     for _ in 0..5 {
         let exchange = Stack::new(&[]).get("/list?limit=1000", &unknown);
-        assert_eq!(exchange.steps(), "address, peek failed-credentials, verify, deny tier-unknown");
+        assert_eq!(exchange.steps(), "address, peek authentication-failures, verify, deny tier-unknown");
     }
     // More schools than a header holds; the tier is named first.
     let many: Vec<String> = (0..50).map(|nth| format!("school-{nth}")).collect();

@@ -43,8 +43,8 @@ fn tokens(changes: &[(&str, Value)]) -> Stack {
     Stack::new(&[&all, changes].concat())
 }
 
-fn of(vendor: &str) -> String {
-    token(&json!({"vendor": vendor}))
+fn of(client: &str) -> String {
+    token(&json!({"client": client}))
 }
 
 fn tier(stack: &Stack, exchange: &Exchange) -> String {
@@ -81,7 +81,7 @@ fn retired_token(exchange: &Exchange) -> Option<bool> {
     }
 }
 
-/// Vendor, seconds after the start, verdict, tier, phase.
+/// Client, seconds after the start, verdict, tier, phase.
 type Row = (&'static str, u64, &'static str, &'static str, Phase);
 
 const ROWS: [Row; 12] = [
@@ -102,14 +102,14 @@ const ROWS: [Row; 12] = [
 
 #[test]
 fn key_goes_through_its_phases() {
-    for (vendor, after, verdict, of_tier, phase) in ROWS {
+    for (client, after, verdict, of_tier, phase) in ROWS {
         let mut stack = keys(&[]);
         stack.sleep(after);
-        let exchange = stack.login(if vendor == "acme" { "acme1" } else { vendor });
+        let exchange = stack.login(if client == "acme" { "acme1" } else { client });
         check(&mut stack, &exchange, verdict, of_tier, phase);
         assert_eq!(retired_token(&exchange), (phase == Phase::Refused).then_some(false));
         // Beside a token it is the key's class that counts.
-        let exchange = stack.get(if vendor == "acme" { "acme1" } else { vendor }, &of(vendor));
+        let exchange = stack.get(if client == "acme" { "acme1" } else { client }, &of(client));
         if verdict == "pass" && of_tier == "trickle" {
             assert_eq!(exchange.verdict(), "limit-reached", "the login used it up");
         } else {
@@ -120,10 +120,10 @@ fn key_goes_through_its_phases() {
 
 #[test]
 fn token_goes_through_its_phases_also_from_the_cache() {
-    for (vendor, after, verdict, of_tier, phase) in ROWS {
+    for (client, after, verdict, of_tier, phase) in ROWS {
         let mut stack = tokens(&[]);
         stack.sleep(after);
-        let exchange = stack.get("", &of(vendor));
+        let exchange = stack.get("", &of(client));
         check(&mut stack, &exchange, verdict, of_tier, phase);
         assert_eq!(retired_token(&exchange), (phase == Phase::Refused).then_some(true));
     }
@@ -170,9 +170,9 @@ fn retired_key_is_refused_whatever_stands_beside_it() {
 
 #[test]
 fn what_is_no_valid_token_is_no_retired_one() {
-    let mut stack = tokens(&[("/failed_credentials", json!("off"))]);
+    let mut stack = tokens(&[("/authentication_failures", json!("off"))]);
     stack.sleep(30);
-    let expired = token(&json!({"vendor": "globex", "exp": START.secs() - 60}));
+    let expired = token(&json!({"client": "globex", "exp": START.secs() - 60}));
     let (good, other) = (of("globex"), of("acme"));
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
     for (bad, verdict) in [("x", "token-invalid"), (&expired, "token-expired"), (&forged, "token-invalid")] {
@@ -215,7 +215,7 @@ fn every_denial_after_the_key_is_known_tells() {
     for (exchange, verdict) in [
         (stack.get("globex", ""), "token-missing"),
         (stack.get("globex", "x"), "token-invalid"),
-        (stack.get("globex", &of("acme")), "vendor-mismatch"),
+        (stack.get("globex", &of("acme")), "client-mismatch"),
         (stack.students("globex", &good, "["), "body-malformed"),
         (stack.students("globex", &good, r#"{"d": "d2"}"#), "district-out-of-scope"),
         (stack.students("globex", &good, r#"{"d": "d1"}"#), "limit-reached"),
@@ -283,12 +283,12 @@ fn unknown_tier_is_not_made_known_by_a_harder_one() {
     let mut stack = Stack::new(&[
         ("/tiers/trickle", trickle()),
         ("/issuers/0/retirement", schedule()),
-        ("/issuers/0/claims", json!({"client": "vendor", "tier": "plan"})),
+        ("/issuers/0/claims", json!({"client": "client", "tier": "plan"})),
         ("/routes", json!([{"match": {"path": "/plain"}}])),
     ]);
     stack.sleep(20);
     assert_eq!(stack.get("", &token(&json!({"plan": "gold"}))).verdict(), "tier-unknown");
-    assert_eq!(stack.get("", &token(&json!({"plan": "starter", "vendor": "globex"}))).verdict(), "pass");
+    assert_eq!(stack.get("", &token(&json!({"plan": "starter", "client": "globex"}))).verdict(), "pass");
 }
 
 #[test]

@@ -8,9 +8,9 @@ use crate::filter::document::DocumentId;
 use crate::filter::request::testing::{End, Exchange, Stack, key, token};
 use crate::http::head::Head;
 
-/// A key of this id and account that opens this alone.
-fn opening(id: &str, account: &str, grants: &Value) -> Value {
-    let mut key = key(id, account, "starter");
+/// A key of this id and client that opens this alone.
+fn opening(id: &str, client: &str, grants: &Value) -> Value {
+    let mut key = key(id, client, "starter");
     key.as_object_mut().unwrap().append(&mut grants.as_object().unwrap().clone());
     key
 }
@@ -126,7 +126,7 @@ fn wrong_key_is_invalid_and_charged_to_the_address() {
         assert_eq!(get(&mut stack, "/a", std::slice::from_ref(&wrong)).verdict(), "limit-reached", "{wrong:?}");
         assert_eq!(get(&mut stack, "/a", &[header("key-old")]).verdict(), "pass", "who has a key is no guesser");
     }
-    let mut stack = stack(&[("/failed_credentials", json!("off"))]);
+    let mut stack = stack(&[("/authentication_failures", json!("off"))]);
     assert_eq!(get(&mut stack, "/a", &[header("nobody")]).verdict(), "key-invalid");
 }
 
@@ -183,7 +183,7 @@ fn upstream_is_told_of_a_key_as_of_a_token() {
     assert_eq!(header_of(&caller.districts).unwrap(), "d1");
     assert_eq!(header_of(&caller.schools).unwrap(), "s9");
     assert!(caller.permissions.is_none() && forward.key_alone);
-    assert_eq!(forward.key.as_ref().map(|key| key.account.as_str()), Some("acme"));
+    assert_eq!(forward.key.as_ref().map(|key| key.client.as_str()), Some("acme"));
     // Both lists are told, also where one is not given: the upstream sees none that is absent.
     let End::Pass(forward) = get(&mut stack(&[]), "/a", &[header("key-other")]).end else { panic!("refused") };
     assert_eq!(header_of(&forward.caller.as_ref().unwrap().schools).unwrap(), "");
@@ -201,7 +201,7 @@ fn list_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn key_and_tokens_of_an_application_share_its_budgets() {
+fn key_and_tokens_of_an_client_share_its_budgets() {
     let mut stack = stack(&[]);
     let good = token(&json!({}));
     let shown = [header("key-old"), basic("key-old:"), bearer(&good), header("key-none"), bearer(&good)];
@@ -211,7 +211,7 @@ fn key_and_tokens_of_an_application_share_its_budgets() {
     for one in &shown {
         assert_eq!(get(&mut stack, "/a", std::slice::from_ref(one)).verdict(), "limit-reached");
     }
-    assert_eq!(get(&mut stack, "/a", &[header("key-other")]).verdict(), "pass", "another account");
+    assert_eq!(get(&mut stack, "/a", &[header("key-other")]).verdict(), "pass", "another client");
 }
 
 #[test]

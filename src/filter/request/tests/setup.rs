@@ -59,7 +59,7 @@ fn document() -> Value {
              "scope": {"schools": {"query": "school_id", "missing": "allow", "separator": ","}}},
             {"match": {"path": "/plain"}}
         ],
-        "failed_credentials": {"requests": 3, "per": "1m"},
+        "authentication_failures": {"requests": 3, "per": "1m"},
         "settlement_header": "x-actual-cost",
         "forward": {"max_schools_bytes": 20}
     })
@@ -139,7 +139,7 @@ pub(super) fn district_tokens() -> Value {
 /// What the list says of the token `known`.
 pub(super) fn grant() -> Grant {
     Grant {
-        application: "app".to_owned(),
+        client: "app".to_owned(),
         district: "d-known".to_owned(),
         schools: vec!["s-known".to_owned()],
         tier: "free".to_owned(),

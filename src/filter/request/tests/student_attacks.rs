@@ -1,4 +1,4 @@
-//! Attacks on the Student Data API: what a vendor, a leaked credential or a stranger may try.
+//! Attacks on the Student Data API: what a client, a leaked credential or a stranger may try.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
@@ -32,16 +32,16 @@ fn check_slow_body(meanwhile: impl FnOnce(&mut Stack), claims: &Value, expected:
 fn slow_body_does_not_outlive_its_credentials() {
     let none = json!({});
     check_slow_body(|stack| stack.sleep(50), &none, "pass");
-    // the token is revoked, by itself and with its vendor's
+    // the token is revoked, by itself and with its client's
     let revoked = json!({"version": 2, "tokens": ["t1"]});
     check_slow_body(|stack| stack.fetch(DocumentId::Revocations(0), 2, &revoked), &none, "token-revoked");
-    let vendor = json!({"version": 2, "vendors": [{"vendor": "acme", "issued_until": START.secs()}]});
-    check_slow_body(|stack| stack.fetch(DocumentId::Revocations(0), 2, &vendor), &none, "token-revoked");
+    let client = json!({"version": 2, "clients": [{"client": "acme", "issued_until": START.secs()}]});
+    check_slow_body(|stack| stack.fetch(DocumentId::Revocations(0), 2, &client), &none, "token-revoked");
     // the token expires
     let short = json!({"exp": START.secs() + 20});
     check_slow_body(|stack| stack.sleep(10), &short, "pass");
     check_slow_body(|stack| stack.sleep(60), &short, "token-expired");
-    // the key is removed, or now another account's
+    // the key is removed, or now another client's
     let others = json!({"version": 2, "keys": [key("other", "acme", "starter")]});
     check_slow_body(|stack| stack.fetch(DocumentId::ApiKeys, 2, &others), &none, "key-refused");
     let moved = json!({"version": 2, "keys": [key("acme1", "globex", "starter")]});
@@ -92,7 +92,7 @@ fn head_in_other_spellings_tells_nothing_else_about_the_body() {
 }
 
 #[test]
-fn account_without_an_issuer_is_nobodys_client() {
+fn client_without_an_issuer_is_nobodys_client() {
     use crate::limits::By;
     use crate::limits::key::LimitKey;
     let mut stack = Stack::new(&[]);

@@ -72,7 +72,7 @@ fn shared_budget_that_is_only_looked_at_is_not_counted() {
 #[test]
 fn refused_key_charges_nothing_where_failures_are_not_limited() {
     for (limit, charges) in [(serde_json::json!("off"), 0), (serde_json::json!({"requests": 3, "per": "1m"}), 1)] {
-        let mut stack = Stack::new(&[("/failed_credentials", limit)]);
+        let mut stack = Stack::new(&[("/authentication_failures", limit)]);
         let exchange = stack.get("unknown", "");
         assert_eq!((exchange.verdict(), exchange.trace.len()), ("key-refused", charges));
     }

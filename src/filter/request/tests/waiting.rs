@@ -40,8 +40,8 @@ fn request_passes_once_the_first_keys_are_there() {
     ended(&stack, &exchange, "pass");
     assert_eq!(
         exchange.steps(),
-        "address, charge failed-credentials, refund, await, \
-         peek failed-credentials, verify, charge minute+cost, pass"
+        "address, charge authentication-failures, refund, await, \
+         peek authentication-failures, verify, charge minute+cost, pass"
     );
 }
 
@@ -114,7 +114,7 @@ fn waiters_are_bounded_and_their_count_returns_to_zero() {
     let mut second = stack.get("/plain", &remote());
     assert_eq!((second.verdict(), stack.worker.waiting), ("waits", 2));
     let third = stack.get("/plain", &remote());
-    assert_eq!(third.steps(), "address, charge failed-credentials, refund, deny keys-unavailable");
+    assert_eq!(third.steps(), "address, charge authentication-failures, refund, deny keys-unavailable");
     assert_eq!(stack.worker.waiting, 2);
     stack.gone(&mut first);
     assert_eq!(stack.worker.waiting, 1);

@@ -28,6 +28,7 @@ pub(super) struct Shared {
 pub(super) struct Listed {
     /// In lower-case hexadecimal.
     pub(super) sha256: String,
+    #[serde(rename = "client")]
     pub(super) application: Name,
     pub(super) district: Name,
     pub(super) schools: Vec<Name>,

@@ -1,6 +1,6 @@
 //! The login: email and password of a user become a permission token.
 //!
-//! The third credential, the key, is checked by the gateway, which forwards its account. The user must belong
+//! The third credential, the key, is checked by the gateway, which forwards its client. The user must belong
 //! to it.
 
 use std::sync::Arc;
@@ -31,16 +31,16 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    let account = forwarded_account(&headers).ok_or(Refusal::Forbidden)?;
+    let client = forwarded_client(&headers).ok_or(Refusal::Forbidden)?;
     let Json(login) = body?;
-    let token = vendors.log_in(account, &login.email, login.password).await?;
+    let token = vendors.log_in(client, &login.email, login.password).await?;
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     Ok((no_store, Json(json!({"actionOk": true, "token": token}))).into_response())
 }
 
-/// The one `X-Claim-Account`; of several none can be trusted to be the gateway's.
-fn forwarded_account(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all("x-claim-account").iter();
+/// The one `X-Claim-Client-Id`; of several none can be trusted to be the gateway's.
+fn forwarded_client(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("x-claim-client-id").iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };

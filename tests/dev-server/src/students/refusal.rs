@@ -15,9 +15,9 @@ use serde_json::json;
 pub(super) enum Refusal {
     /// The body cannot be read; with 413 and 415 where those fit.
     BadRequest(StatusCode),
-    /// No account: the gateway forwards it, and nobody else.
+    /// No client: the gateway forwards it, and nobody else.
     Forbidden,
-    /// Unknown user of this account, or not the password.
+    /// Unknown user of this client, or not the password.
     InvalidLogin,
     /// No permission, no scope, or a school out of it.
     NoPrivilege,
@@ -31,7 +31,7 @@ impl Refusal {
     fn parts(&self) -> (StatusCode, &'static str, &'static str) {
         match *self {
             Self::BadRequest(status) => (status, "bad-request", "the body is not what this endpoint reads"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden", "no account"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden", "no client"),
             Self::InvalidLogin => (StatusCode::UNAUTHORIZED, "invalid-login", "unknown user, or not the password"),
             Self::NoPrivilege => (StatusCode::FORBIDDEN, "no-privilege", "not within the access scope"),
             Self::NoDistrict => {

@@ -40,8 +40,8 @@ async fn district_signs_up_and_the_token_is_in_both_lists() {
     let listed = stack.district_tokens().await;
     assert!(listed["version"].as_u64() > before["version"].as_u64());
     let entry = &listed["tokens"][0];
-    assert_eq!(names(entry), ["application", "district", "schools", "sha256", "tier"]);
-    assert_eq!((&entry["application"], &entry["tier"]), (&json!("gradebook"), &json!("standard")));
+    assert_eq!(names(entry), ["client", "district", "schools", "sha256", "tier"]);
+    assert_eq!((&entry["client"], &entry["tier"]), (&json!("gradebook"), &json!("standard")));
     assert_eq!(entry["schools"], json!(["15030001", "15030002"]));
 
     let (status, own) = stack.own_tokens("gradebook", "gradebook-development-only").await;

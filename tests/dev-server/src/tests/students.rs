@@ -14,10 +14,10 @@ const EMAIL: &str = "integrations@reading-lab.example";
 const PASSWORD: &str = "reading-lab-development-only";
 
 impl Client {
-    async fn log_in(&self, account: Option<&str>, email: &str, password: &str) -> Answer {
+    async fn log_in(&self, client: Option<&str>, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password}).to_string();
-        let account = account.map(|account| ("x-claim-account", account));
-        let headers: Vec<_> = account.into_iter().chain([("content-type", "application/json")]).collect();
+        let client = client.map(|client| ("x-claim-client-id", client));
+        let headers: Vec<_> = client.into_iter().chain([("content-type", "application/json")]).collect();
         self.send("POST", "/v1/login", &headers, body.into_bytes()).await
     }
 
@@ -65,30 +65,30 @@ async fn login_gives_a_permission_token_of_a_day() {
 }
 
 #[tokio::test]
-async fn login_needs_the_account_of_the_user_and_the_password() {
+async fn login_needs_the_client_of_the_user_and_the_password() {
     let stack = Stack::start().await;
-    // Not the password, no such user, the user of another account, an unknown account.
-    for (account, email, password) in [
+    // Not the password, no such user, the user of another client, an unknown client.
+    for (client, email, password) in [
         ("reading-lab", EMAIL, "wrong"),
         ("reading-lab", "nobody@reading-lab.example", PASSWORD),
         ("number-garden", EMAIL, PASSWORD),
         ("nobody", EMAIL, PASSWORD),
     ] {
-        check_refused(&stack.api.log_in(Some(account), email, password).await, 401, "invalid-login");
+        check_refused(&stack.api.log_in(Some(client), email, password).await, 401, "invalid-login");
     }
-    // Without the gateway's account; two of them.
+    // Without the gateway's client; two of them.
     check_refused(&stack.api.log_in(None, EMAIL, PASSWORD).await, 403, "Forbidden");
-    let doubled = [("x-claim-account", "reading-lab"); 2];
+    let doubled = [("x-claim-client-id", "reading-lab"); 2];
     check_refused(&stack.api.send("POST", "/v1/login", &doubled, vec![]).await, 403, "Forbidden");
     // No body, no password, a doubled one.
-    let account = ("x-claim-account", "reading-lab");
+    let client = ("x-claim-client-id", "reading-lab");
     for (content_type, body, status) in [
         ("application/json", "", 400),
         ("application/json", r#"{"email": "a"}"#, 400),
         ("application/json", r#"{"email": "a", "password": "b", "password": "c"}"#, 400),
         ("text/plain", "{}", 415),
     ] {
-        let headers = [account, ("content-type", content_type)];
+        let headers = [client, ("content-type", content_type)];
         let answer = stack.api.send("POST", "/v1/login", &headers, body.as_bytes().to_vec()).await;
         check_refused(&answer, status, "bad-request");
     }
@@ -105,7 +105,7 @@ async fn token_after_a_change_of_scope_is_issued_after_what_the_change_voids() {
     assert_ne!(old["jti"], new["jti"]);
 
     let list = stack.auth.get("/v1/revocations.json").await.json();
-    let until = list["vendors"][0]["issued_until"].as_str().unwrap();
+    let until = list["clients"][0]["issued_until"].as_str().unwrap();
     let rfc3339 = time::format_description::well_known::Rfc3339;
     let until = time::OffsetDateTime::parse(until, &rfc3339).unwrap().unix_timestamp();
     assert!(old["iat"].as_i64().unwrap() <= until && until < new["iat"].as_i64().unwrap());

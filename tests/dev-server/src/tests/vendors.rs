@@ -34,15 +34,15 @@ fn time(value: &Value) -> OffsetDateTime {
 async fn key_is_shown_once_and_listed_as_its_hash() {
     let stack = Stack::start().await;
     let before = version(&stack.keys().await);
-    let issued = stack.issue_key(json!({"account": "reading-lab"})).await;
-    assert_eq!(names(&issued), ["account", "id", "key", "tier"]);
-    // The plan of the account is the default.
+    let issued = stack.issue_key(json!({"client": "reading-lab"})).await;
+    assert_eq!(names(&issued), ["client", "id", "key", "tier"]);
+    // The plan of the client is the default.
     assert_eq!(issued["tier"], "starter");
 
     let list = stack.keys().await;
     assert!(version(&list) > before);
     let key = &list["keys"][0];
-    assert_eq!(names(key), ["account", "id", "sha256", "tier"]);
+    assert_eq!(names(key), ["client", "id", "sha256", "tier"]);
     let text = issued["key"].as_str().unwrap();
     assert_eq!(text.len(), 43);
     assert_eq!(key["sha256"], format!("{:x}", Sha256::digest(text)));
@@ -52,7 +52,7 @@ async fn key_is_shown_once_and_listed_as_its_hash() {
 #[tokio::test]
 async fn key_has_the_dates_and_the_tier_that_were_asked_for() {
     let stack = Stack::start().await;
-    let dates = json!({"account": "reading-lab", "tier": "trial", "not_before": "2026-01-01T00:00:00Z",
+    let dates = json!({"client": "reading-lab", "tier": "trial", "not_before": "2026-01-01T00:00:00Z",
         "not_after": "2027-01-01T00:00:00Z"});
     stack.issue_key(dates).await;
     let key = &stack.keys().await["keys"][0];
@@ -61,13 +61,13 @@ async fn key_has_the_dates_and_the_tier_that_were_asked_for() {
     assert_eq!(key["not_after"], "2027-01-01T00:00:00Z");
 
     let refused = [
-        // No such account, an end before the beginning, a time that is none.
-        (json!({"account": "nobody"}), 404),
+        // No such client, an end before the beginning, a time that is none.
+        (json!({"client": "nobody"}), 404),
         (
-            json!({"account": "reading-lab", "not_before": "2027-01-01T00:00:00Z", "not_after": "2026-01-01T00:00:00Z"}),
+            json!({"client": "reading-lab", "not_before": "2027-01-01T00:00:00Z", "not_after": "2026-01-01T00:00:00Z"}),
             400,
         ),
-        (json!({"account": "reading-lab", "not_after": "soon"}), 422),
+        (json!({"client": "reading-lab", "not_after": "soon"}), 422),
     ];
     for (body, status) in refused {
         assert_eq!(stack.auth.post("/dev/keys", &body).await.status, status, "{body}");
@@ -77,10 +77,10 @@ async fn key_has_the_dates_and_the_tier_that_were_asked_for() {
 #[tokio::test]
 async fn rotation_issues_a_key_and_ends_the_old_one_at_a_time() {
     let stack = Stack::start().await;
-    let old = stack.issue_key(json!({"account": "reading-lab", "tier": "trial"})).await;
+    let old = stack.issue_key(json!({"client": "reading-lab", "tier": "trial"})).await;
     let rotate = async |body: Value| stack.auth.post("/dev/keys/rotate", &body).await;
     let new = rotate(json!({"id": old["id"], "at": "2100-01-01T00:00:00Z"})).await.json();
-    assert_eq!((&new["account"], &new["tier"]), (&old["account"], &old["tier"]));
+    assert_eq!((&new["client"], &new["tier"]), (&old["client"], &old["tier"]));
     assert_ne!(new["key"], old["key"]);
     let list = stack.keys().await;
     assert_eq!(list["keys"][0]["not_after"], "2100-01-01T00:00:00Z");
@@ -99,7 +99,7 @@ async fn rotation_issues_a_key_and_ends_the_old_one_at_a_time() {
 async fn change_of_scope_and_revocation_are_listed() {
     let stack = Stack::start().await;
     let empty = stack.auth.get(REVOCATIONS).await.json();
-    assert_eq!((&empty["tokens"], &empty["vendors"]), (&json!([]), &json!([])));
+    assert_eq!((&empty["tokens"], &empty["clients"]), (&json!([]), &json!([])));
 
     assert_eq!(stack.auth.post("/dev/revoke", &json!({"jti": "one"})).await.status, 204);
     let revoked = stack.auth.get(REVOCATIONS).await.json();
@@ -113,8 +113,8 @@ async fn change_of_scope_and_revocation_are_listed() {
     let scope = json!({"districts": ["1504000"], "schools": ["15040001"], "permissions": ["students.read"]});
     assert_eq!(answer.json()["scope"], scope);
     let voided = stack.auth.get(REVOCATIONS).await.json();
-    assert_eq!(voided["vendors"][0]["vendor"], "reading-lab");
-    assert!(time(&voided["vendors"][0]["issued_until"]) <= OffsetDateTime::now_utc());
+    assert_eq!(voided["clients"][0]["client"], "reading-lab");
+    assert!(time(&voided["clients"][0]["issued_until"]) <= OffsetDateTime::now_utc());
     assert!(version(&voided) > version(&revoked));
     assert_eq!(stack.auth.post("/dev/scope", &json!({"vendor": "nobody"})).await.status, 404);
 }

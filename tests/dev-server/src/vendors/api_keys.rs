@@ -25,7 +25,7 @@ pub(super) struct KeyList {
 #[derive(Clone, Serialize)]
 pub(super) struct ApiKey {
     id: String,
-    pub(super) account: Name,
+    pub(super) client: Name,
     /// In lower-case hexadecimal.
     sha256: String,
     pub(super) tier: Name,
@@ -46,7 +46,7 @@ pub(super) struct Validity {
 #[derive(Serialize)]
 pub(super) struct IssuedKey {
     id: String,
-    account: Name,
+    client: Name,
     tier: Name,
     #[serde(flatten)]
     validity: Validity,
@@ -69,16 +69,16 @@ impl KeyList {
     ///
     /// # Errors
     /// When the list is full.
-    pub(super) fn issue(&mut self, account: Name, tier: Name, validity: Validity) -> Result<IssuedKey, TooManyKeys> {
+    pub(super) fn issue(&mut self, client: Name, tier: Name, validity: Validity) -> Result<IssuedKey, TooManyKeys> {
         if self.keys.len() >= KEYS_MAX {
             return Err(TooManyKeys);
         }
         let text = generate();
         let id = random_text::<ID_BYTES>();
         let sha256 = sha256_hex(&text);
-        self.keys.push(ApiKey { id: id.clone(), account: account.clone(), sha256, tier: tier.clone(), validity });
+        self.keys.push(ApiKey { id: id.clone(), client: client.clone(), sha256, tier: tier.clone(), validity });
         self.version = self.version.saturating_add(1);
-        Ok(IssuedKey { id, account, tier, validity, key: text })
+        Ok(IssuedKey { id, client, tier, validity, key: text })
     }
 
     /// Ends a key at this time, unless it ends before.

@@ -71,12 +71,12 @@ fn hash_passwords(users: Vec<NewUser>) -> Option<Vec<User>> {
     users.into_iter().map(hash).collect()
 }
 
-/// A key for an account.
+/// A key for a client.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
-    account: Name,
-    /// Default: the plan of the account.
+    client: Name,
+    /// Default: the plan of the client.
     tier: Option<Name>,
     #[serde(default, with = "rfc3339::option")]
     not_before: Option<OffsetDateTime>,
@@ -94,10 +94,10 @@ pub(super) async fn issue_key(
         return Err(problem(StatusCode::BAD_REQUEST, "`not_after` (expected a time from `not_before` on)"));
     }
     let mut state = vendors.state.lock().await;
-    let vendor = state.vendors.get(new.account.as_str()).ok_or(problem(StatusCode::NOT_FOUND, "no such account"))?;
+    let vendor = state.vendors.get(new.client.as_str()).ok_or(problem(StatusCode::NOT_FOUND, "no such client"))?;
     let tier = new.tier.unwrap_or_else(|| vendor.tier.clone());
     let validity = Validity { not_before: new.not_before, not_after: new.not_after };
-    let issued = state.keys.issue(new.account, tier, validity)?;
+    let issued = state.keys.issue(new.client, tier, validity)?;
     Ok(shown_once(&issued))
 }
 
@@ -119,8 +119,8 @@ pub(super) async fn rotate_key(
     let Json(rotation) = body?;
     let mut state = vendors.state.lock().await;
     let old = state.keys.find(&rotation.id).ok_or(problem(StatusCode::NOT_FOUND, "no such key"))?;
-    let (account, tier) = (old.account.clone(), old.tier.clone());
-    let issued = state.keys.issue(account, tier, Validity::default())?;
+    let (client, tier) = (old.client.clone(), old.tier.clone());
+    let issued = state.keys.issue(client, tier, Validity::default())?;
     state.keys.deactivate(&rotation.id, rotation.at.unwrap_or_else(now));
     Ok(shown_once(&issued))
 }

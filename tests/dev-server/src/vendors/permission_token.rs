@@ -48,12 +48,12 @@ impl TokenSecret {
 
 impl Vendors {
     /// A token for what the vendor may see now.
-    pub(super) async fn issue_token(&self, account: &str) -> Result<String, LoginError> {
+    pub(super) async fn issue_token(&self, client: &str) -> Result<String, LoginError> {
         loop {
             let state = self.state.lock().await;
-            let vendor = state.vendors.get(account).ok_or(LoginError::Invalid)?;
+            let vendor = state.vendors.get(client).ok_or(LoginError::Invalid)?;
             let iat = OffsetDateTime::now_utc().unix_timestamp();
-            if state.revocations.issued_until(account).is_none_or(|until| until < iat) {
+            if state.revocations.issued_until(client).is_none_or(|until| until < iat) {
                 let claims = PermissionClaims {
                     iss: ISSUER,
                     vendor: vendor.id.as_str(),

@@ -14,12 +14,14 @@ pub(super) struct RevocationList {
     version: u64,
     /// The `jti` of each.
     tokens: Vec<String>,
+    #[serde(rename = "clients")]
     vendors: Vec<VendorTokens>,
 }
 
 /// All tokens of a vendor whose `iat` is up to this moment are void.
 #[derive(Serialize)]
 struct VendorTokens {
+    #[serde(rename = "client")]
     vendor: Name,
     #[serde(with = "rfc3339")]
     issued_until: OffsetDateTime,

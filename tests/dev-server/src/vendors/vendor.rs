@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::password::PasswordHash;
 use crate::name::Name;
 
-/// A vendor account, as the data file has it.
+/// A vendor client, as the data file has it.
 #[derive(Deserialize)]
 pub(super) struct Vendor {
     #[serde(rename = "vendor")]
