@@ -69,19 +69,25 @@ pub(crate) fn names(query: &str, name: &str) -> bool {
     !query.is_empty() && values(query, name).map_or(true, |values| !values.is_empty())
 }
 
-/// Whether a parameter may turn the request into another method: `_method`, which Laravel and Symfony read in a POST,
-/// `WordPress` in any request.
+/// Parameters that turn a request into one of another method, folded: `_method` of Laravel and Symfony in a POST, of
+/// `WordPress` in any request; `X-HTTP-Method-Override` of ASP.NET MVC, `x-tunneled-method` and `X-HTTP-Method` of Plack in
+/// a POST.
+const METHOD_OVERRIDES: [&str; 5] =
+    ["method", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride", "xtunneledmethod"];
+
+/// Whether a parameter may turn the request into another method. A name behind a prefix (`form._method`) does not: servers
+/// look the method up by its name, and bind parameters to objects only once they know it.
 pub fn overrides_method(query: &str) -> bool {
     may_override_method(query) && is_overriding(query)
 }
 
-/// Byte by byte, as every request with a query gets here: in nearly all of them each name begins with a letter, which that of
-/// no override does.
+/// Byte by byte, as every request with a query gets here: in nearly all of them each name begins with a letter other than
+/// `x`, which that of no override does.
 fn may_override_method(query: &str) -> bool {
     let mut before = b'&';
     let mut is_odd = false;
     for byte in query.bytes() {
-        is_odd |= byte == b'%' || (matches!(before, b'&' | b';') && !byte.is_ascii_alphabetic());
+        is_odd |= byte == b'%' || (matches!(before, b'&' | b';') && !begins_plainly(byte));
         before = byte;
     }
     is_odd
@@ -89,13 +95,22 @@ fn may_override_method(query: &str) -> bool {
 
 #[inline(never)]
 fn is_overriding(query: &str) -> bool {
-    any_key(query, is_method_override) || (query.contains('%') && any_key_once_decoded(query, is_method_override))
+    if !query.contains('%') {
+        return any_key(query, is_method_override);
+    }
+    // ASP.NET reads `%u0058` as `X`.
+    let is_in_words = query.contains("%u00") && any_key_once_decoded(&query.replace("%u00", "%"), is_method_override);
+    is_in_words || any_key(query, is_method_override) || any_key_once_decoded(query, is_method_override)
 }
 
 /// Whether a field of this name does that.
 pub(crate) fn is_method_override(name: &str) -> bool {
-    // Nearly every name: none of another letter folds to it, and `method` itself means something else.
-    !name.starts_with(|it: char| it.is_ascii_alphabetic()) && folds_to(name, "method")
+    // Nearly every name: none of another letter folds to one of them, and `method` itself means something else.
+    !name.bytes().next().is_some_and(begins_plainly) && METHOD_OVERRIDES.iter().any(|it| folds_to(name, it))
+}
+
+const fn begins_plainly(first: u8) -> bool {
+    first.is_ascii_alphabetic() && !matches!(first, b'x' | b'X')
 }
 
 impl fmt::Display for QueryError {

@@ -46,7 +46,7 @@ fn queries_that_reach_the_upstream_are_in_scope_for_every_server() {
             };
             passed += 1;
             let (_, reached) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
-            for reader in query::ALL {
+            for reader in query::all() {
                 let read = (reader.read)(reached, "school_id");
                 assert!(
                     read.iter().all(|id| GRANTED.contains(&id.as_str())),

@@ -252,7 +252,7 @@ proptest! {
         if judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
             return Ok(());
         }
-        for reader in upstreams::query::ALL {
+        for reader in upstreams::query::all() {
             for value in (reader.read)(&query, "school_id") {
                 prop_assert!(GRANTED.contains(&value.as_str()), "{} reads {value:?}", reader.name);
                 prop_assert!(ids.contains(&Cow::Borrowed(value.as_str())), "{} reads {value:?}", reader.name);

@@ -7,11 +7,14 @@ use hallpass::http::path::{Pattern, RawPath};
 use hallpass::http::query::overrides_method;
 use hallpass::policy::cost::{self, Factor};
 use hallpass::policy::scope::{self, Missing, Place, Rule, Verdict};
-use upstreams::query::ALL;
+use upstreams::query::{self, LOOKUPS};
 
 use crate::{GRANTED, line};
 
 const NAMES: [&str; 5] = ["school_id", "filter[school]", "ids[]", "schoolId", "id"];
+
+/// Where servers read the method of a POST, see `hallpass::http::query`.
+const METHOD_OVERRIDES: [&str; 4] = ["_method", "X-HTTP-Method-Override", "X-HTTP-Method", "x-tunneled-method"];
 
 /// The first line names the protected parameter, the second is the query.
 pub fn query(data: &[u8]) {
@@ -26,14 +29,16 @@ pub fn query(data: &[u8]) {
 
 fn judge_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
     let Some(ids) = passing(name, path, with_commas) else { return };
-    for reader in ALL {
+    for reader in query::all() {
         for value in (reader.read)(query, name) {
             let parts: Vec<&str> = if with_commas { value.split(',').collect() } else { vec![&value] };
             let is_judged = parts.iter().all(|part| GRANTED.contains(part) && ids.iter().any(|id| id == part));
             assert!(is_judged, "{} reads {value:?} of {name} in {query:?}", reader.name);
         }
-        let is_method = |name: &str| (reader.read)(query, name).iter().any(|method| !method.is_empty());
-        assert!(!is_method("_method"), "{} reads another method in {query:?}", reader.name);
+    }
+    for (reader, name) in LOOKUPS.iter().flat_map(|it| METHOD_OVERRIDES.map(|name| (it, name))) {
+        let is_read = (reader.read)(query, name).iter().any(|method| !method.is_empty());
+        assert!(!is_read, "{} reads another method ({name}) in {query:?}", reader.name);
     }
 }
 
@@ -56,7 +61,7 @@ fn judge_cost(name: &str, query: &str) {
     let default = NonZeroU32::MIN;
     let rule = cost::Rule { weight: NonZeroU32::MIN, factor: Factor::Query { name: name.to_owned(), default } };
     let Ok(charged) = cost::of(&rule, Some(query), 0) else { return };
-    for reader in ALL {
+    for reader in query::all() {
         for value in (reader.read)(query, name) {
             let asked = value.parse::<f64>().unwrap_or(f64::INFINITY);
             let covered = asked <= f64::from(charged) || charged == u32::MAX;

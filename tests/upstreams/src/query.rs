@@ -17,12 +17,11 @@ pub struct Reader {
     pub read: fn(query: &str, name: &str) -> Vec<String>,
 }
 
-/// All of them.
-pub const ALL: [Reader; 20] = [
+/// Those that look a parameter up by its name.
+pub const LOOKUPS: [Reader; 18] = [
     Reader { name: "WHATWG, Django, node:querystring, OpenResty", read: urlencoded },
     Reader { name: "HTML 4, Python up to 3.9.1, Rack 1", read: semicolons },
     Reader { name: "ASP.NET", read: ignoring_case },
-    Reader { name: "ASP.NET's binder, for the field of an object", read: aspnet_binder },
     Reader { name: "classic ASP", read: classic_asp },
     Reader { name: "CGI.pm", read: cgi_pm },
     Reader { name: "PHP", read: php },
@@ -30,7 +29,6 @@ pub const ALL: [Reader; 20] = [
     Reader { name: "Rack, Rails", read: rack },
     Reader { name: "qs, Express", read: qs },
     Reader { name: "qs with allowDots, Grails, Spring", read: qs_with_dots },
-    Reader { name: "Spring's data binder", read: spring_binder },
     Reader { name: "Tomcat, Jetty", read: servlet },
     Reader { name: "Go", read: go },
     Reader { name: "nginx", read: nginx },
@@ -40,6 +38,17 @@ pub const ALL: [Reader; 20] = [
     Reader { name: "hand-written code that decodes before it splits", read: decoded_first },
     Reader { name: "the same behind a proxy that decodes", read: decoded_twice_first },
 ];
+
+/// Those that fill the fields of an object, once the method has told which one: no server reads the method so.
+pub const BINDERS: [Reader; 2] = [
+    Reader { name: "ASP.NET's binder, for the field of an object", read: aspnet_binder },
+    Reader { name: "Spring's data binder", read: spring_binder },
+];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = Reader> {
+    LOOKUPS.into_iter().chain(BINDERS)
+}
 
 /// Names and values, split at the first `=`.
 fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {

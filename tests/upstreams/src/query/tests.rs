@@ -1,4 +1,4 @@
-use super::ALL;
+use super::all;
 use crate::taken;
 
 /// The models of a parser; together they read at least what it does.
@@ -25,9 +25,8 @@ fn models_read_all_that_real_parsers_read() {
     assert!(taken.len() > 400, "{}", taken.len());
     for row in taken {
         for (parser, real) in row.readings {
-            let known = |it: &&super::Reader| models(&parser).contains(&it.name);
-            let read: Vec<String> =
-                ALL.iter().filter(known).flat_map(|it| (it.read)(&row.query, "school_id")).collect();
+            let known = |it: &super::Reader| models(&parser).contains(&it.name);
+            let read: Vec<String> = all().filter(known).flat_map(|it| (it.read)(&row.query, "school_id")).collect();
             for value in real {
                 let is_read = read.iter().any(|it| plain(it) == plain(&value));
                 assert!(is_read, "{parser} reads {value:?} in {}, the models {read:?}", row.query);
@@ -38,7 +37,7 @@ fn models_read_all_that_real_parsers_read() {
 
 #[track_caller]
 fn check(reader: &str, query: &str, expected: &[&str]) {
-    let it = ALL.iter().find(|it| it.name == reader).unwrap_or_else(|| panic!("no {reader}"));
+    let it = all().find(|it| it.name == reader).unwrap_or_else(|| panic!("no {reader}"));
     assert_eq!((it.read)(query, "school_id"), expected, "{reader}: {query}");
 }
 
