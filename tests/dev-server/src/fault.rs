@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
     body::Body,
-    extract::rejection::JsonRejection,
     http::{StatusCode, header},
     response::Response,
 };
@@ -31,9 +29,8 @@ impl FaultSwitch {
     /// What a test posted: a fault, or null to be healthy again.
     ///
     /// # Errors
-    /// When the body is no fault.
-    pub(crate) async fn set(&self, fault: Result<Json<Option<Fault>>, JsonRejection>) -> Result<StatusCode, Problem> {
-        let Json(fault) = fault?;
+    /// When the status is none of a final answer.
+    pub(crate) async fn set(&self, fault: Option<Fault>) -> Result<StatusCode, Problem> {
         let status = fault.as_ref().and_then(|fault| fault.status);
         // 1xx would be no answer at all.
         if status.is_some_and(|status| !(200..=599).contains(&status)) {

@@ -7,9 +7,11 @@
 //! is for development only and belongs on a loopback address.
 
 mod auth;
+mod body;
 mod claim_list;
 mod districts;
 mod echo;
+mod endpoints;
 mod fault;
 mod keys;
 mod name;
@@ -113,18 +115,21 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let secret = TokenSecret::choose(args.pjwt_secret_file.as_deref(), environment)?;
     let vendors = Vendors::built_in(secret)?;
     let districts = Districts::built_in()?;
-    let (of_vendors, of_districts) = (Arc::clone(&vendors), Arc::clone(&districts));
-    let api = api_router(dataset, Students::built_in()?, of_vendors, of_districts, Arc::clone(&record));
-    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, record, vendors, districts);
 
     // The handlers stand before the ready line, so that a signal sent on seeing it is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let auth_listener = TcpListener::bind(&args.auth_addr).await?;
     let api_listener = TcpListener::bind(&args.api_addr).await?;
+    let endpoints = endpoints::router(auth_listener.local_addr()?, api_listener.local_addr()?);
+    let (of_vendors, of_districts) = (Arc::clone(&vendors), Arc::clone(&districts));
+    let students = Students::built_in()?;
+    let api = api_router(dataset, students, of_vendors, of_districts, endpoints.clone(), Arc::clone(&record));
+    let server = AuthServer::new(settings, SigningKey::first(args.alg)?, record, vendors, districts);
+    let auth = auth::router(server).merge(endpoints);
     announce(&auth_listener, &api_listener)?;
 
     let (stop, stopped) = watch::channel(false);
-    let auth = tokio::spawn(serve(auth_listener, auth::router(server), stopped.clone()));
+    let auth = tokio::spawn(serve(auth_listener, auth, stopped.clone()));
     let api = tokio::spawn(serve(api_listener, api, stopped));
     tokio::select! {
         _ = terminate.recv() => {}
@@ -151,6 +156,7 @@ fn api_router(
     students: Students,
     vendors: Arc<Vendors>,
     districts: Arc<Districts>,
+    endpoints: Router,
     record: Arc<Record>,
 ) -> Router {
     Router::new()
@@ -158,5 +164,6 @@ fn api_router(
         .merge(students::router(students, vendors))
         .merge(districts::api::router(districts))
         .merge(echo::router())
+        .merge(endpoints)
         .layer(axum::middleware::from_fn_with_state(record, record::observe))
 }

@@ -43,7 +43,7 @@ pub(crate) struct NameError;
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no name (expected 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_` or `.`)")
+        write!(f, "expected 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_` or `.`")
     }
 }
 

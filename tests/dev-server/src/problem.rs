@@ -6,11 +6,12 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    extract::rejection::{JsonRejection, QueryRejection},
+    extract::rejection::QueryRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// What clients of the authorization server authenticate with (RFC 7617).
 pub(crate) const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"dev-server\"");
@@ -20,33 +21,45 @@ pub(crate) const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic 
 pub(crate) struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
+    /// A body that would be accepted.
+    example: Option<&'static RawValue>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), example: None }
     }
+
+    pub(crate) fn with_example(self, example: Option<&'static RawValue>) -> Self {
+        Self { example, ..self }
+    }
+}
+
+/// The body; `example` is an extension member.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<&'static RawValue>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Unknown");
-        let body = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
+        let body = Body {
+            r#type: "about:blank",
+            title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            example: self.example,
+        };
         let mut response = (self.status, Json(body)).into_response();
         let content_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
     }
 }
 

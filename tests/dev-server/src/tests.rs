@@ -14,7 +14,7 @@ use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch};
 
-use self::client::{Answer, Client};
+pub(crate) use self::client::{Answer, Client};
 use crate::{
     auth::{AuthServer, Settings},
     districts::Districts,
@@ -30,16 +30,16 @@ const ISSUER: &str = "https://auth.example.com/";
 const AUDIENCE: &str = "https://api.example.com";
 
 /// Both listeners; they stop when this is dropped.
-struct Stack {
-    auth: Client,
-    api: Client,
+pub(crate) struct Stack {
+    pub(crate) auth: Client,
+    pub(crate) api: Client,
     server: Arc<AuthServer>,
     vendors: Arc<Vendors>,
     _stop: watch::Sender<bool>,
 }
 
 impl Stack {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(SigningAlg::Es256, None).await
     }
 
@@ -54,25 +54,28 @@ impl Stack {
         let key = SigningKey::first(alg).unwrap();
         let vendors = Vendors::built_in(TokenSecret::choose(None, None).unwrap()).unwrap();
         let districts = Districts::built_in().unwrap();
+        let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (auth_address, api_address) = (auth.local_addr().unwrap(), api.local_addr().unwrap());
+        let endpoints = crate::endpoints::router(auth_address, api_address);
         let api_router = crate::api_router(
             Dataset::built_in().unwrap(),
             Students::built_in().unwrap(),
             Arc::clone(&vendors),
             Arc::clone(&districts),
+            endpoints.clone(),
             Arc::clone(&record),
         );
         let server = AuthServer::new(settings, key, record, Arc::clone(&vendors), districts);
+        let auth_router = crate::auth::router(Arc::clone(&server)).merge(endpoints);
         let (stop, stopped) = watch::channel(false);
-        let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let clients = (Client::to(auth.local_addr().unwrap()), Client::to(api.local_addr().unwrap()));
-        tokio::spawn(serve(auth, crate::auth::router(Arc::clone(&server)), stopped.clone()));
+        tokio::spawn(serve(auth, auth_router, stopped.clone()));
         tokio::spawn(serve(api, api_router, stopped));
-        Self { auth: clients.0, api: clients.1, server, vendors, _stop: stop }
+        Self { auth: Client::to(auth_address), api: Client::to(api_address), server, vendors, _stop: stop }
     }
 
     /// Registers an application for two schools and returns its id and its secret.
-    async fn register(&self) -> (String, String) {
+    pub(crate) async fn register(&self) -> (String, String) {
         let body = json!({"name": "Dashboards", "tier": "standard",
             "schools": ["oakwood-primary", "ravenscroft-high"]});
         let answer = self.auth.post("/applications", &body).await;
@@ -106,7 +109,7 @@ impl Stack {
     }
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
 }
 

@@ -9,12 +9,12 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, crypto, errors::Erro
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::{auth::applications::Tier, keys::SigningKey, name::Name};
+use crate::{keys::SigningKey, name::Name};
 
 /// The payload of an issued token; the order is the order on the wire.
 #[derive(Serialize)]
 pub(crate) struct Claims<'a> {
-    pub(crate) tier: Tier,
+    pub(crate) tier: &'a Name,
     pub(crate) schools: &'a [Name],
     pub(crate) client_id: &'a str,
     pub(crate) iss: &'a str,

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -20,7 +20,7 @@ use super::{
     AuthServer,
     secret::{self, SecretHash},
 };
-use crate::{name::Name, problem::Problem};
+use crate::{body::Body, name::Name, problem::Problem};
 
 /// Registration is open, and everything is kept in memory.
 const APPLICATIONS_MAX: usize = 10_000;
@@ -29,21 +29,12 @@ const NAME_BYTES_MAX: usize = 200;
 const SCHOOLS_MAX: usize = 20_000;
 const CLIENT_ID_BYTES: usize = 16;
 
-/// What an application bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Tier {
-    Free,
-    Standard,
-    Premium,
-}
-
 /// A registered application; as JSON it is without its secret.
 #[derive(Serialize)]
 pub(crate) struct Application {
     pub(crate) client_id: String,
     name: String,
-    pub(crate) tier: Tier,
+    pub(crate) tier: Name,
     pub(crate) schools: Vec<Name>,
     #[serde(skip)]
     secret: SecretHash,
@@ -91,7 +82,7 @@ impl Registry {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     name: String,
-    tier: Tier,
+    tier: Name,
     schools: Vec<Name>,
 }
 
@@ -106,9 +97,8 @@ struct Registered<'a> {
 /// `POST /applications`
 pub(crate) async fn register(
     State(server): State<Arc<AuthServer>>,
-    body: Result<Json<Registration>, JsonRejection>,
+    Body(registration): Body<Registration>,
 ) -> Result<Response, Problem> {
-    let Json(registration) = body?;
     if registration.name.is_empty() || registration.name.len() > NAME_BYTES_MAX {
         return Err(bad_request("`name` (expected 1 to 200 bytes)"));
     }
@@ -148,7 +138,7 @@ pub(crate) async fn show(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    tier: Option<Tier>,
+    tier: Option<Name>,
     #[serde(default)]
     schools_add: Vec<Name>,
     #[serde(default)]
@@ -160,18 +150,20 @@ pub(crate) async fn change(
     State(server): State<Arc<AuthServer>>,
     Path(client_id): Path<String>,
     headers: HeaderMap,
-    body: Result<Json<Change>, JsonRejection>,
+    body: Result<Body<Change>, Problem>,
 ) -> Result<Response, Problem> {
     let mut registry = server.applications.lock().await;
     let application = owned(&mut registry, &client_id, &headers)?;
-    let Json(change) = body?;
+    let Body(change) = body?;
 
     let removed: HashSet<Name> = change.schools_remove.into_iter().collect();
     let mut schools = application.schools.clone();
     schools.retain(|school| !removed.contains(school));
     add_schools(&mut schools, change.schools_add)?;
     application.schools = schools;
-    application.tier = change.tier.unwrap_or(application.tier);
+    if let Some(tier) = change.tier {
+        application.tier = tier;
+    }
     Ok(Json(application).into_response())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
 };
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::AuthServer;
 use crate::{
+    body::Body,
     keys::{Rotation, SigningAlg, SigningKey},
     problem::Problem,
     token::{Mint, mint},
@@ -30,9 +31,8 @@ pub(crate) struct RotateKeys {
 /// `POST /dev/rotate-keys`: signs with a fresh key from now on.
 pub(crate) async fn rotate_keys(
     State(server): State<Arc<AuthServer>>,
-    request: Result<Json<RotateKeys>, JsonRejection>,
+    Body(request): Body<RotateKeys>,
 ) -> Result<Json<Value>, Problem> {
-    let Json(request) = request?;
     let alg = match request.alg {
         Some(alg) => alg,
         None => server.keys.read().await.signing().alg,
@@ -50,9 +50,8 @@ pub(crate) async fn rotate_keys(
 /// `POST /dev/tokens`: a token with any claims, from any key.
 pub(crate) async fn mint_token(
     State(server): State<Arc<AuthServer>>,
-    request: Result<Json<Mint>, JsonRejection>,
+    Body(request): Body<Mint>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Json(request) = request?;
     let token = mint(server.keys.read().await.signing(), &request)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"access_token": token}))))

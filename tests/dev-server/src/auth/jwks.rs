@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::AuthServer;
-use crate::{fault::Fault, problem::Problem};
+use crate::{body::Body, fault::Fault, problem::Problem};
 
 /// `GET /.well-known/jwks.json`
 pub(crate) async fn show(State(server): State<Arc<AuthServer>>) -> Response {
@@ -29,7 +29,7 @@ async fn healthy(server: &AuthServer) -> Response {
 /// `POST /dev/jwks-fault`: a fault, or null to be healthy again.
 pub(crate) async fn set_fault(
     State(server): State<Arc<AuthServer>>,
-    fault: Result<Json<Option<Fault>>, JsonRejection>,
+    Body(fault): Body<Option<Fault>>,
 ) -> Result<StatusCode, Problem> {
     server.jwks_fault.set(fault).await
 }

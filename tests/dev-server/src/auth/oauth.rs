@@ -83,7 +83,7 @@ async fn issue_for(
     audience: Option<&str>,
 ) -> Result<String, OauthError> {
     let claims = Claims {
-        tier: application.tier,
+        tier: &application.tier,
         schools: &application.schools,
         client_id: &application.client_id,
         iss: &server.settings.issuer,

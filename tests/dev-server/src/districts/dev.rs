@@ -4,7 +4,7 @@ use std::{collections::btree_map::Entry, sync::Arc};
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     auth::secret::{SecretHash, generate},
+    body::Body,
     name::Name,
     problem::Problem,
 };
@@ -35,9 +36,8 @@ pub(super) struct NewApplication {
 /// `POST /dev/district-applications`: 201 with the secret, which is shown only here.
 pub(super) async fn add_application(
     State(districts): State<Arc<Districts>>,
-    body: Result<Json<NewApplication>, JsonRejection>,
+    Body(new): Body<NewApplication>,
 ) -> Result<Response, Problem> {
-    let Json(new) = body?;
     let mut state = districts.state.lock().await;
     if state.applications.len() >= APPLICATIONS_MAX {
         return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, "too many applications"));
@@ -68,9 +68,8 @@ pub(super) struct Share {
 /// `POST /dev/districts/share`: a district signs up. 201 without the token, which appears in the application's own list.
 pub(super) async fn share(
     State(districts): State<Arc<Districts>>,
-    body: Result<Json<Share>, JsonRejection>,
+    Body(share): Body<Share>,
 ) -> Result<Response, Problem> {
-    let Json(share) = body?;
     let mut state = districts.state.lock().await;
     let application = state.applications.get(share.application.as_str());
     let application = application.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such application"))?;
@@ -101,9 +100,8 @@ pub(super) struct Withdraw {
 /// `POST /dev/districts/withdraw`: the district shares no more, and its token leaves both lists.
 pub(super) async fn withdraw(
     State(districts): State<Arc<Districts>>,
-    body: Result<Json<Withdraw>, JsonRejection>,
+    Body(Withdraw { application, district }): Body<Withdraw>,
 ) -> Result<StatusCode, Problem> {
-    let Json(Withdraw { application, district }) = body?;
     let removed = districts.state.lock().await.shared.remove(&application, &district);
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(StatusCode::NOT_FOUND, "nothing is shared")) }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Districts;
 use crate::{
     auth::applications::Credentials,
+    body::Body,
     fault::Fault,
     problem::{BASIC_CHALLENGE, Problem},
 };
@@ -48,7 +49,7 @@ pub(super) async fn for_application(State(districts): State<Arc<Districts>>, hea
 /// `POST /dev/district-tokens-fault`: a fault, or null to be healthy again.
 pub(super) async fn set_fault(
     State(districts): State<Arc<Districts>>,
-    fault: Result<Json<Option<Fault>>, JsonRejection>,
+    Body(fault): Body<Option<Fault>>,
 ) -> Result<StatusCode, Problem> {
     districts.fault.set(fault).await
 }

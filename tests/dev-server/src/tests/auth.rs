@@ -99,7 +99,8 @@ async fn change_needs_the_secret_and_leaves_old_tokens_as_they_are() {
     let (id, secret) = stack.register().await;
     let old = stack.token(&id, &secret).await;
     let path = format!("/applications/{id}");
-    let change = json!({"tier": "premium", "schools_add": ["millbrook-academy", "oakwood-primary"],
+    // A tier of one's own: the gateway's configuration says what it buys.
+    let change = json!({"tier": "district-plus", "schools_add": ["millbrook-academy", "oakwood-primary"],
         "schools_remove": ["ravenscroft-high"]});
     let send = async |authorization: &str| {
         let headers = [("authorization", authorization), ("content-type", "application/json")];
@@ -111,7 +112,7 @@ async fn change_needs_the_secret_and_leaves_old_tokens_as_they_are() {
     assert_eq!(send(&basic(&id, &secret)).await.status, 200);
 
     let claims = stack.verify(&stack.token(&id, &secret).await).await.unwrap();
-    assert_eq!(claims["tier"], "premium");
+    assert_eq!(claims["tier"], "district-plus");
     assert_eq!(claims["schools"], json!(["oakwood-primary", "millbrook-academy"]));
     assert_eq!(stack.verify(&old).await.unwrap()["tier"], "standard");
 }

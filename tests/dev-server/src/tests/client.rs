@@ -11,14 +11,14 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// A client of one listener.
-pub(super) struct Client(SocketAddr);
+pub(crate) struct Client(SocketAddr);
 
 /// A response as a whole.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -28,30 +28,34 @@ impl Answer {
         Self { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
 impl Client {
-    pub(super) fn to(address: SocketAddr) -> Self {
+    pub(crate) fn to(address: SocketAddr) -> Self {
         Self(address)
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], vec![]).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json")];
         self.send("POST", path, &headers, body.to_string().into_bytes()).await
     }
 
-    pub(super) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let stream = TcpStream::connect(self.0).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -60,7 +64,7 @@ impl Client {
     }
 
     /// Posts an empty body with a trailer to `/echo/` over HTTP/2 and returns the echo.
-    pub(super) async fn echo_http2(&self, headers: &[(&str, &str)], trailer: (&'static str, &'static str)) -> Value {
+    pub(crate) async fn echo_http2(&self, headers: &[(&str, &str)], trailer: (&'static str, &'static str)) -> Value {
         let stream = TcpStream::connect(self.0).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();

@@ -4,7 +4,7 @@ use std::{collections::hash_map::Entry, sync::Arc};
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use super::{
     api_keys::{IssuedKey, TooManyKeys, Validity},
     vendor::AccessScope,
 };
-use crate::{name::Name, problem::Problem};
+use crate::{body::Body, name::Name, problem::Problem};
 
 const VENDORS_MAX: usize = 10_000;
 
@@ -43,9 +43,8 @@ struct NewUser {
 /// `POST /dev/vendors`
 pub(super) async fn add_vendor(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<NewVendor>, JsonRejection>,
+    Body(new): Body<NewVendor>,
 ) -> Result<Response, Problem> {
-    let Json(new) = body?;
     let hashed = tokio::task::spawn_blocking(move || hash_passwords(new.users)).await;
     let users = hashed.ok().flatten().ok_or(problem(StatusCode::BAD_REQUEST, "a password cannot be hashed"))?;
     let scope = AccessScope { districts: new.districts, schools: new.schools, permissions: new.permissions };
@@ -87,9 +86,8 @@ pub(super) struct NewKey {
 /// `POST /dev/keys`
 pub(super) async fn issue_key(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<NewKey>, JsonRejection>,
+    Body(new): Body<NewKey>,
 ) -> Result<Response, Problem> {
-    let Json(new) = body?;
     if new.not_before.zip(new.not_after).is_some_and(|(from, until)| from > until) {
         return Err(problem(StatusCode::BAD_REQUEST, "`not_after` (expected a time from `not_before` on)"));
     }
@@ -114,9 +112,8 @@ pub(super) struct RotateKey {
 /// `POST /dev/keys/rotate`: a new key works from now on, the old one up to the given time.
 pub(super) async fn rotate_key(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<RotateKey>, JsonRejection>,
+    Body(rotation): Body<RotateKey>,
 ) -> Result<Response, Problem> {
-    let Json(rotation) = body?;
     let mut state = vendors.state.lock().await;
     let old = state.keys.find(&rotation.id).ok_or(problem(StatusCode::NOT_FOUND, "no such key"))?;
     let (client, tier) = (old.client.clone(), old.tier.clone());
@@ -138,9 +135,8 @@ pub(super) struct ScopeChange {
 /// `POST /dev/scope`: from now on tokens say something else, and those issued up to now are void.
 pub(super) async fn change_scope(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<ScopeChange>, JsonRejection>,
+    Body(change): Body<ScopeChange>,
 ) -> Result<Response, Problem> {
-    let Json(change) = body?;
     let mut state = vendors.state.lock().await;
     let vendor =
         state.vendors.get_mut(change.vendor.as_str()).ok_or(problem(StatusCode::NOT_FOUND, "no such vendor"))?;
@@ -165,9 +161,8 @@ pub(super) struct Revoke {
 /// `POST /dev/revoke`
 pub(super) async fn revoke(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<Revoke>, JsonRejection>,
+    Body(request): Body<Revoke>,
 ) -> Result<StatusCode, Problem> {
-    let Json(request) = body?;
     let revoked = vendors.state.lock().await.revocations.revoke(request.jti);
     revoked.map_err(|_| problem(StatusCode::INSUFFICIENT_STORAGE, "too many revoked tokens"))?;
     Ok(StatusCode::NO_CONTENT)
@@ -183,9 +178,8 @@ pub(super) struct MintPermissionToken {
 /// `POST /dev/permission-tokens`: signs any claims as the login would.
 pub(super) async fn mint_token(
     State(vendors): State<Arc<Vendors>>,
-    body: Result<Json<MintPermissionToken>, JsonRejection>,
+    Body(request): Body<MintPermissionToken>,
 ) -> Result<Response, Problem> {
-    let Json(request) = body?;
     let unsigned = problem(StatusCode::INTERNAL_SERVER_ERROR, "the token could not be signed");
     let token = vendors.mint_token(&request.claims).map_err(|_| unsigned)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"token": token}))).into_response())

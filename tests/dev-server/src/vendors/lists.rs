@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 
 use super::Vendors;
-use crate::{fault::Fault, problem::Problem};
+use crate::{body::Body, fault::Fault, problem::Problem};
 
 /// `GET /v1/keys.json`
 pub(super) async fn keys(State(vendors): State<Arc<Vendors>>) -> Response {
@@ -29,7 +29,7 @@ pub(super) async fn revocations(State(vendors): State<Arc<Vendors>>) -> Response
 /// `POST /dev/keys-fault`: a fault, or null to be healthy again.
 pub(super) async fn set_keys_fault(
     State(vendors): State<Arc<Vendors>>,
-    fault: Result<Json<Option<Fault>>, JsonRejection>,
+    Body(fault): Body<Option<Fault>>,
 ) -> Result<StatusCode, Problem> {
     vendors.keys_fault.set(fault).await
 }
@@ -37,7 +37,7 @@ pub(super) async fn set_keys_fault(
 /// `POST /dev/revocations-fault`: likewise.
 pub(super) async fn set_revocations_fault(
     State(vendors): State<Arc<Vendors>>,
-    fault: Result<Json<Option<Fault>>, JsonRejection>,
+    Body(fault): Body<Option<Fault>>,
 ) -> Result<StatusCode, Problem> {
     vendors.revocations_fault.set(fault).await
 }
