@@ -41,6 +41,7 @@ mod problem;
 mod reader;
 mod retirement;
 mod routes;
+pub mod schema;
 mod scope;
 mod tiers;
 mod tokens;

@@ -11,3 +11,4 @@ pub mod list;
 pub mod opaque;
 pub mod retirement;
 pub mod revocation;
+pub mod schema;

@@ -4,5 +4,6 @@ pub(crate) mod bytes;
 pub mod json;
 pub mod names;
 pub(crate) mod percent;
+pub mod schema;
 pub mod text;
 pub mod time;

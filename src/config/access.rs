@@ -3,6 +3,7 @@
 use super::ApiKeys;
 use super::issuers::{self, Issuers};
 use super::reader::Object;
+use super::schema::routes::{BODY, BODY_BYTES, NAMES_MAX};
 use crate::credentials::retirement::Schedule;
 use crate::http::body;
 use crate::http::strip::StripSet;
@@ -11,15 +12,11 @@ use crate::policy::route::{Credential, Quorum, Route};
 use crate::policy::scope::{Place, Rule};
 use crate::values::text::is_school;
 
-const BODY_FIELDS: &[&str] = &["max_bytes"];
+const BODY_FIELDS: &[&str] = &BODY.names::<{ BODY.count() }>();
 /// Longest body where none is configured, bytes: a list of ids, and some filters beside it.
 const BODY_BYTES_DEFAULT: u32 = 64 * 1024;
-/// Envoy buffers no more than a listener's `per_connection_buffer_limit_bytes`, 1 MiB by default.
-const BODY_BYTES_MAX: u32 = 16 << 20;
 /// Methods whose bodies mean nothing (RFC 9110 section 9.3): upstreams do not read them.
 const BODILESS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
-/// Most methods, credentials, permissions and issuers of one route.
-pub(super) const NAMES_MAX: usize = 64;
 
 /// What routes are read beside.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +130,7 @@ pub(super) fn body(
     let is_needed = rules.into_iter().flatten().any(Rule::is_in_body) || matches!(factor, Some(Factor::Body { .. }));
     let bytes_max = fields.field("body", BODY_BYTES_DEFAULT, |reader| {
         let fields = reader.object(BODY_FIELDS)?;
-        fields.field("max_bytes", BODY_BYTES_DEFAULT, |max| max.integer(1..=BODY_BYTES_MAX))
+        fields.field("max_bytes", BODY_BYTES_DEFAULT, |max| max.integer(BODY_BYTES))
     })?;
     if !is_needed && fields.get("body").is_some() {
         fields.problem("body", "expected only where `scope` or `cost` looks into the body");

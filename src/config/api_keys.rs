@@ -6,13 +6,14 @@ use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
+use super::schema::credentials::API_KEYS;
 use super::tiers::Tiers;
 use super::{ApiKeys, Forward, Source};
 use crate::credentials::api_key::{Context, KeyList};
 use crate::credentials::ids::ListFormat;
 use crate::credentials::list::Origin;
 
-const FIELDS: &[&str] = &["header", "basic", "forward", "issuer", "inline", "remote", "retirement"];
+const FIELDS: &[&str] = &API_KEYS.names::<{ API_KEYS.count() }>();
 const HEADER_DEFAULT: &str = "x-api-key";
 
 /// Reads `api_keys`; absent: none.

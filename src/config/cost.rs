@@ -3,18 +3,17 @@
 use std::num::NonZeroU32;
 
 use super::reader::{Object, Reader};
+use super::schema::routes::{COST, COST_FACTOR, COST_RULE};
 use super::scope;
 use crate::policy::cost::{Factor, Rule};
 
-const FIELDS: &[&str] = &["weight", "times"];
-const TIMES_FIELDS: &[&str] = &["query", "body", "default"];
-/// Largest weight, and largest assumed factor.
-const COST_MAX: u32 = 1_000_000;
+const FIELDS: &[&str] = &COST_RULE.names::<{ COST_RULE.count() }>();
+const TIMES_FIELDS: &[&str] = &COST_FACTOR.names::<{ COST_FACTOR.count() }>();
 
 /// Reads `cost`; absent: 1.
 #[inline(never)]
 pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
-    let weight = |reader: &Reader<'_>| reader.integer(1..=COST_MAX).and_then(NonZeroU32::new);
+    let weight = |reader: &Reader<'_>| reader.integer(COST).and_then(NonZeroU32::new);
     let Some(reader) = fields.get("cost") else {
         return Some(Rule { weight: NonZeroU32::MIN, factor: Factor::One });
     };
@@ -38,8 +37,7 @@ fn factor(reader: &Reader<'_>) -> Option<Factor> {
         return Some(Factor::Schools);
     }
     let fields = reader.object(TIMES_FIELDS)?;
-    let default =
-        fields.required("default").and_then(|default| default.integer(1..=COST_MAX).and_then(NonZeroU32::new));
+    let default = fields.required("default").and_then(|default| default.integer(COST).and_then(NonZeroU32::new));
     if fields.get("body").is_some() && fields.get("query").is_none() {
         let pointer = fields.required("body").and_then(|body| scope::pointer(&body));
         return Some(Factor::Body { pointer: pointer?, default: default? });

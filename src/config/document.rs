@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::access::Beside;
 use super::api_keys;
-use super::duration;
 use super::filter_state;
 use super::forward;
 use super::issuers;
@@ -15,27 +14,12 @@ use super::lists;
 use super::problem::{ConfigErrors, Sink};
 use super::reader::{Object, Reader};
 use super::routes;
+use super::schema::{self, BOUNDS, CONFIGURATION};
 use super::tiers;
 use super::{Bounds, Config, Dialect, Environment, Issuer, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
 use crate::http::strip::StripSet;
 
-const FIELDS: &[&str] = &[
-    "realm",
-    "errors",
-    "problem_base",
-    "dry_run",
-    "issuers",
-    "tiers",
-    "routes",
-    "forward",
-    "rate_limit_headers",
-    "authentication_failures",
-    "settlement_header",
-    "bounds",
-    "api_keys",
-    "districts",
-    "filter_state",
-];
+const FIELDS: &[&str] = &CONFIGURATION.names::<{ CONFIGURATION.count() }>();
 const DIALECTS: [(&str, Dialect); 5] = [
     ("problem-json", Dialect::ProblemJson),
     ("plain", Dialect::Plain),
@@ -43,25 +27,15 @@ const DIALECTS: [(&str, Dialect); 5] = [
     ("oneroster", Dialect::OneRoster),
     ("oauth", Dialect::OAuth),
 ];
-const BOUND_FIELDS: &[&str] =
-    &["max_token_bytes", "max_cached_tokens", "max_cached_bytes", "max_waiters", "max_retry_after"];
+const BOUND_FIELDS: &[&str] = &BOUNDS.names::<{ BOUNDS.count() }>();
 const REALM_DEFAULT: &str = "api";
 /// Longest realm and problem base.
 const TEXT_BYTES_MAX: usize = 256;
 const TOKEN_BYTES_DEFAULT: u32 = 16 * 1024;
-/// The shortest signed token is longer than this.
-const TOKEN_BYTES_MIN: u32 = 128;
-/// Envoy refuses requests whose headers exceed 60 KiB by default.
-const TOKEN_BYTES_MAX: u32 = 60_000;
 const CACHED_TOKENS_DEFAULT: u32 = 10_000;
-const CACHED_TOKENS_MAX: u32 = 1_000_000;
 const CACHED_BYTES_DEFAULT: u32 = 16 << 20;
-/// The memory of a worker is one 32-bit address space.
-const CACHED_BYTES_MAX: u32 = 1 << 30;
 const WAITERS_DEFAULT: u32 = 1_000;
-const WAITERS_MAX: u32 = 100_000;
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_hours(1);
-const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
 /// Reads the document; every problem is reported.
 pub(super) fn read(document: &Value, environment: &Environment) -> Result<Config, ConfigErrors> {
@@ -184,15 +158,15 @@ fn bounds(fields: &Object<'_>) -> Option<Bounds> {
         });
     };
     let fields = reader.object(BOUND_FIELDS)?;
-    let number = |name: &str, default, min, max| {
-        fields.field(name, default, |field| field.integer(min..=max)).map(|number| number as usize)
+    let number = |name: &str, default, range| {
+        fields.field(name, default, |field| field.integer(range)).map(|number| number as usize)
     };
-    let token_bytes_max = number("max_token_bytes", TOKEN_BYTES_DEFAULT, TOKEN_BYTES_MIN, TOKEN_BYTES_MAX);
-    let cached_tokens_max = number("max_cached_tokens", CACHED_TOKENS_DEFAULT, 0, CACHED_TOKENS_MAX);
-    let cached_bytes_max = number("max_cached_bytes", CACHED_BYTES_DEFAULT, 0, CACHED_BYTES_MAX);
-    let waiters_max = number("max_waiters", WAITERS_DEFAULT, 1, WAITERS_MAX);
-    let retry_after_max = fields
-        .field("max_retry_after", RETRY_AFTER_DEFAULT, |longest| longest.duration(RETRY_AFTER_MIN..=duration::LONGEST));
+    let token_bytes_max = number("max_token_bytes", TOKEN_BYTES_DEFAULT, schema::TOKEN_BYTES);
+    let cached_tokens_max = number("max_cached_tokens", CACHED_TOKENS_DEFAULT, schema::CACHED_TOKENS);
+    let cached_bytes_max = number("max_cached_bytes", CACHED_BYTES_DEFAULT, schema::CACHED_BYTES);
+    let waiters_max = number("max_waiters", WAITERS_DEFAULT, schema::WAITERS);
+    let retry_after_max =
+        fields.field("max_retry_after", RETRY_AFTER_DEFAULT, |longest| longest.duration(schema::RETRY_AFTER));
     Some(Bounds {
         token_bytes_max: token_bytes_max?,
         cached_tokens_max: cached_tokens_max?,

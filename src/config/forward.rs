@@ -2,19 +2,17 @@
 
 use super::name;
 use super::reader::{Object, Reader};
+use super::schema::{FORWARD, FORWARDED_LIST_BYTES};
 use super::{ApiKeys, Forward};
 use crate::credentials::ids::ListFormat;
 
-const FIELDS: &[&str] =
-    &["schools", "tier", "client", "schools_format", "max_schools_bytes", "authorization", "districts", "permissions"];
+const FIELDS: &[&str] = &FORWARD.names::<{ FORWARD.count() }>();
 const SCHOOLS_DEFAULT: &str = "x-claim-schools";
 const TIER_DEFAULT: &str = "x-claim-tier";
 const CLIENT_DEFAULT: &str = "x-claim-client-id";
 const DISTRICTS_DEFAULT: &str = "x-claim-districts";
 const PERMISSIONS_DEFAULT: &str = "x-claim-permissions";
 const SCHOOLS_BYTES_DEFAULT: u32 = 8192;
-/// Envoy refuses requests whose headers exceed 60 KiB by default.
-const SCHOOLS_BYTES_MAX: u32 = 60_000;
 
 /// Reads `forward`; absent: the defaults.
 #[inline(never)]
@@ -40,7 +38,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     let permissions = header("permissions", PERMISSIONS_DEFAULT);
     let formats = [("comma", ListFormat::Comma), ("json", ListFormat::Json)];
     let format = fields.field("schools_format", ListFormat::Comma, |format| format.word(&formats));
-    let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(1..=SCHOOLS_BYTES_MAX));
+    let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(FORWARDED_LIST_BYTES));
     let authorization = fields.field("authorization", true, Reader::boolean);
     let forward = Forward {
         schools: schools?,

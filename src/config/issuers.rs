@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::duration;
 use super::keys;
 use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
-use super::tiers::{TIERS_MAX, Tiers};
+use super::schema::credentials::{CLAIMS, CLOCK_SKEW, ISSUER, LIFETIME, NAMES_MAX};
+use super::schema::{ISSUERS_MAX, TIERS_MAX};
+use super::tiers::Tiers;
 use super::tokens;
 use super::{Check, Environment, Issuer, Source};
 use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX};
@@ -19,30 +20,9 @@ use crate::policy::route::{Credential, Route};
 use crate::values::names::Names;
 use crate::values::text::is_school;
 
-const FIELDS: &[&str] = &[
-    "issuer",
-    "audiences",
-    "jwks",
-    "secrets",
-    "clock_skew",
-    "max_lifetime",
-    "required_claims",
-    "claims",
-    "tiers",
-    "default_tier",
-    "schools",
-    "revocations",
-    "retirement",
-    "tokens",
-];
-const CLAIM_FIELDS: &[&str] = &["client", "tier", "schools", "districts", "permissions", "district_schools", "id"];
+const FIELDS: &[&str] = &ISSUER.names::<{ ISSUER.count() }>();
+const CLAIM_FIELDS: &[&str] = &CLAIMS.names::<{ CLAIMS.count() }>();
 const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
-/// Most issuers.
-const ISSUERS_MAX: usize = 64;
-/// Most audiences, and most required claims, of one issuer.
-const NAMES_MAX: usize = 64;
-/// More tolerance than this hides a broken clock.
-const CLOCK_SKEW_MAX: Duration = Duration::from_mins(5);
 const CLOCK_SKEW_DEFAULT: Duration = Duration::from_secs(30);
 
 /// The issuers as far as they can be read.
@@ -160,10 +140,8 @@ fn issuer_name<'a>(fields: &Object<'a>, before: &[Option<&str>]) -> Option<&'a s
 fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
     let audiences =
         fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", &name::is_text));
-    let clock_skew =
-        fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(Duration::ZERO..=CLOCK_SKEW_MAX));
-    let lifetime_max =
-        fields.maybe("max_lifetime", |lifetime| lifetime.duration(Duration::from_secs(1)..=duration::LONGEST));
+    let clock_skew = fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(CLOCK_SKEW));
+    let lifetime_max = fields.maybe("max_lifetime", |lifetime| lifetime.duration(LIFETIME));
     let required = fields.field("required_claims", Vec::new(), |list| list.distinct(NAMES_MAX, "claims", claim));
     let names = claim_names(fields);
     let audiences = audiences?;

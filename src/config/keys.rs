@@ -12,25 +12,18 @@ use http::uri::Authority;
 use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
+use super::schema::credentials::{COOLDOWN, JWKS, REFRESH, REMOTE, SECRET, SECRETS_MAX, TIMEOUT};
 use super::{Environment, Source};
 use crate::credentials::fetch::Remote;
 use crate::credentials::jwt::jose::{Alg, is_kid};
 use crate::credentials::jwt::keyset::{KeySet, KeySetError, Origin, Secret};
 
-const JWKS_FIELDS: &[&str] = &["inline", "remote"];
-const REMOTE_FIELDS: &[&str] = &["uri", "cluster", "timeout", "refresh", "max_stale", "cooldown"];
-const SECRET_FIELDS: &[&str] = &["kid", "alg", "base64", "text", "env"];
-/// Most secrets of one issuer.
-const SECRETS_MAX: usize = 64;
+const JWKS_FIELDS: &[&str] = &JWKS.names::<{ JWKS.count() }>();
+const REMOTE_FIELDS: &[&str] = &REMOTE.names::<{ REMOTE.count() }>();
+const SECRET_FIELDS: &[&str] = &SECRET.names::<{ SECRET.count() }>();
 /// Longest URI of a document.
 const URI_BYTES_MAX: usize = 2048;
-/// Envoy reads a timeout below a millisecond as none.
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
-/// Below this, unknown kids make the filter hammer the issuer.
-const COOLDOWN_MIN: Duration = Duration::from_millis(100);
-const COOLDOWN_MAX: Duration = Duration::from_hours(1);
 const COOLDOWN_DEFAULT: Duration = Duration::from_secs(2);
 /// Secrets are pasted with and without padding.
 const PADDING: GeneralPurposeConfig =
@@ -145,12 +138,11 @@ pub(super) fn remote(reader: &Reader<'_>, defaults: &Defaults) -> Option<Remote>
     let fields = reader.object(REMOTE_FIELDS)?;
     let location = fields.required("uri").and_then(|uri| location(&uri));
     let cluster = fields.required("cluster").and_then(|cluster| cluster.string("a cluster's name", name::is_text));
-    let duration =
-        |name: &'static str, default, min, max| fields.field(name, default, |field| field.duration(min..=max));
-    let timeout = duration("timeout", TIMEOUT_DEFAULT, TIMEOUT_MIN, TIMEOUT_MAX);
-    let cooldown = duration("cooldown", COOLDOWN_DEFAULT, COOLDOWN_MIN, COOLDOWN_MAX);
-    let refresh = duration("refresh", defaults.refresh, COOLDOWN_MIN, duration::LONGEST);
-    let max_stale = duration("max_stale", defaults.max_stale, COOLDOWN_MIN, duration::LONGEST);
+    let duration = |name: &'static str, default, range| fields.field(name, default, |field| field.duration(range));
+    let timeout = duration("timeout", TIMEOUT_DEFAULT, TIMEOUT);
+    let cooldown = duration("cooldown", COOLDOWN_DEFAULT, COOLDOWN);
+    let refresh = duration("refresh", defaults.refresh, REFRESH);
+    let max_stale = duration("max_stale", defaults.max_stale, REFRESH);
     let ordered = at_least(&fields, ("refresh", refresh), ("cooldown", cooldown))
         && at_least(&fields, ("max_stale", max_stale), ("refresh", refresh));
     let location = location?;

@@ -6,16 +6,13 @@ use std::time::Duration;
 use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
+use super::schema::limits::{AMOUNT, FAILURE_BUDGET, LIMIT, PER};
 use crate::limits::{Budget, By, LIMITS_MAX, Limit, Period, Unit, Window};
 use crate::values::names::Names;
 
-const FIELDS: &[&str] = &["name", "requests", "cost", "per", "burst", "by"];
+const FIELDS: &[&str] = &LIMIT.names::<{ LIMIT.count() }>();
 /// The same for a budget whose name and unit are given.
-const BUDGET_FIELDS: &[&str] = &["requests", "per", "burst"];
-/// Largest amount, quota and burst: products with a time in microseconds stay inside 64 bits only below this.
-const AMOUNT_MAX: u32 = 1_000_000_000;
-/// Shortest `per`.
-const PER_MIN: Duration = Duration::from_millis(1);
+const BUDGET_FIELDS: &[&str] = &FAILURE_BUDGET.names::<{ FAILURE_BUDGET.count() }>();
 /// The name of the budget for failed credentials.
 const FAILED_CREDENTIALS: &str = "authentication-failures";
 /// Requests per minute of the budget for failed credentials.
@@ -225,10 +222,10 @@ fn per(reader: &Reader<'_>) -> Option<Per> {
             reader.problem("expected a duration such as `1m`, or `hour`, `day` or `month`, got another string");
             None
         }
-        _ => reader.duration(PER_MIN..=duration::LONGEST).map(Per::Bucket),
+        _ => reader.duration(PER).map(Per::Bucket),
     }
 }
 
 fn amount(reader: &Reader<'_>) -> Option<NonZeroU32> {
-    reader.integer(1..=AMOUNT_MAX).and_then(NonZeroU32::new)
+    reader.integer(AMOUNT).and_then(NonZeroU32::new)
 }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::Source;
 use super::keys;
 use super::reader::{Object, Reader};
+use super::schema::DISTRICTS_MAX;
+use super::schema::credentials::REVOCATIONS;
 use crate::credentials::fetch::Remote;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::jwt::claims::SCHOOLS_MAX;
@@ -14,9 +16,7 @@ use crate::credentials::list::{ListError, Origin};
 use crate::credentials::revocation::RevocationList;
 use crate::values::text::is_school;
 
-const SOURCE_FIELDS: &[&str] = &["inline", "remote"];
-/// Most districts of a configuration.
-const DISTRICTS_MAX: usize = 10_000;
+const SOURCE_FIELDS: &[&str] = &REVOCATIONS.names::<{ REVOCATIONS.count() }>();
 
 /// Reads `inline` or `remote` of an object that has other fields as well.
 pub(super) fn source<T>(fields: &Object<'_>, inline: impl FnOnce(&Value) -> Result<T, ListError>) -> Option<Source<T>> {

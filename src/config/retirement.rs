@@ -8,6 +8,7 @@ use http::Uri;
 use super::Tier;
 use super::issuers;
 use super::reader::{Object, Reader};
+use super::schema::credentials::{EXTENSION, EXTENSIONS_MAX, RETIREMENT};
 use super::tiers::Tiers;
 use crate::credentials::retirement::{Announcement, Dates, Schedule};
 use crate::limits::{By, Limit, Unit, Window};
@@ -15,11 +16,8 @@ use crate::values::names::Names;
 use crate::values::text::is_plain;
 use crate::values::time::{Timestamp, whole_second};
 
-const FIELDS: &[&str] =
-    &["announced", "throttled_from", "throttled_tier", "refused_from", "link", "replacement", "extensions"];
-const EXTENSION_FIELDS: &[&str] = &["client", "throttled_from", "refused_from"];
-/// Most clients with dates of their own.
-const EXTENSIONS_MAX: usize = 10_000;
+const FIELDS: &[&str] = &RETIREMENT.names::<{ RETIREMENT.count() }>();
+const EXTENSION_FIELDS: &[&str] = &EXTENSION.names::<{ EXTENSION.count() }>();
 /// Longest link, bytes: it stands twice in a header of every answer.
 const LINK_BYTES_MAX: usize = 1_024;
 /// Longest name of a replacement, bytes.

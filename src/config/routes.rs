@@ -3,11 +3,13 @@
 use std::net::Ipv4Addr;
 
 use super::ApiKeys;
-use super::access::{self, Beside, NAMES_MAX};
+use super::access::{self, Beside};
 use super::clash;
 use super::issuers::Issuers;
 use super::limit::{self, Placed};
 use super::reader::{Object, Reader};
+use super::schema::ROUTES_MAX;
+use super::schema::routes::{MATCH, NAMES_MAX, ROUTE};
 use super::scope::Scope;
 use super::{cost, scope};
 use crate::http::path::Pattern;
@@ -16,24 +18,8 @@ use crate::policy::route::{self, Credential, HostMatch, Route, Shadow};
 use crate::policy::scope::Place;
 use crate::values::names::Names;
 
-const FIELDS: &[&str] = &[
-    "match",
-    "require",
-    "require_any",
-    "issuers",
-    "scope",
-    "cost",
-    "address_limits",
-    "cors_preflight",
-    "upgrades",
-    "open_subtree",
-    "permissions",
-    "failure_limits",
-    "body",
-];
-const MATCH_FIELDS: &[&str] = &["host", "path", "methods"];
-/// Most routes: every request looks at them in turn.
-const ROUTES_MAX: usize = 1_000;
+const FIELDS: &[&str] = &ROUTE.names::<{ ROUTE.count() }>();
+const MATCH_FIELDS: &[&str] = &MATCH.names::<{ MATCH.count() }>();
 
 /// The limits of addresses and those of failures by path template, by which their budgets are kept: only limits within one
 /// share any.

@@ -2,12 +2,13 @@
 
 use super::name;
 use super::reader::{Object, Reader};
+use super::schema::routes::{SCOPE, SCOPE_RULE};
 use crate::http::body::Pointer;
 use crate::http::strip::StripSet;
 use crate::policy::scope::{Missing, Place, Rule};
 
-const FIELDS: &[&str] = &["schools", "districts", "require_one"];
-const PLACE_FIELDS: &[&str] = &["query", "path", "header", "body", "missing", "separator"];
+const FIELDS: &[&str] = &SCOPE.names::<{ SCOPE.count() }>();
+const PLACE_FIELDS: &[&str] = &SCOPE_RULE.names::<{ SCOPE_RULE.count() }>();
 /// Characters that lists are written with, and that mean nothing else in a decoded value.
 const SEPARATORS: [char; 5] = [',', ';', '|', ':', ' '];
 

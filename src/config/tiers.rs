@@ -6,13 +6,13 @@ use super::issuers::Issuers;
 use super::limit::{self, Placed};
 use super::name;
 use super::reader::{Object, Reader};
+use super::schema::TIERS_MAX;
+use super::schema::limits::{MAX_COST, TIER};
 use super::{ApiKeys, Issuer, Tier};
 use crate::credentials::api_key::KeyList;
 use crate::limits::{By, Unit};
 
-const FIELDS: &[&str] = &["limits", "max_cost", "dry_run"];
-/// Most tiers.
-pub(super) const TIERS_MAX: usize = 256;
+const FIELDS: &[&str] = &TIER.names::<{ TIER.count() }>();
 
 /// The tiers as far as they can be read.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Op
     }
     let fields = reader.object(FIELDS)?;
     let limits = fields.required("limits").and_then(|limits| limit::of_tier(&limits));
-    let max_cost = fields.maybe("max_cost", |cost| cost.integer(1..=u32::MAX).and_then(NonZeroU32::new));
+    let max_cost = fields.maybe("max_cost", |cost| cost.integer(MAX_COST).and_then(NonZeroU32::new));
     let dry_run = fields.flag("dry_run");
     let limits = limits?;
     placed.extend(limits.iter().cloned());

@@ -9,12 +9,13 @@ use super::issuers::{self, Grants};
 use super::lists;
 use super::reader::{Object, Reader};
 use super::retirement;
+use super::schema::credentials::TOKENS;
 use super::tiers::Tiers;
 use super::{Check, Issuer};
 use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames};
 use crate::credentials::opaque::TokenList;
 
-const FIELDS: &[&str] = &["inline", "remote"];
+const FIELDS: &[&str] = &TOKENS.names::<{ TOKENS.count() }>();
 /// What is said of signed tokens alone.
 const SIGNED: [&str; 10] = [
     "jwks",

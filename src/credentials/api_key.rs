@@ -16,6 +16,7 @@ use self::table::{ById, KeyHash, Table};
 use crate::credentials::ids::{Ids, ListFormat};
 use crate::credentials::jwt::claims::SCHOOLS_MAX;
 use crate::credentials::list::{self, Entry, ListError, Origin};
+use crate::credentials::schema::{KEY, KEY_LIST};
 use crate::http::basic::{self, Basic};
 use crate::http::head::{Head, folds_alike};
 use crate::limits::key::LimitKeys;
@@ -32,8 +33,8 @@ pub const KEY_BYTES_MAX: usize = basic::USER_BYTES_MAX;
 pub const KEYS_MAX: usize = 100_000;
 
 const KEYS: &str = "keys";
-const LIST_FIELDS: &[&str] = &["version", KEYS];
-const KEY_FIELDS: &[&str] = &["id", "client", "sha256", "tier", "districts", "schools", "not_before", "not_after"];
+const LIST_FIELDS: &[&str] = &KEY_LIST.names::<{ KEY_LIST.count() }>();
+const KEY_FIELDS: &[&str] = &KEY.names::<{ KEY.count() }>();
 
 /// One API key, without the key.
 pub struct ApiKey {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::credentials::list::{Entry, ListError, Origin};
+use crate::credentials::schema::{TOKEN, TOKEN_LIST};
 use crate::values::time::Timestamp;
 
 pub mod bucket;
@@ -29,8 +30,8 @@ pub const INLINE_TOKENS_MAX: usize = 1_000;
 /// (`http.async_response_buffer_limit`).
 pub const TOKENS_BYTES_MAX: usize = 32 << 20;
 
-const LIST_FIELDS: &[&str] = &["version", "tokens"];
-const TOKEN_FIELDS: &[&str] = &["sha256", "client", "district", "schools", "tier", "not_before", "not_after"];
+const LIST_FIELDS: &[&str] = &TOKEN_LIST.names::<{ TOKEN_LIST.count() }>();
+const TOKEN_FIELDS: &[&str] = &TOKEN.names::<{ TOKEN.count() }>();
 /// The member that holds the list.
 const TOKENS: &str = "tokens";
 

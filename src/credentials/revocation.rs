@@ -7,13 +7,14 @@
 use serde_json::Value;
 
 use crate::credentials::list::{self, Entry, ListError, Origin};
+use crate::credentials::schema::{REVOCATION_LIST, REVOKED_CLIENT};
 use crate::values::names::Names;
 use crate::values::text::{VALUE_BYTES_MAX, is_plain};
 use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
-const LIST_FIELDS: &[&str] = &["version", "tokens", "clients"];
-const CLIENT_FIELDS: &[&str] = &["client", "issued_until"];
+const LIST_FIELDS: &[&str] = &REVOCATION_LIST.names::<{ REVOCATION_LIST.count() }>();
+const CLIENT_FIELDS: &[&str] = &REVOKED_CLIENT.names::<{ REVOKED_CLIENT.count() }>();
 /// No client has another id.
 const CLIENT: &str = "a client's id, 1 to 256 of visible ASCII without comma, quote and backslash";
 /// What is less, as a number of seconds, is a date that was written without its dashes, or a year: it would void nothing.

@@ -11,3 +11,4 @@ mod fields;
 mod library;
 mod names;
 mod quick_start;
+mod tables;

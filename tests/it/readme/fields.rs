@@ -1,55 +1,16 @@
-//! The tables of configuration fields are those of the readers: no field more, no field less, and the defaults are true.
+//! Fields of the configuration are as their tables say: they exist, their defaults are true, and the required ones are.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use hallpass::config::Config;
+use hallpass::config::{Config, schema};
+use hallpass::values::schema::Presence;
 use serde_json::{Value, json};
 
-use super::document::{README, spans};
-use crate::support::process::root;
+use super::document::README;
+use super::tables::path;
 
-const HEADINGS: [&str; 8] = [
-    "Top level",
-    "API keys",
-    "Issuers",
-    "Tiers",
-    "Budget for failed credentials",
-    "Routes",
-    "Forwarded headers",
-    "Bounds",
-];
-
-/// The readers' lists of fields, by file and name, and where in a document each holds.
-const READERS: [(&str, &str, &str); 23] = [
-    ("document.rs", "FIELDS", ""),
-    ("document.rs", "BOUND_FIELDS", "bounds."),
-    ("api_keys.rs", "FIELDS", "api_keys."),
-    ("retirement.rs", "FIELDS", "api_keys.retirement."),
-    ("retirement.rs", "EXTENSION_FIELDS", "api_keys.retirement.extensions[]."),
-    ("issuers.rs", "FIELDS", "issuers[]."),
-    ("issuers.rs", "CLAIM_FIELDS", "issuers[].claims."),
-    ("keys.rs", "JWKS_FIELDS", "issuers[].jwks."),
-    ("keys.rs", "REMOTE_FIELDS", "issuers[].jwks.remote."),
-    ("keys.rs", "SECRET_FIELDS", "issuers[].secrets[]."),
-    ("lists.rs", "SOURCE_FIELDS", "issuers[].revocations."),
-    ("tiers.rs", "FIELDS", "tiers.NAME."),
-    ("limit.rs", "FIELDS", "tiers.NAME.limits[]."),
-    ("limit.rs", "BUDGET_FIELDS", "authentication_failures."),
-    ("tokens.rs", "FIELDS", "issuers[].tokens."),
-    ("routes.rs", "FIELDS", "routes[]."),
-    ("routes.rs", "MATCH_FIELDS", "routes[].match."),
-    ("access.rs", "BODY_FIELDS", "routes[].body."),
-    ("cost.rs", "FIELDS", "routes[].cost."),
-    ("cost.rs", "TIMES_FIELDS", "routes[].cost.times."),
-    ("scope.rs", "FIELDS", "routes[].scope."),
-    ("scope.rs", "PLACE_FIELDS", "routes[].scope.schools."),
-    ("forward.rs", "FIELDS", "forward."),
-];
-
-/// Rows of all tables: path, and the cell of the default.
-fn rows() -> Vec<(String, String)> {
-    let rows = HEADINGS.into_iter().flat_map(|heading| README.table(heading));
-    rows.map(|row| (row[0].trim_matches('`').to_owned(), row[2].clone())).collect()
+/// Every field: its path, and whether it must be given.
+fn rows() -> impl Iterator<Item = (String, &'static Presence)> {
+    let objects = schema::SECTIONS.into_iter().flat_map(|(_, objects)| objects);
+    objects.flat_map(|of| of.rows.iter().map(|field| (path(of, field), &field.presence)))
 }
 
 /// A document that loads, in which the parent of `path` is there.
@@ -145,7 +106,7 @@ fn load(document: &Value) -> Result<String, String> {
 }
 
 #[test]
-fn every_field_of_the_readme_exists() {
+fn every_field_exists() {
     for (path, _) in rows() {
         let mut document = document_for(&path);
         // No field takes this.
@@ -159,55 +120,11 @@ fn every_field_of_the_readme_exists() {
 }
 
 #[test]
-fn every_field_of_the_readers_is_in_the_readme() {
-    let stated: BTreeSet<String> = rows().into_iter().map(|(path, _)| path).collect();
-    assert_eq!(stated.len(), rows().len(), "no field stands twice");
-    let mut real = BTreeSet::new();
-    let mut lists: BTreeMap<(String, String), Vec<String>> = lists();
-    for (file, list, prefix) in READERS {
-        let names = lists.remove(&(file.to_owned(), list.to_owned()));
-        let names = names.unwrap_or_else(|| panic!("`{list}` is no longer in src/config/{file}"));
-        real.extend(names.into_iter().map(|name| format!("{prefix}{name}")));
-    }
-    assert!(lists.is_empty(), "readers that this test does not know: {:?}", lists.keys());
-    assert_eq!(stated, real);
-}
-
-/// Every list of fields in `src/config`, by file and name.
-fn lists() -> BTreeMap<(String, String), Vec<String>> {
-    let mut lists = BTreeMap::new();
-    for entry in std::fs::read_dir(root().join("src/config")).expect("the sources are there") {
-        let path = entry.expect("an entry").path();
-        let Ok(source) = std::fs::read_to_string(&path) else { continue };
-        let file = path.file_name().expect("a name").to_string_lossy().into_owned();
-        for part in source.split("const ").skip(1) {
-            let Some((name, rest)) = part.split_once(": &[&str] =") else { continue };
-            if name.ends_with("FIELDS") {
-                let list = rest.split(';').next().expect("an end");
-                let names = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-                lists.insert((file.clone(), name.to_owned()), names);
-            }
-        }
-    }
-    lists
-}
-
-#[test]
 fn defaults_are_true() {
     let mut count = 0;
-    for (path, cell) in rows() {
-        let mut written = spans(&cell);
-        // Only a cell that is one code span and nothing else states a value; `this or ...` and the like do not.
-        let (Some(text), None) = (written.next(), written.next()) else { continue };
-        if cell != format!("`{text}`") || text == "requests" {
-            continue;
-        }
-        let text = text.replace(',', "");
-        let value = match text.as_str() {
-            "[bearer]" => json!(["bearer"]),
-            "[client]" => json!(["client"]),
-            _ => serde_json::from_str(&text).unwrap_or_else(|_| json!(text)),
-        };
+    for (path, presence) in rows() {
+        let Presence::Default(json) = presence else { continue };
+        let value = serde_json::from_str(json).expect("defaults are JSON");
         let absent = document_for(&path);
         let mut given = absent.clone();
         set(&mut given, &path, value);
@@ -216,7 +133,7 @@ fn defaults_are_true() {
         assert_eq!(given, absent, "the default of `{path}`");
         count += 1;
     }
-    assert!(count > 25, "the tables state defaults, only {count} found");
+    assert!(count > 25, "the tables have defaults, only {count} found");
 }
 
 /// The document for `path` without the field, if it had it.
@@ -230,9 +147,9 @@ fn without(path: &str) -> Value {
 }
 
 #[test]
-fn fields_are_required_where_the_readme_says_so() {
+fn fields_are_required_where_the_tables_say_so() {
     let mut count = 0;
-    for (path, cell) in rows() {
+    for (path, presence) in rows() {
         // Required unless another is there, and named where none is.
         if ["issuers[].claims.tier", "routes[].scope.schools", "routes[].cost.times.query"].contains(&path.as_str()) {
             continue;
@@ -240,38 +157,10 @@ fn fields_are_required_where_the_readme_says_so() {
         let named = format!("{}: ", path.replace("[]", "[0]"));
         let errors = load(&without(&path)).err().unwrap_or_default();
         let is_missed = errors.lines().any(|line| line.starts_with(&named));
-        assert_eq!(is_missed, cell == "required", "`{path}`: {errors}");
+        assert_eq!(is_missed, matches!(presence, Presence::Required), "`{path}`: {errors}");
         count += usize::from(is_missed);
     }
     assert!(count > 8);
-}
-
-#[test]
-fn every_member_of_the_lists_is_in_the_readme() {
-    let stated = |heading| -> BTreeSet<String> {
-        let rows = README.table(heading).into_iter();
-        rows.map(|row| row[0].trim_matches('`').to_owned()).filter(|name| !name.contains(' ')).collect()
-    };
-    let real = |file: &str, lists: [(&str, &str); 2]| -> BTreeSet<String> {
-        let source = std::fs::read_to_string(root().join(file)).expect("the source can be read");
-        let names = |(list, prefix): (&str, &str)| -> Vec<String> {
-            let list = source.split(&format!("const {list}: &[&str] = &[")).nth(1).expect("the list");
-            let names = list.split(']').next().expect("an end").split('"').skip(1).step_by(2);
-            names.map(|name| format!("{prefix}{name}")).collect()
-        };
-        lists.into_iter().flat_map(names).collect()
-    };
-    let mut keys = real("src/credentials/api_key.rs", [("LIST_FIELDS", ""), ("KEY_FIELDS", "keys[].")]);
-    keys.remove("keys");
-    assert_eq!(stated("Key lists"), keys);
-    let mut revocations = real("src/credentials/revocation.rs", [("LIST_FIELDS", ""), ("CLIENT_FIELDS", "clients[].")]);
-    revocations.remove("clients");
-    revocations.remove("tokens");
-    revocations.insert("tokens[]".to_owned());
-    assert_eq!(stated("Revocation"), revocations);
-    let mut tokens = real("src/credentials/opaque.rs", [("LIST_FIELDS", ""), ("TOKEN_FIELDS", "tokens[].")]);
-    tokens.remove("tokens");
-    assert_eq!(stated("Token lists"), tokens);
 }
 
 #[test]
