@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 from typing import Any
 
@@ -10,8 +11,9 @@ from ..curl import Answer, Request
 from ..expect import matches
 from ..runner import Walk
 
-GATEWAY = "http://127.0.0.1:10000"
-AUTH = "http://127.0.0.1:9100"
+ADMIN = os.environ.get("HALLPASS_DEMO_ADMIN", "http://127.0.0.1:9901")
+GATEWAY = os.environ.get("HALLPASS_DEMO_GATEWAY", "http://127.0.0.1:10000")
+AUTH = os.environ.get("HALLPASS_DEMO_AUTH", "http://127.0.0.1:9100")
 SCHOOLS = f"{GATEWAY}/districts/v1/schools"
 # As in tests/dev-server/data/students.json.
 DISTRICT = "1503000"
@@ -87,7 +89,7 @@ def wait_for(walk: Walk, request: Request, status: int) -> None:
 
 def metric(walk: Walk, name: str, *labels: str) -> int:
     """The sum of a counter's series that have all of these labels, as Prometheus reads it."""
-    answer = walk.send_quietly(Request("http://127.0.0.1:9901/stats/prometheus"))
+    answer = walk.send_quietly(Request(f"{ADMIN}/stats/prometheus"))
     total = 0
     for line in answer.body.splitlines():
         if line.startswith(f"{name}{{") and all(label in line for label in labels):

@@ -135,7 +135,7 @@ def who_still_uses_them(walk: Walk) -> None:
     line = walk.log_line("access", lambda it: it.get("retirement") == "refused" and it.get("client") == "gradebook")
     walk.check("client in the access log", line.get("client"), "gradebook")
     walk.check("key id in the access log", line.get("key"), "gradebook-2012")
-    stats = walk.send_quietly(Request("http://127.0.0.1:9901/stats")).body
+    stats = walk.send_quietly(Request(f"{client.ADMIN}/stats")).body
     walk.check("names of clients in metrics", [name for name in ("gradebook", "lesson-planner") if name in stats], [])
 
 

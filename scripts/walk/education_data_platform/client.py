@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ from ..curl import Answer, CurlError, Request
 from ..runner import Walk
 from ..token import payload
 
-GATEWAY = "http://127.0.0.1:10000"
-AUTH = "http://127.0.0.1:9100"
+GATEWAY = os.environ.get("HALLPASS_DEMO_GATEWAY", "http://127.0.0.1:10000")
+AUTH = os.environ.get("HALLPASS_DEMO_AUTH", "http://127.0.0.1:9100")
 STATS = f"{GATEWAY}/stats/v1"
 AUDIENCE = "https://api.example.com"
 

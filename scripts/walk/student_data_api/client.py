@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from ..curl import Answer, CurlError, Request
 from ..runner import Walk
 from ..token import payload
 
-GATEWAY = "http://127.0.0.1:10000"
-AUTH = "http://127.0.0.1:9100"
+GATEWAY = os.environ.get("HALLPASS_DEMO_GATEWAY", "http://127.0.0.1:10000")
+AUTH = os.environ.get("HALLPASS_DEMO_AUTH", "http://127.0.0.1:9100")
 STUDENTS = f"{GATEWAY}/v1/students"
 LOGIN = f"{GATEWAY}/v1/login"
 ISSUER = "https://students.example.com/"
