@@ -32,9 +32,9 @@ def wasm(module: Path, name: str, configuration: dict[str, Any]) -> Filter:
     return filter_of(name, "wasm.v3.Wasm", {"config": config})
 
 
-def noop(module: Path, pairs: int = 0) -> list[Filter]:
-    """The filter that does nothing but so many reads and swaps of shared data."""
-    text = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": str(pairs)}
+def noop(module: Path) -> list[Filter]:
+    """The filter that does nothing."""
+    text = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": ""}
     return [wasm(module, "noop", text)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..bench import Bench
-from . import flat, flood, lock, module, soak, students, tokens, workers
+from . import flat, flood, module, soak, students, tokens, workers
 
 ALL: dict[str, Callable[[Bench], None]] = {
     "warm": tokens.warm,
@@ -16,7 +16,6 @@ ALL: dict[str, Callable[[Bench], None]] = {
     "keys": flat.keys,
     "schools": flat.schools,
     "workers": workers.run,
-    "lock": lock.run,
     "module": module.run,
     "flood": flood.run,
     "soak": soak.run,

@@ -1,25 +1,15 @@
 //! A filter that does nothing: what any WebAssembly filter costs, on the plain SDK.
 //!
-//! Configured with a number N, it reads and swaps N slots of shared data on every request, as hallpass does once for the
-//! limits of a client. That is how scripts/bench measures what the lock of the shared data costs.
-//!
 //! Configured with the word `calls`, it makes the host calls that hallpass makes for a request of the first system, with
 //! values of the same length, and nothing else: what no filter that does this work can be cheaper than.
 #![allow(unsafe_code, missing_docs)]
-
-use std::cell::Cell;
-use std::rc::Rc;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, MapType, Status};
 
-/// As many slots as hallpass has for clients.
-const SLOTS: u32 = 65_536;
 /// A slot with one client and three limits takes about this much.
 const SLOT_BYTES: usize = 110;
-/// Prime, so that consecutive slots are far apart.
-const STRIDE: u32 = 40_503;
 const ROUTE: &str = "/stats/v1/attendance/summary";
 const POLICY: &str = r#""minute";q=1000000000;w=60, "day";q=1000000000;w=86400"#;
 const STANDING: &str = r#""minute";r=999999999;t=1, "day";r=999999998;t=69392"#;
@@ -29,14 +19,11 @@ unsafe extern "C" {
 }
 
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, pairs: 0, calls: false, next: Rc::new(Cell::new(id)) }));
+    proxy_wasm::set_root_context(|_| Box::new(Root { calls: false }));
 }}
 
 struct Root {
-    id: u32,
-    pairs: u32,
     calls: bool,
-    next: Rc<Cell<u32>>,
 }
 
 impl Context for Root {}
@@ -44,7 +31,6 @@ impl Context for Root {}
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let text = self.get_plugin_configuration().unwrap_or_default();
-        self.pairs = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         self.calls = text == b"calls";
         // A slot to write.
         !self.calls || hostcalls::set_shared_data("slot.0", Some(&[0; SLOT_BYTES]), None).is_ok()
@@ -55,29 +41,18 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        // Workers begin at different slots: it is the lock they are to meet at, not one slot.
-        self.next.set(self.next.get().wrapping_add(self.id));
-        Some(Box::new(Request { pairs: self.pairs, calls: self.calls, next: Rc::clone(&self.next) }))
+        Some(Box::new(Request { calls: self.calls }))
     }
 }
 
 struct Request {
-    pairs: u32,
     calls: bool,
-    next: Rc<Cell<u32>>,
 }
 
 impl Context for Request {}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
-        for _ in 0..self.pairs {
-            self.next.set(self.next.get().wrapping_add(STRIDE));
-            let key = format!("slot.{}", self.next.get() % SLOTS);
-            let Ok((_, cas)) = hostcalls::get_shared_data(&key) else { continue };
-            // A lost swap is as dear as a won one.
-            let _swapped = hostcalls::set_shared_data(&key, Some(&[0; SLOT_BYTES]), cas);
-        }
         if self.calls {
             let _made = request_calls();
         }
