@@ -20,6 +20,20 @@
 //! - Whatever decides is a pure function of configuration, request, state and the time.
 //! - A request ends in exactly one `Pass` or `Deny`, and is charged at most once per budget.
 //! - Nothing here panics, whatever clients or the host send; the lints of `Cargo.toml` hold that.
+//!
+//! Words of our own, or with a narrower meaning than elsewhere:
+//! - *client*: whoever calls, by `client_id`; an API key, a JWT and an opaque token all name one.
+//! - *scope*: the schools and districts that a request asks for. OAuth's scopes are *permissions* here.
+//! - *budget*: what a limit counts for one key (a client, a district, a token, a source address).
+//! - *slot*: one value of Envoy's shared data, with the budgets of a few limit keys in it.
+//! - *overflow budget*: what newcomers share while a slot has no place for another limit key.
+//! - *settlement*: the upstream's word on what a request really cost; the difference is given back.
+//! - *tape*: a JSON document as one flat list of values, read without building a tree.
+//! - *document*: a key set or a list that decides about credentials, from the configuration or fetched.
+//! - *retirement*: the dates after which a class of credentials is announced to end, slowed down, refused.
+//!
+//! Readers and rare paths are `#[inline(never)]` throughout: Envoy compiles the whole module as it loads, and the memory
+//! that this takes goes by the largest functions, so large functions are kept apart on purpose.
 
 pub mod answer;
 pub mod config;
