@@ -1,4 +1,4 @@
-//! The sample of the README, changed in one place at a time.
+//! A sample, changed in one place at a time.
 #![allow(clippy::arithmetic_side_effects)]
 
 use prost::Message as _;

@@ -61,7 +61,7 @@ fn hundred_thousand_tokens_work_on_every_worker() {
 }
 
 #[test]
-#[ignore = "prints the figures of the README: `scripts/test --long`"]
+#[ignore = "prints the figures of envoy/credentials.md: `scripts/test --long`"]
 fn figures_of_hundred_thousand_tokens() {
     let (lists, _upstream, gateway) = start_remote(&list(1, &[]), policy(), 2);
     assert_eq!(with_token(&gateway, "/data", "token-0").send().status, 401);

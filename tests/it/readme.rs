@@ -1,6 +1,7 @@
-//! README.md is true: its configurations load, its quick start runs, its tables are those of the code.
+//! The documents (README.md and every other `*.md`) are true: their configurations load, the quick starts run, the tables are
+//! those of the code, and links lead somewhere.
 //!
-//! What is checked is marked in the README by the info string of a fenced block: `yaml hallpass` and `json hallpass` are
+//! What is checked is marked by the info string of a fenced block: `yaml hallpass` and `json hallpass` are
 //! configurations of the filter, `yaml envoy` is a bootstrap, `sh curl` runs against the local stack and the `text` block behind
 //! it is what it prints (`...` stands for anything), `json problem` is the body of the denial that the heading names, and
 //! `json oneroster` one in that dialect; `rust` is compiled and runs.
@@ -9,6 +10,7 @@ mod configurations;
 mod document;
 mod fields;
 mod library;
+mod links;
 mod names;
 mod quick_start;
 mod tables;

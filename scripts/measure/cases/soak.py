@@ -1,7 +1,7 @@
 """A long life: strangers send what never comes again, and memory must not add up.
 
 Each kind has an Envoy of its own with the whole first system, and a load tool that reads tokens as they are signed. Memory
-is read as requests go by. By design it grows until caches and tables are full (README.md, "Limits"); it must not from then
+is read as requests go by. By design it grows until caches and tables are full (envoy/requests.md, "Limits"); it must not from then
 on. With fewer requests more of them go before those that are counted, so that the same state is reached.
 """
 

@@ -1,4 +1,4 @@
-/// Every denial, in the order of its code, with what the README shows of it. Included by the tests of both.
+/// Every denial, in the order of its code, with what envoy/errors.md shows of it. Included by the tests of both.
 fn every() -> Vec<Denial> {
     let limit =
         LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), statuses: Vec::new() };

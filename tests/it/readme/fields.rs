@@ -4,7 +4,7 @@ use hallpass::config::{Config, schema};
 use hallpass::values::schema::Presence;
 use serde_json::{Value, json};
 
-use super::document::README;
+use super::document::DOCUMENTS;
 use super::tables::path;
 
 /// Every field: its path, and whether it must be given.
@@ -164,9 +164,9 @@ fn fields_are_required_where_the_tables_say_so() {
 }
 
 #[test]
-fn lists_of_the_readme_are_read() {
+fn documented_lists_are_read() {
     let list = |heading: &str| {
-        let block = README.blocks.iter().find(|block| block.heading == heading && block.info == "json");
+        let block = DOCUMENTS.blocks.iter().find(|block| block.heading == heading && block.info == "json");
         serde_json::from_str::<Value>(&block.expect("a list").text).expect("JSON")
     };
     let mut document = document_for("api_keys.header");

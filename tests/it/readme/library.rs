@@ -1,10 +1,10 @@
-//! The Rust of the README compiles, runs, and is what stands below.
+//! The Rust of the documents compiles, runs, and is what stands below.
 
 use hallpass::decide::SetupError;
 
-use super::document::README;
+use super::document::DOCUMENTS;
 
-fn as_in_the_readme(config: &[u8]) -> Result<(), SetupError> {
+fn as_documented(config: &[u8]) -> Result<(), SetupError> {
     use hallpass::credentials::jwt::signature::NoHost;
     use hallpass::decide::{Call, Verdict, decide};
     use hallpass::filter::request::Edit;
@@ -32,10 +32,10 @@ fn as_in_the_readme(config: &[u8]) -> Result<(), SetupError> {
 }
 
 #[test]
-fn library_is_used_as_the_readme_shows() {
-    let [block] = README.blocks_of("rust")[..] else { panic!("one block of Rust") };
+fn library_is_used_as_documented() {
+    let [block] = DOCUMENTS.blocks_of("rust")[..] else { panic!("one block of Rust") };
     let source = include_str!("library.rs").replace("\n    ", "\n");
-    assert!(source.contains(&block.text), "README.md:{}: differs from tests/it/readme/library.rs", block.line);
-    let config = README.blocks_of("json hallpass")[0].text.as_bytes();
-    as_in_the_readme(config).expect("the configuration loads");
+    assert!(source.contains(&block.text), "{}: differs from tests/it/readme/library.rs", block.place);
+    let config = DOCUMENTS.blocks_of("json hallpass")[0].text.as_bytes();
+    as_documented(config).expect("the configuration loads");
 }

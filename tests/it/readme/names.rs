@@ -1,4 +1,4 @@
-//! Names that the README states: codes, bodies, metrics, headers, paths, links.
+//! Names that the documents state: codes, bodies, metrics, headers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use hallpass::limits::key::Table;
 use hallpass::limits::slot::SLOT_BYTES_MAX;
 use serde_json::{Value, json};
 
-use super::document::{README, spans};
+use super::document::{DOCUMENTS, spans};
 use crate::support::process::root;
 
 include!("../../../src/answer/denial/every.rs");
@@ -24,16 +24,9 @@ fn config() -> Config {
 
 /// The minimal configuration, edited.
 fn config_with(edit: impl FnOnce(&mut Value)) -> Config {
-    let mut value: Value = serde_json::from_str(&README.blocks_of("json hallpass")[0].text).expect("JSON");
+    let mut value: Value = serde_json::from_str(&DOCUMENTS.blocks_of("json hallpass")[0].text).expect("JSON");
     edit(&mut value);
     Config::from_bytes(value.to_string().as_bytes()).expect("the configuration loads")
-}
-
-/// The part of the README below a heading, up to the next one.
-fn section(heading: &str) -> &str {
-    let begin = README.prose.find(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
-    let rest = &README.prose[begin + 2..];
-    &rest[..rest.find("\n#").unwrap_or(rest.len())]
 }
 
 #[test]
@@ -44,11 +37,11 @@ fn every_denial_has_its_heading_status_headers_and_body() {
     assert_eq!(codes, Denial::CODES);
     for denial in every() {
         let (code, answer) = (denial.code(), problem::answer(&denial, &config, id));
-        let blocks = README.blocks.iter().filter(|block| block.heading == code && block.info == "json problem");
+        let blocks = DOCUMENTS.blocks.iter().filter(|block| block.heading == code && block.info == "json problem");
         let bodies: Vec<Value> = blocks.map(|block| serde_json::from_str(&block.text).expect("JSON")).collect();
         let body: Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(bodies, [body], "the body under `{code}`");
-        let text = section(code);
+        let text = DOCUMENTS.section(code);
         assert!(text.contains(&format!("\n{}. ", answer.status)), "`{code}` is {}: {text}", answer.status);
         for (name, header) in
             [("www-authenticate", "WWW-Authenticate"), ("retry-after", "Retry-After"), ("allow", "Allow")]
@@ -60,9 +53,11 @@ fn every_denial_has_its_heading_status_headers_and_body() {
                 assert!(text.contains(error), "`{error}` under `{code}`");
             }
         }
-        let row = README.table("Answers").into_iter().find(|row| row[1].contains(&format!("(#{code})")));
+        let anchor = format!("<a id=\"{code}\"></a>");
+        let row = DOCUMENTS.table("Errors").into_iter().find(|row| row[1].contains(&anchor));
         let row = row.unwrap_or_else(|| panic!("no row for `{code}`"));
-        assert_eq!(row[0], answer.status.to_string(), "`{code}` in the table of answers");
+        assert_eq!(row[0], answer.status.to_string(), "`{code}` in the table of errors");
+        assert!(row[1].contains(&format!("[{code}](envoy/errors.md#{code})")), "`{code}` leads to its text: {row:?}");
     }
 }
 
@@ -79,13 +74,13 @@ fn malformed_requests_are_told_apart_by_four_texts() {
 fn plain_bodies_are_as_shown() {
     let config = config_with(|value| value["errors"] = Value::from("plain"));
     let answer = problem::answer(&Denial::TokenMissing, &config, "x");
-    let prose = section("Answers").replace('\n', " ");
+    let prose = DOCUMENTS.section("Answers").replace('\n', " ");
     assert!(prose.contains(&format!("`{}`", answer.body.trim_end())), "{}", answer.body);
 }
 
 #[test]
 fn dialects_are_those_of_the_code() {
-    let table = README.table("Dialects");
+    let table = DOCUMENTS.table("Dialects");
     let described: BTreeSet<_> = table.iter().filter(|row| row.len() == 3).map(|row| row[0].as_str()).collect();
     let all = ["problem-json", "plain", "student-data-api", "oneroster", "oauth"];
     assert_eq!(described, all.map(|name| format!("`{name}`")).iter().map(String::as_str).collect());
@@ -105,7 +100,7 @@ fn dialects_are_those_of_the_code() {
         }
     }
     let config = config_with(|value| value["errors"] = Value::from("oneroster"));
-    let shown: Value = serde_json::from_str(&README.blocks_of("json oneroster")[0].text).expect("JSON");
+    let shown: Value = serde_json::from_str(&DOCUMENTS.blocks_of("json oneroster")[0].text).expect("JSON");
     let real = problem::answer(&Denial::TokenRevoked, &config, "x").body;
     assert_eq!(shown, serde_json::from_str::<Value>(&real).expect("JSON"));
 }
@@ -134,7 +129,7 @@ fn metrics_are_those_of_the_code() {
             (format!("hallpass_{name}"), labels.join(","), kind.to_owned())
         })
         .collect();
-    let stated: BTreeSet<_> = README
+    let stated: BTreeSet<_> = DOCUMENTS
         .table("Metrics")
         .into_iter()
         .map(|row| {
@@ -144,8 +139,7 @@ fn metrics_are_those_of_the_code() {
         .collect();
     assert_eq!(stated, real);
     let names: BTreeSet<_> = real.iter().map(|(name, ..)| name.as_str()).collect();
-    let everything: String =
-        README.blocks.iter().map(|block| block.text.as_str()).chain([README.prose.as_str()]).collect();
+    let everything: String = DOCUMENTS.texts().collect();
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     for word in everything.split(|c| !is_part(c)).filter(|word| word.starts_with("hallpass_")) {
         assert!(names.contains(word), "there is no metric `{word}`");
@@ -157,9 +151,9 @@ fn facts_of_the_filter_state_are_those_of_the_code() {
     let real: BTreeSet<_> =
         FilterStateField::ALL.iter().map(|fact| format!("%FILTER_STATE(wasm.{}:PLAIN)%", fact.key())).collect();
     let stated: BTreeSet<_> =
-        README.table("Access log").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+        DOCUMENTS.table("Access log").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
     assert_eq!(stated, real);
-    let rows = README.table("Top level");
+    let rows = DOCUMENTS.table("Top level");
     let row = rows.iter().find(|row| row[0] == "`filter_state`").expect("a row");
     assert!(spans(&row[1]).eq(FilterStateField::ALL.map(FilterStateField::name)), "{row:?}");
 }
@@ -167,7 +161,7 @@ fn facts_of_the_filter_state_are_those_of_the_code() {
 #[test]
 fn stripped_headers_are_those_of_the_code() {
     let set = StripSet::with_hosts([]);
-    let rows = README.table("Headers");
+    let rows = DOCUMENTS.table("Headers");
     let is_header = |name: &&str| name.starts_with("x-") || ["forwarded", "script-name", "path-info"].contains(name);
     let names = rows.iter().flat_map(|row| spans(&row[0])).filter(is_header);
     let names: BTreeSet<_> = names.filter(|name| *name != "x-request-id").collect();
@@ -183,7 +177,7 @@ fn stripped_headers_are_those_of_the_code() {
 
 #[test]
 fn sizes_are_those_of_the_code() {
-    let rows = README.table("Limits");
+    let rows = DOCUMENTS.table("Limits");
     for (name, table) in [("clients", Table::Clients), ("addresses", Table::Addresses)] {
         let row = rows.iter().find(|row| row[0] == name).expect("a row");
         let number = |cell: &str| cell.replace(',', "").parse::<u64>().expect("a number");
@@ -196,7 +190,7 @@ fn sizes_are_those_of_the_code() {
 
 #[test]
 fn algorithms_are_those_of_the_code() {
-    let table = README.table("Tokens");
+    let table = DOCUMENTS.table("Tokens");
     let stated: Vec<_> = table.iter().flat_map(|row| spans(&row[0])).collect();
     assert_eq!(stated.len(), 12);
     for name in stated {
@@ -204,38 +198,5 @@ fn algorithms_are_those_of_the_code() {
     }
     for name in ["none", "ES512", "ES256K"] {
         assert!(jwt::jose::Alg::from_name(name).is_none(), "`{name}` is supported");
-    }
-}
-
-#[test]
-fn paths_exist() {
-    let shell = README
-        .blocks
-        .iter()
-        .filter(|block| block.info.starts_with("sh"))
-        .flat_map(|block| block.text.split_whitespace());
-    let spans = README.spans();
-    let mentioned = spans.iter().flat_map(|span| span.split_whitespace()).chain(shell);
-    let mut count = 0;
-    for path in mentioned.map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/' && c != '.')) {
-        if ["src/", "tests/", "scripts/", "envoy/"].iter().any(|top| path.starts_with(top)) {
-            assert!(root().join(path).exists(), "there is no `{path}`");
-            count += 1;
-        }
-    }
-    assert!(count > 20);
-}
-
-#[test]
-fn links_lead_to_headings() {
-    let slug = |heading: &String| -> String {
-        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
-        kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
-    };
-    let anchors: BTreeSet<String> = README.headings.iter().map(slug).collect();
-    assert_eq!(anchors.len(), README.headings.len(), "headings differ");
-    for link in README.prose.split("](#").skip(1) {
-        let anchor = link.split(')').next().expect("an end");
-        assert!(anchors.contains(anchor), "there is no heading for #{anchor}");
     }
 }

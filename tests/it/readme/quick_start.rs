@@ -1,4 +1,4 @@
-//! The quick start of the README: its `sh curl` blocks run in order, in one shell, against the local stack.
+//! The quick starts: their `sh curl` blocks run in order, in one shell, against the local stack.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::document::README;
+use super::document::DOCUMENTS;
 use crate::support::Gateway;
 use crate::support::process::root;
 
@@ -115,13 +115,13 @@ fn check(heading: &str, file: &str) {
 
     let mut script = String::new();
     let mut expected = Vec::new();
-    let blocks = README.blocks.iter().enumerate();
+    let blocks = DOCUMENTS.blocks.iter().enumerate();
     for (at, block) in blocks.filter(|(_, block)| block.info == "sh curl" && block.heading == heading) {
         script.extend([block.text.as_str(), "echo; echo '", MARK, "'\n"]);
-        let next = README.blocks.get(at + 1).filter(|next| next.info == "text" && next.heading == block.heading);
-        expected.push((block.line, next.map(|next| next.text.clone()).unwrap_or_default()));
+        let next = DOCUMENTS.blocks.get(at + 1).filter(|next| next.info == "text" && next.heading == block.heading);
+        expected.push((&block.place, next.map(|next| next.text.clone()).unwrap_or_default()));
     }
-    assert!(expected.len() > 4, "README.md has a quick start under `{heading}`");
+    assert!(expected.len() > 4, "no quick start under `{heading}`");
     for (written, real) in &addresses {
         script = script.replace(written, real);
     }
@@ -131,9 +131,9 @@ fn check(heading: &str, file: &str) {
     assert!(output.status.success(), "the quick start failed (it needs curl): {errors}\n{text}");
 
     let printed: Vec<&str> = text.split(&format!("{MARK}\n")).collect();
-    for ((line, expected), printed) in expected.iter().zip(&printed) {
+    for ((place, expected), printed) in expected.iter().zip(&printed) {
         if let Err(missing) = compare(expected.trim_end(), printed.trim_end()) {
-            panic!("README.md:{line}: expected `{missing}` in\n{expected}\nbut it printed\n{printed}");
+            panic!("{place}: expected `{missing}` in\n{expected}\nbut it printed\n{printed}");
         }
     }
 }
@@ -141,33 +141,33 @@ fn check(heading: &str, file: &str) {
 /// How `envoy/student-data-api.yaml` gets its secret, which tests give it by value.
 const ENVIRONMENT: &str = "{host_env_keys: [PJWT_SECRET]}";
 
-/// The secret that the README gives both processes.
+/// The secret that the quick start gives both processes.
 fn secret() -> &'static str {
-    let blocks = README.blocks.iter().flat_map(|block| block.text.lines());
+    let blocks = DOCUMENTS.blocks.iter().flat_map(|block| block.text.lines());
     let mut secrets = blocks.filter_map(|line| line.strip_prefix("export PJWT_SECRET="));
-    secrets.next().expect("README.md sets PJWT_SECRET")
+    secrets.next().expect("a document sets PJWT_SECRET")
 }
 
 #[test]
-fn the_quick_start_prints_what_the_readme_says() {
+fn the_quick_start_prints_what_the_document_says() {
     check("By hand", "envoy/education-data-platform.yaml");
 }
 
 #[test]
-fn the_quick_start_of_the_student_data_api_prints_what_the_readme_says() {
+fn the_quick_start_of_the_student_data_api_prints_what_the_document_says() {
     check("The Student Data API by hand", "envoy/student-data-api.yaml");
 }
 
 #[test]
-fn the_quick_start_of_district_tokens_prints_what_the_readme_says() {
+fn the_quick_start_of_district_tokens_prints_what_the_document_says() {
     check("District tokens by hand", "envoy/district-tokens.yaml");
 }
 
 #[test]
 fn every_curl_block_is_run() {
-    for block in README.blocks_of("sh curl") {
+    for block in DOCUMENTS.blocks_of("sh curl") {
         let run = ["By hand", "The Student Data API by hand", "District tokens by hand"];
-        assert!(run.contains(&block.heading.as_str()), "{}", block.line);
+        assert!(run.contains(&block.heading.as_str()), "{}", block.place);
     }
 }
 
