@@ -104,7 +104,7 @@ impl Documents {
         let mut file = File { path: path.to_owned(), lines: text.lines().count(), ..File::default() };
         let mut open: Option<Block> = None;
         for (number, line) in text.lines().enumerate() {
-            match (&mut open, line.strip_prefix("```")) {
+            match (&mut open, line.trim_start().strip_prefix("```")) {
                 (Some(_), Some(_)) => self.blocks.extend(open.take()),
                 (Some(block), None) => block.text.extend([line, "\n"]),
                 (None, Some(info)) => {

@@ -177,7 +177,7 @@ fn stripped_headers_are_those_of_the_code() {
 
 #[test]
 fn sizes_are_those_of_the_code() {
-    let rows = DOCUMENTS.table("Limits");
+    let rows = DOCUMENTS.table("Memory of budgets");
     for (name, table) in [("clients", Table::Clients), ("addresses", Table::Addresses)] {
         let row = rows.iter().find(|row| row[0] == name).expect("a row");
         let number = |cell: &str| cell.replace(',', "").parse::<u64>().expect("a number");

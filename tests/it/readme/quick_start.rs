@@ -150,7 +150,7 @@ fn secret() -> &'static str {
 
 #[test]
 fn the_quick_start_prints_what_the_document_says() {
-    check("By hand", "envoy/education-data-platform.yaml");
+    check("The Education Data Platform by hand", "envoy/education-data-platform.yaml");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_quick_start_of_district_tokens_prints_what_the_document_says() {
 #[test]
 fn every_curl_block_is_run() {
     for block in DOCUMENTS.blocks_of("sh curl") {
-        let run = ["By hand", "The Student Data API by hand", "District tokens by hand"];
+        let run = ["The Education Data Platform by hand", "The Student Data API by hand", "District tokens by hand"];
         assert!(run.contains(&block.heading.as_str()), "{}", block.place);
     }
 }
