@@ -1,12 +1,18 @@
 //! Denials: every way in which the filter refuses a request, as data.
 //!
-//! A denial carries what its answer needs and nothing that came from the client. [`crate::answer::problem`] turns it
-//! into an answer; its code names it in metrics, access logs and problem types.
+//! A denial carries what its answer needs and nothing that came from the client. What is fixed about the answer stands in
+//! one table; [`crate::answer::problem`] writes it. The code names a denial in metrics, access logs and problem types.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::limits::ledger::LimitStatus;
+
+mod table;
+
+pub(super) use table::Row;
+use table::{RETIRED_KEY, ROWS};
 
 /// One refusal.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,35 +111,9 @@ pub struct LimitReached {
 
 impl Denial {
     /// All codes, in the order of [`Denial::index`].
-    pub const CODES: [&'static str; 27] = [
-        "malformed-request",
-        "token-missing",
-        "token-invalid",
-        "token-expired",
-        "tier-unknown",
-        "school-out-of-scope",
-        "school-missing",
-        "schools-too-long",
-        "upgrade-refused",
-        "no-route",
-        "method-not-allowed",
-        "body-unsupported",
-        "limit-reached",
-        "too-costly",
-        "keys-unavailable",
-        "unavailable",
-        "key-refused",
-        "client-mismatch",
-        "token-revoked",
-        "permission-missing",
-        "district-out-of-scope",
-        "scope-missing",
-        "body-malformed",
-        "body-too-large",
-        "credentials-ambiguous",
-        "key-invalid",
-        "credential-retired",
-    ];
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        ROWS.iter().map(|row| row.code)
+    }
 
     /// A small number for tables.
     pub const fn index(&self) -> usize {
@@ -170,7 +150,49 @@ impl Denial {
 
     /// The code: in metrics, access logs and problem types.
     pub fn code(&self) -> &'static str {
-        Self::CODES.get(self.index()).copied().unwrap_or("unavailable")
+        self.row().code
+    }
+
+    /// What is fixed about its answer.
+    pub(in crate::answer) fn row(&self) -> &'static Row {
+        match self {
+            Self::CredentialRetired(Retired { is_token: false, .. }) => &RETIRED_KEY,
+            _ => {
+                let [first, ..] = &ROWS;
+                ROWS.get(self.index()).unwrap_or(first)
+            }
+        }
+    }
+
+    /// What the client is told in words: fixed by code and configuration, since nothing of a request is repeated.
+    pub(in crate::answer) fn detail(&self) -> Cow<'static, str> {
+        let detail = self.row().detail;
+        match self {
+            Self::Malformed(what) => what.detail().into(),
+            Self::CredentialRetired(retired) => [detail, " Use ", &retired.replacement, " instead."].concat().into(),
+            _ => detail.into(),
+        }
+    }
+
+    /// How long the client is asked to wait.
+    pub(in crate::answer) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::LimitReached(limit) => Some(limit.retry_after),
+            Self::KeysUnavailable { retry_after } => Some(*retry_after),
+            Self::Unavailable => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl Malformed {
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Head => "The request's headers cannot be read.",
+            Self::Path => "The path holds an encoding or a segment that could be read in two ways.",
+            Self::Parameter => "A parameter that decides about access is ambiguous or wrongly encoded.",
+            Self::CostParameter => "The parameter that says how much is asked for must be one whole number from 1.",
+        }
     }
 }
 

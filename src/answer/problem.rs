@@ -1,7 +1,7 @@
-//! Answers: the one mapping from a denial to status, headers and body.
+//! Answers: status, headers and body of a denial.
 //!
-//! Bodies are RFC 9457 problem details by default; a dialect only changes the body. Challenges follow RFC 6750
-//! section 3, `Retry-After` RFC 9110 section 10.2.3. Every text is fixed: nothing of the request is repeated but its id.
+//! Bodies are RFC 9457 problem details by default; a dialect only changes the body. `Retry-After` follows RFC 9110
+//! section 10.2.3. An answer repeats nothing of the request but its id.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use crate::values::bytes::ByteSet;
 use crate::values::time::seconds_up;
 
 mod dialect;
-mod text;
 
 /// A complete local reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +47,14 @@ const BODY_BYTES: usize = 512;
 /// The answer to `denial`; `request_id` must be safe in a header.
 #[inline(never)]
 pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -> Answer<'a> {
-    let text = text::of(denial);
+    let (row, detail) = (denial.row(), denial.detail());
     let mut headers = Vec::with_capacity(HEADERS);
     headers.extend([("x-request-id", Cow::Borrowed(request_id)), ("cache-control", Cow::Borrowed("no-store"))]);
-    if let Some(challenge) = challenge(denial, &config.realm) {
+    if let Some(error) = row.challenge {
+        let challenge = [r#"Bearer realm=""#, &config.realm, "\"", error].concat();
         headers.push(("www-authenticate", challenge.into()));
     }
-    if let Some(wait) = retry_after(denial) {
+    if let Some(wait) = denial.retry_after() {
         let secs = whole_seconds(wait, config.bounds.retry_after_max);
         headers.push(("retry-after", secs.to_string().into()));
     }
@@ -67,15 +67,15 @@ pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -
     }
     let (media, body) = match config.errors {
         Dialect::ProblemJson => {
-            ("application/problem+json", problem_json(denial, &text, &config.problem_base, request_id))
+            ("application/problem+json", problem_json(denial, &detail, &config.problem_base, request_id))
         }
-        Dialect::Plain => ("text/plain; charset=utf-8", [denial.code(), ": ", &text.detail, "\n"].concat()),
-        Dialect::StudentDataApi => (JSON, dialect::student_data_api(denial, &text.detail)),
-        Dialect::OneRoster => (JSON, dialect::oneroster(denial, &text.detail)),
-        Dialect::OAuth => (JSON, dialect::oauth(denial, &text.detail)),
+        Dialect::Plain => ("text/plain; charset=utf-8", [row.code, ": ", &detail, "\n"].concat()),
+        Dialect::StudentDataApi => (JSON, dialect::student_data_api(row, &detail)),
+        Dialect::OneRoster => (JSON, dialect::oneroster(row, &detail)),
+        Dialect::OAuth => (JSON, dialect::oauth(row, &detail)),
     };
     headers.push(("content-type", media.into()));
-    Answer { status: text.status, headers, body }
+    Answer { status: row.status, headers, body }
 }
 
 const JSON: &str = "application/json";
@@ -85,52 +85,20 @@ fn whole_seconds(wait: Duration, max: Duration) -> u64 {
     seconds_up(wait).clamp(1, max.as_secs().max(1))
 }
 
-fn retry_after(denial: &Denial) -> Option<Duration> {
-    match denial {
-        Denial::LimitReached(limit) => Some(limit.retry_after),
-        Denial::KeysUnavailable { retry_after } => Some(*retry_after),
-        Denial::Unavailable => Some(Duration::from_secs(1)),
-        _ => None,
-    }
-}
-
-#[inline(never)]
-fn challenge(denial: &Denial, realm: &str) -> Option<String> {
-    let error = match denial {
-        Denial::CredentialRetired(retired) if retired.is_token => {
-            r#", error="invalid_token", error_description="the token is retired""#
-        }
-        Denial::TokenMissing | Denial::KeyInvalid | Denial::CredentialRetired(_) => "",
-        Denial::TokenInvalid => r#", error="invalid_token", error_description="the token is not valid""#,
-        Denial::TokenExpired => r#", error="invalid_token", error_description="the token expired""#,
-        Denial::TokenRevoked => r#", error="invalid_token", error_description="the token was revoked""#,
-        Denial::TierUnknown
-        | Denial::SchoolOutOfScope
-        | Denial::SchoolMissing
-        | Denial::SchoolsTooLong
-        | Denial::DistrictOutOfScope
-        | Denial::ScopeMissing
-        | Denial::PermissionMissing
-        | Denial::ClientMismatch => r#", error="insufficient_scope""#,
-        _ => return None,
-    };
-    Some([r#"Bearer realm=""#, realm, "\"", error].concat())
-}
-
 /// The members in the order of their names, as `serde_json` writes them.
 #[inline(never)]
-fn problem_json(denial: &Denial, text: &text::Text, base: &str, request_id: &str) -> String {
+fn problem_json(denial: &Denial, detail: &str, base: &str, request_id: &str) -> String {
     let mut json = String::with_capacity(BODY_BYTES);
     json.push_str(r#"{"detail":"#);
-    push_text(&mut json, &[&text.detail]);
+    push_text(&mut json, &[detail]);
     if is_uuid(request_id) {
         json.push_str(r#","instance":"#);
         push_text(&mut json, &["urn:uuid:", request_id]);
     }
     json.push_str(r#","status":"#);
-    json.push_str(itoa::Buffer::new().format(text.status));
+    json.push_str(itoa::Buffer::new().format(denial.row().status));
     json.push_str(r#","title":"#);
-    push_text(&mut json, &[text.title]);
+    push_text(&mut json, &[denial.row().title]);
     json.push_str(r#","type":"#);
     match denial {
         Denial::LimitReached(limit) => {

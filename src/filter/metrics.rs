@@ -98,7 +98,8 @@ impl Metrics {
         let none = no_tier(config);
         let tiers: Vec<&str> = config.tiers.iter().map(|tier| tier.name.as_str()).chain([none.as_str()]).collect();
         let mut list = Vec::new();
-        let decisions: Vec<&str> = ["allow"].into_iter().chain(Denial::CODES).collect();
+        let codes: Vec<&str> = Denial::codes().collect();
+        let decisions: Vec<&str> = ["allow"].into_iter().chain(Denial::codes()).collect();
         add_table(&mut list, "requests_total", ("decision", &decisions), ("tier", &tiers));
         let limits_at = list.len();
         let mut limits = Vec::new();
@@ -109,8 +110,7 @@ impl Metrics {
                 limits.push((index, limit.name.clone()));
             }
         }
-        let would_deny_at =
-            add_table(&mut list, "dry_run_denials_total", ("decision", &Denial::CODES), ("tier", &tiers));
+        let would_deny_at = add_table(&mut list, "dry_run_denials_total", ("decision", &codes), ("tier", &tiers));
         let cache_at = list.len();
         for result in ["hit", "miss", "bad"] {
             add(&mut list, Kind::Counter, "token_cache_total", &[("result", result)]);

@@ -44,7 +44,7 @@ fn every_count_has_its_name() {
     let tiers = [(Some(0), "free"), (Some(1), "plus"), (None, "none")];
     for (tier, name) in tiers {
         check(Count::Allowed(tier), &format!("requests_total.decision=.=allow;.;tier=.={name};.;"));
-        for (index, code) in Denial::CODES.iter().enumerate() {
+        for (index, code) in Denial::codes().enumerate() {
             check(Count::Denied(index, tier), &format!("requests_total.decision=.={code};.;tier=.={name};.;"));
             check(
                 Count::WouldDeny(index, tier),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::document::{DOCUMENTS, spans};
 use crate::support::process::root;
 
-include!("../../../src/answer/denial/every.rs");
+include!("../../../src/answer/denial/examples.rs");
 
 fn config() -> Config {
     config_with(|_| {})
@@ -33,9 +33,9 @@ fn config_with(edit: impl FnOnce(&mut Value)) -> Config {
 fn every_denial_has_its_heading_status_headers_and_body() {
     let config = config();
     let id = "01234567-89ab-4cde-8f01-23456789abcd";
-    let codes: Vec<_> = every().iter().map(Denial::code).collect();
-    assert_eq!(codes, Denial::CODES);
-    for denial in every() {
+    let codes: Vec<_> = examples().iter().map(Denial::code).collect();
+    assert_eq!(codes, Denial::codes().collect::<Vec<_>>());
+    for denial in examples() {
         let (code, answer) = (denial.code(), problem::answer(&denial, &config, id));
         let blocks = DOCUMENTS.blocks.iter().filter(|block| block.heading == code && block.info == "json problem");
         let bodies: Vec<Value> = blocks.map(|block| serde_json::from_str(&block.text).expect("JSON")).collect();
@@ -90,7 +90,7 @@ fn dialects_are_those_of_the_code() {
         (4, "oauth", "/error"),
     ] {
         let config = config_with(|value| value["errors"] = Value::from(dialect));
-        for denial in every() {
+        for denial in examples() {
             let (code, answer) = (denial.code(), problem::answer(&denial, &config, "x"));
             let mut rows = table.iter().filter(|row| row.len() == 5 && row[0].contains(&format!("(#{code})")));
             let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one row for `{code}`") };

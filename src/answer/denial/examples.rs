@@ -1,5 +1,6 @@
-/// Every denial, in the order of its code, with what envoy/errors.md shows of it. Included by the tests of both.
-fn every() -> Vec<Denial> {
+/// One example of every denial, in the order of its index, as `envoy/errors.md` shows them. Tests here and in `tests/it`
+/// include this file.
+fn examples() -> Vec<Denial> {
     let limit =
         LimitReached { violated: vec!["cost".to_owned()], retry_after: Duration::from_secs(1), statuses: Vec::new() };
     vec![
