@@ -314,7 +314,7 @@ pub fn run<S: Slots>(
         let event = match step {
             Step::NeedAddress => Event::Address(around.address),
             Step::Charge(charges) => Event::Charged(ledger::reserve(around.slots, &charges, now)),
-            Step::Foresee(charge) => Event::Foreseen(ledger::peek(around.slots, charge, now)),
+            Step::Peek(charge) => Event::Peeked(ledger::peek(around.slots, charge, now)),
             Step::Refund(receipt) => {
                 // As in the shell: a refund that fails leaves the charge in place.
                 let _ = ledger::cancel(around.slots, receipt, now);

@@ -155,13 +155,11 @@ impl Denial {
 
     /// What is fixed about its answer.
     pub(in crate::answer) fn row(&self) -> &'static Row {
-        match self {
-            Self::CredentialRetired(Retired { is_token: false, .. }) => &RETIRED_KEY,
-            _ => {
-                let [first, ..] = &ROWS;
-                ROWS.get(self.index()).unwrap_or(first)
-            }
+        if let Self::CredentialRetired(Retired { is_token: false, .. }) = self {
+            return &RETIRED_KEY;
         }
+        let [first, ..] = &ROWS;
+        ROWS.get(self.index()).unwrap_or(first)
     }
 
     /// What the client is told in words: fixed by code and configuration, since nothing of a request is repeated.

@@ -3,6 +3,7 @@
 //! A caller never changes; a new token is a new caller. Whether a route, a limit or a scope admits it is not said here.
 
 use crate::answer::denial::Denial;
+use crate::config::Config;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
 use crate::limits::key::LimitKeys;
@@ -34,12 +35,46 @@ pub struct Caller {
     /// The token is valid up to, but not at, this moment.
     pub not_after: Timestamp,
     /// Whose budgets its requests draw on.
-    pub owners: LimitKeys,
+    pub limit_keys: LimitKeys,
     /// Why every request with this token is refused, though it is valid.
     pub refused: Option<Denial>,
 }
 
+/// What a credential opens; `None`: credentials of its kind say nothing about it.
+#[derive(Debug, Default)]
+pub struct Granted {
+    /// The approved schools.
+    pub schools: Option<Ids>,
+    /// The approved districts.
+    pub districts: Option<Ids>,
+    /// Permissions.
+    pub permissions: Option<Ids>,
+}
+
 impl Caller {
+    /// The caller behind a credential of `issuer` that says nothing more; a list that is longer than what `config` forwards
+    /// refuses its requests.
+    pub fn new(config: &Config, issuer: usize, client: String, limit_keys: LimitKeys, granted: Granted) -> Self {
+        let Granted { schools, districts, permissions } = granted;
+        let longest = [&schools, &districts, &permissions].into_iter().flatten().map(|list| list.header().len()).max();
+        let is_too_long = longest.is_some_and(|bytes| bytes > config.forward.schools_bytes_max);
+        Self {
+            issuer,
+            client,
+            tier: None,
+            schools,
+            districts,
+            permissions,
+            district_schools: DistrictSchools::default(),
+            districts_open_schools: false,
+            token_id: None,
+            issued_at: None,
+            not_after: Timestamp::default(),
+            limit_keys,
+            refused: is_too_long.then_some(Denial::SchoolsTooLong),
+        }
+    }
+
     /// Whether a list says the same of both: who calls, for what, in which tier.
     pub fn is_same_grant(&self, other: &Self) -> bool {
         (&self.client, self.tier, &self.schools, &self.districts)
@@ -76,27 +111,17 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
+    #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
     use super::*;
     use crate::credentials::ids::ListFormat;
 
     fn caller(client: &str, schools: &[String]) -> Caller {
-        Caller {
-            issuer: 0,
-            client: client.to_owned(),
-            tier: None,
-            schools: Some(Ids::new(schools, ListFormat::Comma)),
-            districts: None,
-            permissions: None,
-            district_schools: DistrictSchools::default(),
-            districts_open_schools: true,
-            token_id: None,
-            issued_at: None,
-            not_after: Timestamp::default(),
-            owners: LimitKeys::new("i", client, None, None),
-            refused: None,
-        }
+        let document = br#"{"routes": [{"match": {"path": "/a"}, "require": []}]}"#;
+        let schools = Some(Ids::new(schools, ListFormat::Comma));
+        let granted = Granted { schools, ..Granted::default() };
+        let limit_keys = LimitKeys::new("i", client, None, None);
+        Caller::new(&Config::from_bytes(document).unwrap(), 0, client.to_owned(), limit_keys, granted)
     }
 
     #[test]

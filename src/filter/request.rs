@@ -25,11 +25,10 @@ use crate::policy::cost;
 use crate::policy::route::{self, Found, Route};
 use crate::values::time::Timestamp;
 
-mod address;
+mod address_limits;
 mod admission;
 mod body;
-mod credentials;
-mod output;
+mod edits;
 mod plan;
 mod retirement;
 mod scope;
@@ -39,8 +38,9 @@ mod step;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod token;
 
-pub use output::Edit;
+pub use edits::Edit;
 use stage::{AddressFor, Guard, Stage};
 pub use step::{Event, Forward, ReplyEdits, ReplyHead, Step};
 
@@ -84,11 +84,11 @@ impl Request {
                 self.charge_address(worker, head, now, purpose)
             }
             (Stage::AddressLimits, Event::Charged(outcome)) => self.on_address_limits(worker, head, now, outcome),
-            (Stage::Guard(judged), Event::Charged(outcome)) => self.on_guard(worker, head, now, *judged, outcome),
-            (Stage::Foreseeing(charge, judged), Event::Foreseen(outcome)) => {
-                match self.on_foreseen(worker, now, charge, outcome) {
+            (Stage::Guard(result), Event::Charged(outcome)) => self.on_guard(worker, head, now, *result, outcome),
+            (Stage::Peeking(charge, result), Event::Peeked(outcome)) => {
+                match self.on_peeked(worker, now, charge, outcome) {
                     Err(denial) => self.deny(worker, denial),
-                    Ok(()) => self.on_judged(worker, head, now, *judged),
+                    Ok(()) => self.on_token_result(worker, head, now, *result),
                 }
             }
             (Stage::Failed(denial), Event::Charged(outcome)) => self.on_failed(worker, now, denial, outcome),
@@ -169,7 +169,7 @@ impl Request {
 
     /// The id of the client that calls, once a credential was accepted.
     pub fn client(&self) -> Option<&str> {
-        output::client(self.api_key(), self.caller())
+        edits::client(self.api_key(), self.caller())
     }
 
     /// What the request was charged, as far as its cost is known; 0: nothing.
@@ -261,8 +261,8 @@ impl Request {
         let Some(token) = head.unread_bearer() else {
             return self.deny(worker, Denial::TokenInvalid);
         };
-        let judged = worker.on_verified(token, untrusted, valid, self.arrival, now);
-        self.on_judged(worker, head, now, judged)
+        let result = worker.on_verified(token, untrusted, valid, self.arrival, now);
+        self.on_token_result(worker, head, now, result)
     }
 
     #[cold]
@@ -275,7 +275,7 @@ impl Request {
         }
         match self.lapsed(worker, now) {
             Some(denial) => self.deny(worker, denial),
-            None => self.judge(worker, head, now),
+            None => self.validate_token(worker, head, now),
         }
     }
 

@@ -6,7 +6,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::answer::denial::Denial;
 use crate::config::{Config, Issuer, Source};
 use crate::credentials::cache::{BadSignatures, Entry, Fingerprint, Fingerprinter, TokenCache};
 use crate::credentials::fetch::{Outlook, Record, Remote};
@@ -18,7 +17,7 @@ use crate::credentials::jwt::keyset::SelectError;
 use crate::credentials::jwt::signature::Check;
 use crate::credentials::opaque::bucket::IndexKeys;
 use crate::credentials::opaque::lookup::Lookup;
-use crate::filter::caller::Caller;
+use crate::filter::caller::{Caller, Granted};
 use crate::filter::document::{Document, DocumentError, DocumentId, Documents};
 use crate::filter::metrics::Metrics;
 use crate::http::strip::StripSet;
@@ -36,8 +35,8 @@ mod presented;
 mod tests;
 
 use authentication_failures::AuthenticationFailures;
-pub use keys::KeyJudged;
-pub use opaque::Listed;
+pub use keys::KeyResult;
+pub use opaque::ListedToken;
 pub use presented::PresentedCredential;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
@@ -54,9 +53,9 @@ pub struct Untrusted {
     payload: Tape,
 }
 
-/// What became of a presented token.
+/// How far the validation of a presented token came.
 #[derive(Debug)]
-pub enum Judged {
+pub enum TokenResult {
     /// No valid token.
     Invalid,
     /// A token whose signature was found bad before.
@@ -68,7 +67,7 @@ pub enum Judged {
     /// Check this signature first.
     Verify(Box<Check>, Box<Untrusted>),
     /// Look this token up first, in the list of the configuration.
-    Listed(Box<Listed>),
+    Listed(Box<ListedToken>),
     /// Look this token up first, in the index that all workers share.
     Lookup(Box<Lookup>),
     /// Keys, or lists, are needed; what to expect of them, and what a request would wait for.
@@ -105,13 +104,13 @@ pub struct Worker {
     pub strip: StripSet,
     /// Requests that wait for keys.
     pub waiting: usize,
-    /// Keys the way from owners of budgets to their slots; the same for all workers of a process.
+    /// Keys the hash that finds the slot of a limit key; the same for all workers of a process.
     pub secret: Secret,
     /// What it wrote to slots last.
     pub recent: Recent,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
-    guesses: AuthenticationFailures,
+    failures: AuthenticationFailures,
     reader: jose::Reader,
     prints: Fingerprinter,
     cache: TokenCache<Caller>,
@@ -135,7 +134,7 @@ impl Worker {
                 .find_map(Issuer::tokens)
                 .and_then(Source::remote)
                 .map(|it| Rc::new(IndexKeys::new(it))),
-            guesses: AuthenticationFailures::default(),
+            failures: AuthenticationFailures::default(),
             reader: jose::Reader::default(),
             prints: Fingerprinter::new(seed),
             cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
@@ -203,10 +202,11 @@ impl Worker {
     }
 
     /// The caller behind a token that was verified before and still is.
-    pub fn cached(&mut self, shown: PresentedCredential<'_>, now: Timestamp) -> Option<Rc<Caller>> {
+    pub fn cached(&mut self, presented: PresentedCredential<'_>, now: Timestamp) -> Option<Rc<Caller>> {
         let documents = &self.documents;
-        let caller = self.cache.get(shown.print, shown.token, now, |issuer| generation(documents, issuer, now))?;
-        // What is revoked, or cannot be told from it, is judged like a token that was never seen.
+        let caller =
+            self.cache.get(presented.print, presented.token, now, |issuer| generation(documents, issuer, now))?;
+        // What is revoked, or cannot be told from it, is validated like a token that was never seen.
         (self.is_revoked(&caller, now) == Some(false)).then_some(caller)
     }
 
@@ -219,28 +219,28 @@ impl Worker {
         Some(list.is_revoked(caller.token_id.as_deref(), &caller.client, caller.issued_at))
     }
 
-    /// Reads a presented token of one of `issuers`; `arrival` is that of its request. Changes nothing that shows.
+    /// Validates a presented token of one of `issuers`, up to its signature; `arrival` is that of its request.
     #[inline(never)]
-    pub fn judge(
+    pub fn validate_token(
         &mut self,
-        shown: PresentedCredential<'_>,
+        presented: PresentedCredential<'_>,
         issuers: &[usize],
         arrival: Timestamp,
         now: Timestamp,
-    ) -> Judged {
-        if self.is_known_bad(shown, issuers, now) {
-            return Judged::KnownBad;
+    ) -> TokenResult {
+        if self.is_known_bad(presented, issuers, now) {
+            return TokenResult::KnownBad;
         }
-        let parsed = match self.reader.read(shown.token, self.config.bounds.token_bytes_max) {
+        let parsed = match self.reader.read(presented.token, self.config.bounds.token_bytes_max) {
             Ok(parsed) if self.is_issuer(parsed.issuer()) => parsed,
             // No JWT of a configured issuer; one that is, is never anything else.
-            _ => return self.judge_opaque(shown.token, issuers, arrival, now),
+            _ => return self.validate_opaque(presented.token, issuers, arrival, now),
         };
         let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
-            return Judged::Invalid;
+            return TokenResult::Invalid;
         };
         let Some(keys) = issuer.keys() else {
-            return Judged::Invalid;
+            return TokenResult::Invalid;
         };
         let held = self.documents.keys(index);
         let Some((generation, set)) = held.and_then(|held| Some((held.generation(now)?, held.usable(now)?))) else {
@@ -249,25 +249,24 @@ impl Worker {
         match set.select(&parsed) {
             Ok(key) => {
                 let (check, payload) = parsed.into_check(key);
-                let untrusted = Untrusted { print: shown.print, issuer: index, generation, payload };
-                Judged::Verify(Box::new(check), Box::new(untrusted))
+                let untrusted = Untrusted { print: presented.print, issuer: index, generation, payload };
+                TokenResult::Verify(Box::new(check), Box::new(untrusted))
             }
             // An inline set never gets another key.
             Err(SelectError::UnknownKid) if keys.remote().is_some() => self.await_keys(index, arrival, now),
-            Err(_) => Judged::Invalid,
+            Err(_) => TokenResult::Invalid,
         }
     }
 
-    /// Has what a request is about to wait for fetched, if that is another document than the one that is there: only keys
-    /// fetched after the request will do. Without any, or with stale ones, every document will, also one that another worker
-    /// is fetching already.
+    /// Has the keys fetched that a request is about to wait for. Where there are usable keys, only newer ones will do: they
+    /// must be fetched after the request arrived. Where there are none, any will do, also those that another worker is fetching.
     pub fn want_other(&mut self, wait: &Wait, arrival: Timestamp, now: Timestamp) {
         if let (DocumentId::Keys(_), true) = (wait.document, wait.has_document()) {
             self.want(wait.document, arrival, now);
         }
     }
 
-    /// Judges the claims of a token whose signature was checked.
+    /// Validates the claims of a token whose signature was checked.
     #[inline(never)]
     pub fn on_verified(
         &mut self,
@@ -276,22 +275,22 @@ impl Worker {
         valid: bool,
         arrival: Timestamp,
         now: Timestamp,
-    ) -> Judged {
+    ) -> TokenResult {
         if !valid {
             self.bad.insert(untrusted.print, token, untrusted.issuer, untrusted.generation);
-            return Judged::Invalid;
+            return TokenResult::Invalid;
         }
         let Some(issuer) = self.config.issuers.get(untrusted.issuer) else {
-            return Judged::Invalid;
+            return TokenResult::Invalid;
         };
         let claims = match issuer.rules.judge(untrusted.payload.root(), now) {
             Ok(claims) => claims,
-            Err(ClaimError::Expired) => return Judged::Expired,
-            Err(_) => return Judged::Invalid,
+            Err(ClaimError::Expired) => return TokenResult::Expired,
+            Err(_) => return TokenResult::Invalid,
         };
         let (not_before, not_after) = (claims.not_before, claims.not_after);
         let Some(caller) = self.caller(untrusted.issuer, issuer, claims) else {
-            return Judged::Invalid;
+            return TokenResult::Invalid;
         };
         let caller = Rc::new(caller);
         let entry = Entry {
@@ -303,11 +302,11 @@ impl Worker {
         };
         self.cache.insert(untrusted.print, token, entry, caller.weight());
         match self.is_revoked(&caller, now) {
-            Some(false) => Judged::Caller(caller),
-            Some(true) => Judged::Revoked,
+            Some(false) => TokenResult::Caller(caller),
+            Some(true) => TokenResult::Revoked,
             None => {
                 let (outlook, wait) = self.outlook(DocumentId::Revocations(untrusted.issuer), arrival, now);
-                Judged::Keys(outlook, wait)
+                TokenResult::Keys(outlook, wait)
             }
         }
     }
@@ -329,15 +328,15 @@ impl Worker {
     }
 
     /// Whether the token was found bad under the keys that one of `issuers` still has: all there is to know about it.
-    fn is_known_bad(&mut self, shown: PresentedCredential<'_>, issuers: &[usize], now: Timestamp) -> bool {
+    fn is_known_bad(&mut self, presented: PresentedCredential<'_>, issuers: &[usize], now: Timestamp) -> bool {
         let documents = &self.documents;
-        let issuer = self.bad.issuer_of(shown.print, shown.token, |issuer| generation(documents, issuer, now));
+        let issuer = self.bad.issuer_of(presented.print, presented.token, |issuer| generation(documents, issuer, now));
         issuer.is_some_and(|issuer| issuers.contains(&issuer))
     }
 
-    fn await_keys(&self, index: usize, arrival: Timestamp, now: Timestamp) -> Judged {
+    fn await_keys(&self, index: usize, arrival: Timestamp, now: Timestamp) -> TokenResult {
         let (outlook, wait) = self.outlook(DocumentId::Keys(index), arrival, now);
-        Judged::Keys(outlook, wait)
+        TokenResult::Keys(outlook, wait)
     }
 
     /// What to expect of a document that cannot be used now, and what a request would wait for.
@@ -364,26 +363,21 @@ impl Worker {
         {
             return None;
         }
-        let owners = LimitKeys::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
-        let forward = &self.config.forward;
-        let list = |ids: &Option<Vec<String>>| ids.as_deref().map(|ids| Ids::new(ids, forward.schools_format));
-        let lists = [list(&claims.schools), list(&claims.districts), list(&claims.permissions)];
-        let too_long = lists.iter().flatten().any(|list| list.header().len() > forward.schools_bytes_max);
-        let [schools, districts, permissions] = lists;
+        let limit_keys = LimitKeys::new(&issuer.rules.issuer, &claims.client, claims.districts.as_deref(), None);
+        let list = |ids: Option<Vec<String>>| ids.map(|ids| Ids::new(&ids, self.config.forward.schools_format));
+        let granted = Granted {
+            schools: list(claims.schools),
+            districts: list(claims.districts),
+            permissions: list(claims.permissions),
+        };
         Some(Caller {
-            issuer: index,
-            owners,
-            client: claims.client,
             tier,
-            schools,
-            districts,
-            permissions,
             district_schools: DistrictSchools::new(claims.district_schools),
             districts_open_schools: true,
             token_id: claims.id,
             issued_at: claims.issued_at,
             not_after: claims.not_after,
-            refused: too_long.then_some(Denial::SchoolsTooLong),
+            ..Caller::new(&self.config, index, claims.client, limit_keys, granted)
         })
     }
 }

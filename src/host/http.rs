@@ -14,7 +14,7 @@ use crate::host::body::{Seen, Verdict};
 #[cfg(feature = "test-faults")]
 use crate::host::faults::{self, Callback};
 use crate::host::index::SharedIndex;
-use crate::host::output::{self, Told};
+use crate::host::output::{self, PublishedFields};
 use crate::host::root::Shared;
 use crate::host::status::Status;
 use crate::host::store::slots;
@@ -36,7 +36,7 @@ pub struct Stream {
     body: Seen,
     /// Whether it was let go on, or answered: nothing is decided a second time, whatever the host calls.
     ended: bool,
-    told: Told,
+    published: PublishedFields,
 }
 
 /// How far a request came.
@@ -278,14 +278,14 @@ impl Stream {
 
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Timestamp) -> Result<Flow, Status> {
-        let Self { request, head, fresh_id, body, ended, told, .. } = self;
+        let Self { request, head, fresh_id, body, ended, published, .. } = self;
         let mut step = request.step(worker, head, now, event);
         loop {
             let bytes;
             let event = match step {
                 Step::NeedAddress => Event::Address(output::source_address()),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut slots(worker, now), &charges, now)),
-                Step::Foresee(charge) => Event::Foreseen(ledger::peek(&mut slots(worker, now), charge, now)),
+                Step::Peek(charge) => Event::Peeked(ledger::peek(&mut slots(worker, now), charge, now)),
                 Step::Refund(receipt) => {
                     // A refund that fails leaves the charge in place: stricter, never looser.
                     let _ = ledger::cancel(&mut slots(worker, now), receipt, now);
@@ -309,13 +309,13 @@ impl Stream {
                 }
                 Step::Pass(forward) => {
                     output::forward_to_upstream(&forward, worker)?;
-                    output::publish(request, worker, told);
+                    output::publish(request, worker, published);
                     *head = Head::default();
                     *ended = true;
                     return Ok(Flow::Pass);
                 }
                 Step::Deny(denial) => {
-                    output::publish(request, worker, told);
+                    output::publish(request, worker, published);
                     output::answer(&denial, request, worker, id_of(head, fresh_id))?;
                     *head = Head::default();
                     *ended = true;
@@ -325,7 +325,7 @@ impl Stream {
             };
             step = request.step(worker, head, now, event);
         }
-        output::publish(request, worker, told);
+        output::publish(request, worker, published);
         Ok(Flow::Held)
     }
 

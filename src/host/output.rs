@@ -1,4 +1,4 @@
-//! Carries out what leaves the filter: edits of heads, facts for the access log, answers for the client.
+//! Carries out what leaves the filter: edits of heads, filter state for the access log, answers for the client.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -32,13 +32,13 @@ pub fn edit(map: MapType, edit: Edit<&[u8]>) -> Result<(), Status> {
     }
 }
 
-/// Which facts the guard and the access log were told, by their places in the configuration.
+/// Which fields the filter state has already, by their places in the configuration.
 #[derive(Debug, Default)]
-pub struct Told(u32);
+pub struct PublishedFields(u32);
 
-impl Told {
+impl PublishedFields {
     const fn bit(at: usize) -> u32 {
-        // There are eight facts, each of which stands once.
+        // There are fewer fields than bits, and the configuration names each once.
         1 << (at & 31)
     }
 
@@ -51,18 +51,18 @@ impl Told {
     }
 }
 
-/// Tells the guard and the access log what is known, as far as they are to know it, and each fact once: with the verdict, and
+/// Writes what is known into the filter state, where the guard and the access log read it: each field once, with the verdict, and
 /// before it where a request is held, since it may have been charged and its client may leave. A log that misses it is no
 /// reason to refuse.
 #[inline(never)]
-pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
+pub fn publish(request: &Request, worker: &Worker, published: &mut PublishedFields) {
     let key = request.api_key();
     let mut cost = itoa::Buffer::new();
-    for (at, fact) in worker.config.filter_state.iter().enumerate() {
-        if told.has(at) {
+    for (at, field) in worker.config.filter_state.iter().enumerate() {
+        if published.has(at) {
             continue;
         }
-        let value = match fact {
+        let value = match field {
             FilterStateField::Decision => request.decision(),
             FilterStateField::Tier => {
                 request.tier().and_then(|tier| worker.config.tiers.get(tier)).map(|tier| tier.name.as_str())
@@ -79,8 +79,8 @@ pub fn publish(request: &Request, worker: &Worker, told: &mut Told) {
             FilterStateField::Retirement => request.retirement().map(|notice| notice.phase.name()),
         };
         if let Some(value) = value {
-            told.note(at);
-            let _ = abi::set_property(fact.key().as_bytes(), value.as_bytes());
+            published.note(at);
+            let _ = abi::set_property(field.key().as_bytes(), value.as_bytes());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Admission by API key: judged and charged before anything else, so that guessing tokens costs the guesser.
+//! Admission by API key: the key is validated and charged before anything else, so that guessing tokens costs the guesser.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::answer::denial::Denial;
 use crate::credentials::api_key::{ApiKey, Presented};
 use crate::credentials::fetch::Outlook;
 use crate::credentials::retirement::Class;
-use crate::filter::worker::{KeyJudged, Worker};
+use crate::filter::worker::{KeyResult, Worker};
 use crate::http::basic::{self, Basic};
 use crate::http::head::{Head, Known};
 use crate::limits::ledger::{Outcome, StoreError};
@@ -16,7 +16,7 @@ use crate::policy::route::{Credential, Route};
 use crate::values::time::Timestamp;
 
 impl Request {
-    /// Judges the key if the route asks for one; without one there is nothing to admit by.
+    /// Validates the key if the route asks for one; without one there is nothing to admit by.
     #[inline(never)]
     pub(super) fn admit<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         let Some(route) = self.route_of(worker) else {
@@ -29,7 +29,7 @@ impl Request {
             return self.credentials(worker, head, now);
         }
         match worker.api_key(head, self.arrival, now) {
-            KeyJudged::Key(key) => {
+            KeyResult::Key(key) => {
                 self.key = Some(Rc::clone(&key));
                 if let Some(denial) = self.retire(worker, Class::ApiKeys, &key.client) {
                     return self.deny(worker, denial);
@@ -41,19 +41,19 @@ impl Request {
                     None => self.admitted(worker, head, now),
                 }
             }
-            judged => self.without_key(worker, head, now, &judged),
+            result => self.without_key(worker, head, now, &result),
         }
     }
 
     /// Where a key or a token will do, exactly one must be shown.
     #[inline(never)]
     fn admit_either<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
-        let shown = worker.presented_key(head);
+        let presented = worker.presented_key(head);
         let is_basic =
             worker.config.api_keys.as_ref().is_some_and(|keys| keys.basic) && basic::user(head) != Basic::Absent;
         let is_joined = head.known(Known::Authorization).is_ok_and(|value| value.is_some_and(|it| it.contains(&b',')));
         let is_bearer = head.has(Known::Authorization) && !is_basic;
-        match shown {
+        match presented {
             Presented::Doubled => self.deny(worker, Denial::CredentialsAmbiguous),
             _ if is_joined || head.known(Known::Authorization).is_err() => {
                 self.deny(worker, Denial::CredentialsAmbiguous)
@@ -61,8 +61,8 @@ impl Request {
             Presented::Absent => self.credentials(worker, head, now),
             Presented::Key(_) | Presented::Malformed if is_bearer => self.deny(worker, Denial::CredentialsAmbiguous),
             Presented::Key(_) | Presented::Malformed => match worker.api_key(head, self.arrival, now) {
-                KeyJudged::Key(key) => self.admit_alone(worker, head, &key),
-                judged => self.without_key(worker, head, now, &judged),
+                KeyResult::Key(key) => self.admit_alone(worker, head, &key),
+                result => self.without_key(worker, head, now, &result),
             },
         }
     }
@@ -82,14 +82,14 @@ impl Request {
         }
     }
 
-    fn without_key<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, judged: &KeyJudged) -> Step<'h> {
-        match judged {
-            KeyJudged::Refused => self.charge_address(worker, head, now, AddressFor::RefusedKey),
-            KeyJudged::List(Outlook::Wait, wait) => self.proceed(worker, head, After::Wait(*wait)),
-            KeyJudged::List(Outlook::Fail { retry_after }, _) => {
+    fn without_key<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp, result: &KeyResult) -> Step<'h> {
+        match result {
+            KeyResult::Refused => self.charge_address(worker, head, now, AddressFor::RefusedKey),
+            KeyResult::List(Outlook::Wait, wait) => self.proceed(worker, head, After::Wait(*wait)),
+            KeyResult::List(Outlook::Fail { retry_after }, _) => {
                 self.deny(worker, Denial::KeysUnavailable { retry_after: *retry_after })
             }
-            KeyJudged::List(Outlook::Fresh, _) | KeyJudged::Key(_) => self.deny(worker, Denial::Unavailable),
+            KeyResult::List(Outlook::Fresh, _) | KeyResult::Key(_) => self.deny(worker, Denial::Unavailable),
         }
     }
 
@@ -110,7 +110,7 @@ impl Request {
         now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let denial = self.judge_guess(worker, now, outcome).err().unwrap_or_else(|| self.key_denial(worker));
+        let denial = self.check_failure_outcome(worker, now, outcome).err().unwrap_or_else(|| self.key_denial(worker));
         self.deny(worker, denial)
     }
 
@@ -147,7 +147,7 @@ impl Request {
         now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        match self.judge_address(worker, outcome) {
+        match self.check_address_outcome(worker, outcome) {
             Err(denial) => self.deny(worker, denial),
             Ok(outcome) => {
                 self.failure = outcome.receipt;

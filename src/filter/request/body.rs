@@ -1,4 +1,4 @@
-//! Bodies: what stands in them is judged like what stands in a head, and the rest of the cost is charged.
+//! Bodies: the same rules hold for ids in a body as for those in a head; then the rest of the cost is charged.
 
 use super::plan::charges;
 use super::scope::Dimension;
@@ -15,7 +15,7 @@ use crate::policy::cost::{self, Factor};
 use crate::policy::scope::{Place, Rule};
 
 impl Request {
-    /// Asks for the body, unless the head tells that it cannot be judged.
+    /// Asks for the body, unless the head tells that no rule can read it.
     #[inline(never)]
     pub(super) fn await_body<'h>(&mut self, worker: &mut Worker, head: &'h Head, path: &RawPath<'_>) -> Step<'h> {
         let Some((rule, factor)) = self.route_of(worker).and_then(|route| Some((route.body?, &route.cost.factor)))
@@ -43,35 +43,40 @@ impl Request {
     }
 
     pub(super) fn on_body<'h>(&mut self, worker: &mut Worker, bytes: &[u8]) -> Step<'h> {
-        match self.judge_body(worker, bytes) {
+        match self.check_body(worker, bytes) {
             Ok(cost) => self.charge_rest(worker, cost),
             Err(denial) => self.deny(worker, denial),
         }
     }
 
-    /// Judges a whole body; returns what the request costs in all.
+    /// Checks a whole body; returns what the request costs in all.
     #[inline(never)]
-    fn judge_body(&mut self, worker: &mut Worker, bytes: &[u8]) -> Result<u32, Denial> {
+    fn check_body(&mut self, worker: &mut Worker, bytes: &[u8]) -> Result<u32, Denial> {
         let rule = self.route_of(worker).and_then(|route| route.body).ok_or(Denial::Unavailable)?;
         let body = Body::parse(rule, bytes).map_err(body_denial)?;
         let cost = self.cost_of_body(worker, &body)?;
         for dimension in Dimension::ALL {
-            let denial = self.judge_part(worker, &body, dimension)?;
+            let denial = self.check_body_scope(worker, &body, dimension)?;
             if let Some(denial) = denial.filter(|denial| !self.reports_scope(worker, denial)) {
                 return Err(denial);
             }
         }
-        self.judge_whole_scope(worker)?;
+        self.check_scope_named(worker)?;
         Ok(cost)
     }
 
-    fn judge_part(&mut self, worker: &Worker, body: &Body, dimension: Dimension) -> Result<Option<Denial>, Denial> {
+    fn check_body_scope(
+        &mut self,
+        worker: &Worker,
+        body: &Body,
+        dimension: Dimension,
+    ) -> Result<Option<Denial>, Denial> {
         let rule = self.route_of(worker).and_then(|route| dimension.rule(route));
         let Some(rule @ Rule { place: Place::Body(pointer), .. }) = rule else {
             return Ok(None);
         };
         let ids = body.ids(pointer).map_err(body_denial)?;
-        self.judge_ids(worker, dimension, rule, &ids)
+        self.check_ids(worker, dimension, rule, &ids)
     }
 
     fn cost_of_body(&self, worker: &Worker, body: &Body) -> Result<u32, Denial> {
@@ -111,14 +116,14 @@ impl Request {
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return self.deny(worker, denial);
         }
-        let key_owners = self.key.as_ref().map(|key| key.owners);
-        let owners = key_owners.or_else(|| self.caller.as_ref().map(|caller| caller.owners));
+        let of_key = self.key.as_ref().map(|key| key.owners);
+        let limit_keys = of_key.or_else(|| self.caller.as_ref().map(|caller| caller.limit_keys));
         let tier = self.tier().and_then(|tier| worker.config.tiers.get(tier));
-        let (Some(owners), Some(tier)) = (owners, tier) else {
+        let (Some(limit_keys), Some(tier)) = (limit_keys, tier) else {
             return self.deny(worker, Denial::Unavailable);
         };
         // The request itself has been counted.
-        let mut charges = charges(tier, &owners, 0, rest);
+        let mut charges = charges(tier, &limit_keys, 0, rest);
         // Limits of requests alone have been charged, and stand as they did then.
         if tier.limits().all(|limit| limit.unit != Unit::Cost) {
             charges.clear();
@@ -143,7 +148,7 @@ impl Request {
         let Ok(outcome) = outcome else {
             return self.deny(worker, Denial::Unavailable);
         };
-        if let Err(denial) = self.judge_outcome(worker, &outcome) {
+        if let Err(denial) = self.check_tier_outcome(worker, &outcome) {
             return self.deny(worker, denial);
         }
         self.statuses.clone_from(&outcome.statuses);

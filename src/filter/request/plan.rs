@@ -27,12 +27,12 @@ impl Request {
         if let Some(denial) = self.retire(worker, Class::Issuer(known.issuer), &known.client) {
             return self.deny(worker, denial);
         }
-        let (tier, owners) = (self.tier(), known.owners);
+        let (tier, limit_keys) = (self.tier(), known.limit_keys);
         match self.refusal(worker, &known) {
             Some(denial) => self.deny(worker, denial),
             // The key's client has been charged: its limits are the plan.
             None if self.key.is_some() => self.scope(worker, head),
-            None => self.plan(worker, head, tier, &owners),
+            None => self.plan(worker, head, tier, &limit_keys),
         }
     }
 
@@ -62,13 +62,13 @@ impl Request {
         worker: &mut Worker,
         head: &'h Head,
         tier: Option<usize>,
-        owners: &LimitKeys,
+        limit_keys: &LimitKeys,
     ) -> Step<'h> {
         let cost = match self.cost_of_head(worker, head) {
             Ok(cost) => cost,
             Err(denial) => return self.deny(worker, denial),
         };
-        match self.charge_tier(worker, tier, owners, cost, Stage::Planned) {
+        match self.charge_tier(worker, tier, limit_keys, cost, Stage::Planned) {
             Some(step) => step,
             None => self.scope(worker, head),
         }
@@ -80,7 +80,7 @@ impl Request {
         &mut self,
         worker: &mut Worker,
         tier: Option<usize>,
-        owners: &LimitKeys,
+        limit_keys: &LimitKeys,
         cost: u32,
         stage: Stage,
     ) -> Option<Step<'h>> {
@@ -90,7 +90,7 @@ impl Request {
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return Some(self.deny(worker, denial));
         }
-        let charges = charges(worker.config.tiers.get(tier?)?, owners, 1, cost);
+        let charges = charges(worker.config.tiers.get(tier?)?, limit_keys, 1, cost);
         self.cost = cost;
         if charges.is_empty() {
             return None;
@@ -160,7 +160,7 @@ impl Request {
     ) -> Result<(), Denial> {
         let cost = std::mem::take(&mut self.cost);
         let outcome = outcome.map_err(|_| Denial::Unavailable)?;
-        self.judge_outcome(worker, &outcome)?;
+        self.check_tier_outcome(worker, &outcome)?;
         // Whoever adds up costs counts what was charged, and nothing for what was refused or only reported.
         self.cost = if outcome.receipt.is_some() { cost } else { 0 };
         self.statuses = outcome.statuses;
@@ -169,7 +169,7 @@ impl Request {
     }
 
     /// Counts what a charge of the tier's limits met; an error if it is a denial that is enforced.
-    pub(super) fn judge_outcome(&self, worker: &mut Worker, outcome: &Outcome) -> Result<(), Denial> {
+    pub(super) fn check_tier_outcome(&self, worker: &mut Worker, outcome: &Outcome) -> Result<(), Denial> {
         note_overflow(worker, outcome);
         let Some(denial) = limit_denial(outcome) else {
             return Ok(());
@@ -184,15 +184,15 @@ impl Request {
 }
 
 /// What a request asks of a tier's budgets.
-pub(super) fn charges(tier: &Tier, owners: &LimitKeys, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
+pub(super) fn charges(tier: &Tier, limit_keys: &LimitKeys, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
     let charge = |Budget { by, limits }: &Budget| {
-        let (owner, limits) = (owners.of(*by), Rc::clone(limits));
+        let (owner, limits) = (limit_keys.of(*by), Rc::clone(limits));
         Charge { owner, limits, requests, cost }
     };
     tier.budgets.iter().map(charge).collect()
 }
 
-/// The path of a head whose path was judged when it was routed.
+/// The path of a head whose path was checked when it was routed.
 pub(super) fn raw_path(head: &Head) -> Option<RawPath<'_>> {
     RawPath::again(head.path()?)
 }

@@ -40,14 +40,14 @@ impl Dimension {
 }
 
 impl Request {
-    /// Judges what the head names; then the body, if there is a rule for it.
+    /// Checks what the head names; then the body, if there is a rule for it.
     #[inline(never)]
     pub(super) fn scope<'h>(&mut self, worker: &mut Worker, head: &'h Head) -> Step<'h> {
         let Some(path) = raw_path(head) else {
             return self.deny(worker, Denial::Unavailable);
         };
         for dimension in Dimension::ALL {
-            let denial = match self.judge_head(worker, head, &path, dimension) {
+            let denial = match self.check_head_scope(worker, head, &path, dimension) {
                 Ok(None) => continue,
                 Ok(Some(denial)) if self.reports_scope(worker, &denial) => continue,
                 Ok(Some(denial)) | Err(denial) => denial,
@@ -57,7 +57,7 @@ impl Request {
         if self.route_of(worker).is_some_and(|route| route.body.is_some()) {
             return self.await_body(worker, head, &path);
         }
-        match self.judge_whole_scope(worker) {
+        match self.check_scope_named(worker) {
             Err(denial) => self.deny(worker, denial),
             Ok(()) => self.pass(worker),
         }
@@ -65,7 +65,7 @@ impl Request {
 
     /// `Ok`: what the ids of one dimension call for; `Err`: what cannot be told must be refused, also in a dry run.
     #[inline(never)]
-    fn judge_head(
+    fn check_head_scope(
         &mut self,
         worker: &Worker,
         head: &Head,
@@ -82,11 +82,11 @@ impl Request {
         if rule.is_in_body() {
             return Ok(None);
         }
-        self.judge_ids(worker, dimension, rule, &requested)
+        self.check_ids(worker, dimension, rule, &requested)
     }
 
     /// What the ids of one dimension call for.
-    pub(super) fn judge_ids<I: AsRef<str>>(
+    pub(super) fn check_ids<I: AsRef<str>>(
         &mut self,
         worker: &Worker,
         dimension: Dimension,
@@ -106,7 +106,7 @@ impl Request {
     }
 
     /// Whether the request names as much as the route wants in all.
-    pub(super) fn judge_whole_scope(&self, worker: &mut Worker) -> Result<(), Denial> {
+    pub(super) fn check_scope_named(&self, worker: &mut Worker) -> Result<(), Denial> {
         let wants_one = self.route_of(worker).is_some_and(|route| route.one_required);
         if wants_one && !self.names_scope && !self.reports_scope(worker, &Denial::ScopeMissing) {
             return Err(Denial::ScopeMissing);

@@ -6,7 +6,7 @@ use crate::answer::denial::Denial;
 use crate::credentials::cache::Fingerprint;
 use crate::credentials::opaque::lookup::Lookup;
 use crate::filter::caller::Caller;
-use crate::filter::worker::{Judged, Untrusted, Wait};
+use crate::filter::worker::{TokenResult, Untrusted, Wait};
 use crate::limits::ledger::{Charge, Receipt};
 
 /// Where a request stands.
@@ -20,9 +20,9 @@ pub(super) enum Stage {
     /// The route's limits of the address are being charged.
     AddressLimits,
     /// The budget for failed credentials is being charged, before more is done about the token.
-    Guard(Box<Judged>),
+    Guard(Box<TokenResult>),
     /// It is being asked whether it has room for this charge, before the token's signature is checked.
-    Foreseeing(Charge, Box<Judged>),
+    Peeking(Charge, Box<TokenResult>),
     /// It is being charged for a credential that has failed.
     Failed(Denial),
     /// The same for a request whose API key is refused.
@@ -63,7 +63,7 @@ pub(super) enum AddressFor {
     /// The budget for failed credentials, before the token of this fingerprint is read.
     Token(Fingerprint),
     /// The same, before more is done about the token than reading it.
-    Guard(Box<Judged>),
+    Guard(Box<TokenResult>),
     /// The same, for a request whose API key is refused.
     RefusedKey,
     /// Limits of failures that the route asks for.

@@ -22,7 +22,7 @@ pub enum Event<'a> {
     /// The host compared and swapped, as asked for.
     Charged(Result<Outcome, StoreError>),
     /// What charging would come to, as asked for; nothing was charged.
-    Foreseen(Result<Outcome, StoreError>),
+    Peeked(Result<Outcome, StoreError>),
     /// The refund that was asked for is done.
     Refunded,
     /// The signature was checked, as asked for.
@@ -58,7 +58,7 @@ pub enum Step<'h> {
     /// Charge these budgets, all or nothing.
     Charge(SmallVec<[Charge; 1]>),
     /// Tell what charging this would come to, and charge nothing.
-    Foresee(Charge),
+    Peek(Charge),
     /// Give this charge back.
     Refund(Receipt),
     /// Check this signature.
@@ -89,7 +89,7 @@ pub struct Forward {
     pub caller: Option<Rc<Caller>>,
     /// The API key; `None` on routes without keys.
     pub key: Option<Rc<ApiKey>>,
-    /// Whether the key was shown instead of a token, so that the caller is its client.
+    /// Whether the request shows a key instead of a token, so that the caller is the key's client.
     pub key_alone: bool,
     /// The tier, by index: that of the key's client, else that of the token.
     pub tier: Option<usize>,

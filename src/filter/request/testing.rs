@@ -248,7 +248,7 @@ impl Stack {
                     trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
                 }
             }
-            Step::Foresee(_) => trace.push("peek".to_owned()),
+            Step::Peek(_) => trace.push("peek".to_owned()),
             Step::Verify(_) => trace.push("verify".to_owned()),
             _ => {}
         });

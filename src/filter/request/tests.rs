@@ -1,6 +1,7 @@
 //! The state machine, driven as the shell drives it, without Envoy.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod accessors;
 mod budgets;
 mod cache;
 mod charges;
@@ -16,5 +17,4 @@ mod rotation;
 mod setup;
 mod stack;
 mod student_attacks;
-mod told;
 mod waiting;

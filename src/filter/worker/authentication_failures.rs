@@ -1,4 +1,4 @@
-//! Budgets of source addresses for failed credentials, as one worker knows them.
+//! The authentication failure limit: a budget per source address for failed credentials, as one worker knows it.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::limits::ledger::Outcome;
 use crate::limits::spent::Spent;
 use crate::values::time::Timestamp;
 
-/// What is known of them.
+/// What this worker knows of these budgets.
 #[derive(Debug, Default)]
 pub(super) struct AuthenticationFailures {
     /// The last address that was asked about: many requests come from few.
@@ -18,31 +18,31 @@ pub(super) struct AuthenticationFailures {
 }
 
 impl Worker {
-    /// Whose budget failed credentials from this address draw on.
-    pub fn guessing(&mut self, address: IpAddr) -> LimitKey {
-        if let Some((_, owner)) = self.guesses.last.filter(|(known, _)| *known == address) {
-            return owner;
+    /// The key of the budget that failed credentials from this address draw on.
+    pub fn failure_key(&mut self, address: IpAddr) -> LimitKey {
+        if let Some((_, key)) = self.failures.last.filter(|(known, _)| *known == address) {
+            return key;
         }
-        let owner = LimitKey::address("authentication-failures", address);
-        self.guesses.last = Some((address, owner));
-        owner
+        let key = LimitKey::address("authentication-failures", address);
+        self.failures.last = Some((address, key));
+        key
     }
 
-    /// How asking the budget of this address would come out, if that is known: it has nothing left.
-    pub fn has_spent(&mut self, address: IpAddr, now: Timestamp) -> Option<Outcome> {
-        let owner = self.guessing(address);
-        self.guesses.spent.ask(&owner, now)
+    /// The outcome of a charge to the budget of this address, if the worker knows that it has nothing left.
+    pub fn exhausted_failures(&mut self, address: IpAddr, now: Timestamp) -> Option<Outcome> {
+        let key = self.failure_key(address);
+        self.failures.spent.ask(&key, now)
     }
 
-    /// Remembers how asking the budget of this address came out.
-    pub fn note_guess(&mut self, address: IpAddr, outcome: &Outcome, now: Timestamp) {
-        let owner = self.guessing(address);
-        self.guesses.spent.note(owner, outcome, now);
+    /// Remembers the outcome of a charge to the budget of this address.
+    pub fn note_failure_outcome(&mut self, address: IpAddr, outcome: &Outcome, now: Timestamp) {
+        let key = self.failure_key(address);
+        self.failures.spent.note(key, outcome, now);
     }
 
     /// Notes that something was given back to the budget of this address.
     pub fn note_refund(&mut self, address: IpAddr) {
-        let owner = self.guessing(address);
-        self.guesses.spent.forget(&owner);
+        let key = self.failure_key(address);
+        self.failures.spent.forget(&key);
     }
 }

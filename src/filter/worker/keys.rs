@@ -3,18 +3,16 @@
 use std::rc::Rc;
 
 use super::{Wait, Worker};
-use crate::answer::denial::Denial;
 use crate::credentials::api_key::{self, ApiKey, KeyList, Presented};
 use crate::credentials::fetch::Outlook;
-use crate::credentials::grant::DistrictSchools;
-use crate::filter::caller::Caller;
+use crate::filter::caller::{Caller, Granted};
 use crate::filter::document::DocumentId;
 use crate::http::head::Head;
 use crate::values::time::Timestamp;
 
-/// What became of a presented API key.
+/// How the validation of a presented API key ended.
 #[derive(Debug)]
-pub enum KeyJudged {
+pub enum KeyResult {
     /// None, two, an unknown one, or one that is not valid now.
     Refused,
     /// The list is needed; what to expect of it, and what a request would wait for.
@@ -25,34 +23,34 @@ pub enum KeyJudged {
 
 impl Worker {
     /// The API key that a request presents.
-    pub fn api_key(&self, head: &Head, arrival: Timestamp, now: Timestamp) -> KeyJudged {
+    pub fn api_key(&self, head: &Head, arrival: Timestamp, now: Timestamp) -> KeyResult {
         // Whatever the list says, nothing finds a key that is missing, doubled or malformed.
         let Presented::Key(key) = self.presented_key(head) else {
-            return KeyJudged::Refused;
+            return KeyResult::Refused;
         };
-        self.judge_key(arrival, now, |list| list.find(&key))
+        self.validate_key(arrival, now, |list| list.find(&key))
     }
 
-    /// The same for a request whose key was found before: `found` is what its head presents, so nothing is read or hashed twice.
-    pub fn api_key_again(&self, found: &ApiKey, arrival: Timestamp, now: Timestamp) -> KeyJudged {
-        self.judge_key(arrival, now, |list| list.find_again(found))
+    /// The same for a request whose key was `found` before, so that nothing is read or hashed twice.
+    pub fn api_key_again(&self, found: &ApiKey, arrival: Timestamp, now: Timestamp) -> KeyResult {
+        self.validate_key(arrival, now, |list| list.find_again(found))
     }
 
-    fn judge_key(
+    fn validate_key(
         &self,
         arrival: Timestamp,
         now: Timestamp,
         find: impl FnOnce(&KeyList) -> Option<&Rc<ApiKey>>,
-    ) -> KeyJudged {
+    ) -> KeyResult {
         let Some(list) = self.documents.api_keys() else {
-            return KeyJudged::Refused;
+            return KeyResult::Refused;
         };
         let Some(list) = list.usable(now) else {
             let (outlook, wait) = self.outlook(DocumentId::ApiKeys, arrival, now);
-            return KeyJudged::List(outlook, wait);
+            return KeyResult::List(outlook, wait);
         };
         let key = find(list).filter(|key| key.is_valid(now));
-        key.map_or(KeyJudged::Refused, |key| KeyJudged::Key(Rc::clone(key)))
+        key.map_or(KeyResult::Refused, |key| KeyResult::Key(Rc::clone(key)))
     }
 
     /// What a request presents as an API key.
@@ -63,25 +61,17 @@ impl Worker {
             .map_or(Presented::Absent, |rule| api_key::presented(head, &rule.header, rule.basic))
     }
 
-    /// The caller behind a key that is shown without a token; `None`: it opens nothing alone.
+    /// The caller behind a key without a token; `None`: the key opens nothing alone.
     pub fn key_caller(&self, key: &ApiKey) -> Option<Caller> {
         let grants = key.grants.as_ref()?;
-        let longest = grants.schools.header().len().max(grants.districts.header().len());
-        Some(Caller {
-            // No issuer's, where clients have a namespace of their own.
-            issuer: self.config.api_keys.as_ref()?.issuer.unwrap_or(usize::MAX),
-            client: key.client.clone(),
-            tier: key.tier,
+        // No issuer's, where clients have a namespace of their own.
+        let issuer = self.config.api_keys.as_ref()?.issuer.unwrap_or(usize::MAX);
+        let granted = Granted {
             schools: Some(grants.schools.clone()),
             districts: Some(grants.districts.clone()),
             permissions: None,
-            district_schools: DistrictSchools::default(),
-            districts_open_schools: false,
-            token_id: None,
-            issued_at: None,
-            not_after: key.not_after(),
-            owners: key.owners,
-            refused: (longest > self.config.forward.schools_bytes_max).then_some(Denial::SchoolsTooLong),
-        })
+        };
+        let caller = Caller::new(&self.config, issuer, key.client.clone(), key.owners, granted);
+        Some(Caller { tier: key.tier, not_after: key.not_after(), ..caller })
     }
 }

@@ -3,7 +3,7 @@
 use super::Worker;
 use crate::credentials::cache::Fingerprint;
 
-/// A token as it was shown, with what the tables of this worker know it by.
+/// A token as a request shows it, with its fingerprint in the tables of this worker.
 #[derive(Clone, Copy)]
 pub struct PresentedCredential<'a> {
     pub(super) token: &'a [u8],
@@ -16,15 +16,15 @@ impl<'a> PresentedCredential<'a> {
         Self { token, print }
     }
 
-    /// What the tables know it by.
+    /// Its fingerprint.
     pub const fn print(self) -> Fingerprint {
         self.print
     }
 }
 
 impl Worker {
-    /// A token as the tables of this worker know it.
-    pub fn shown<'a>(&self, token: &'a [u8]) -> PresentedCredential<'a> {
+    /// A token with its fingerprint.
+    pub fn presented<'a>(&self, token: &'a [u8]) -> PresentedCredential<'a> {
         PresentedCredential { token, print: self.prints.of(token) }
     }
 }

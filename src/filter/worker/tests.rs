@@ -56,20 +56,20 @@ fn record(started: Timestamp, generation: u64) -> Record {
 fn judged(worker: &mut Worker, arrival: Timestamp, now: Timestamp) -> &'static str {
     let payload = format!(r#"{{"iss":"{REMOTE}","client_id":"app","tier":"free","exp":2000000}}"#);
     let token = token(Alg::EdDsa, &payload);
-    let shown = worker.shown(token.as_bytes());
-    match worker.judge(shown, &[0, 1], arrival, now) {
-        Judged::Invalid | Judged::KnownBad => "invalid",
-        Judged::Expired => "expired",
-        Judged::Revoked => "revoked",
-        Judged::Verify(..) => "verify",
-        Judged::Listed(_) | Judged::Lookup(_) => "lookup",
-        Judged::Keys(Outlook::Wait, wait) => {
+    let presented = worker.presented(token.as_bytes());
+    match worker.validate_token(presented, &[0, 1], arrival, now) {
+        TokenResult::Invalid | TokenResult::KnownBad => "invalid",
+        TokenResult::Expired => "expired",
+        TokenResult::Revoked => "revoked",
+        TokenResult::Verify(..) => "verify",
+        TokenResult::Listed(_) | TokenResult::Lookup(_) => "lookup",
+        TokenResult::Keys(Outlook::Wait, wait) => {
             worker.want_other(&wait, arrival, now);
             "wait"
         }
-        Judged::Keys(Outlook::Fail { .. }, _) => "fail",
-        Judged::Keys(Outlook::Fresh, _) => "fresh",
-        Judged::Caller(_) => "caller",
+        TokenResult::Keys(Outlook::Fail { .. }, _) => "fail",
+        TokenResult::Keys(Outlook::Fresh, _) => "fresh",
+        TokenResult::Caller(_) => "caller",
     }
 }
 
@@ -169,5 +169,5 @@ fn indices_that_are_no_issuer_do_nothing() {
     assert!(!worker.on_record(DocumentId::Keys(9), record(NOW, 1)));
     assert!(worker.on_document(DocumentId::Keys(9), record(NOW, 1), keys().to_string().as_bytes()).is_ok());
     assert_eq!(worker.wanted(DocumentId::Keys(9)), None);
-    assert!(matches!(worker.judge(worker.shown(b"x"), &[9], NOW, NOW), Judged::Invalid));
+    assert!(matches!(worker.validate_token(worker.presented(b"x"), &[9], NOW, NOW), TokenResult::Invalid));
 }

@@ -81,7 +81,7 @@ impl Drive {
             let event = match step {
                 Step::NeedAddress => Event::Address(None),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut Shelf(shelf), &charges, NOW)),
-                Step::Foresee(charge) => Event::Foreseen(ledger::peek(&mut Shelf(shelf), charge, NOW)),
+                Step::Peek(charge) => Event::Peeked(ledger::peek(&mut Shelf(shelf), charge, NOW)),
                 Step::Refund(receipt) => {
                     assert!(ledger::cancel(&mut Shelf(shelf), receipt, NOW).is_ok());
                     Event::Refunded

@@ -33,7 +33,7 @@ pub fn headers(data: &[u8]) {
         }
     }
     judge_scope(&head, &left);
-    judge_key(&head, &pairs);
+    validate_key(&head, &pairs);
     judge_bearer(&head);
     let _ = strip::connection(&head);
     let _ = body::judge_head(body::Rule { bytes_max: 1000 }, &head);
@@ -66,7 +66,7 @@ fn judge_scope(head: &Head, left: &[(&[u8], &[u8])]) {
 }
 
 /// Where a key is found, no server finds another.
-fn judge_key(head: &Head, pairs: &[(&[u8], &[u8])]) {
+fn validate_key(head: &Head, pairs: &[(&[u8], &[u8])]) {
     if let Presented::Key(key) = api_key::presented(head, "x-api-key", false) {
         for reader in ALL {
             assert_eq!(reader.values(pairs, "x-api-key"), [key.as_ref()], "{}", reader.name);

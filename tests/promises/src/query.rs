@@ -23,11 +23,11 @@ pub fn query(data: &[u8]) {
     let target = [b"/s/x/?", line(rest).0].concat();
     let Ok(path) = RawPath::parse(&target) else { return };
     let query = path.query.unwrap_or_default();
-    judge_ids(name, &path, query, first.get(1) == Some(&b','));
+    check_ids(name, &path, query, first.get(1) == Some(&b','));
     judge_cost(name, query);
 }
 
-fn judge_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
+fn check_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
     let Some(ids) = passing(name, path, with_commas) else { return };
     for reader in query::all() {
         for value in (reader.read)(query, name) {

@@ -181,7 +181,7 @@ impl Tally {
             Step::AwaitBody { .. } => panic!("{name}: no route judges bodies, {so_far:?}"),
             Step::Reply(_) => self.replies += 1,
             Step::Refund(_) => self.refunds += 1,
-            Step::Foresee(_) => self.foreseeing = true,
+            Step::Peek(_) => self.foreseeing = true,
             Step::Charge(charges) => {
                 let limits = charges.iter().flat_map(|charge| charge.limits.iter());
                 self.charging = Some(limits.map(|limit| limit.name.clone()).collect());
@@ -212,9 +212,9 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
             Happens::Head => Event::Head,
             Happens::Address => Event::Address(stack.address),
             Happens::Refunded => Event::Refunded,
-            Happens::Room => Event::Foreseen(outcome(&[spare_charge(&stack)], Happens::Admitted)),
-            Happens::NoRoom => Event::Foreseen(outcome(&[spare_charge(&stack)], Happens::Refused)),
-            Happens::Unforeseen => Event::Foreseen(Err(StoreError::Host)),
+            Happens::Room => Event::Peeked(outcome(&[spare_charge(&stack)], Happens::Admitted)),
+            Happens::NoRoom => Event::Peeked(outcome(&[spare_charge(&stack)], Happens::Refused)),
+            Happens::Unforeseen => Event::Peeked(Err(StoreError::Host)),
             Happens::Good | Happens::Bad => Event::Verified(*happens == Happens::Good),
             Happens::Granted | Happens::Withheld | Happens::LookupFailed => Event::Found(found(*happens)),
             Happens::Ready => Event::Ready,

@@ -149,11 +149,11 @@ impl Stack {
         let mut request = Request::default();
         let now = self.now;
         assert!(matches!(request.step(&mut self.worker, &head, now, Event::Head), Step::NeedAddress));
-        let Step::Foresee(charge) = request.step(&mut self.worker, &head, now, Event::Address(self.address)) else {
+        let Step::Peek(charge) = request.step(&mut self.worker, &head, now, Event::Address(self.address)) else {
             panic!("no guard");
         };
         let outcome = ledger::peek(&mut self.shelf, charge, now);
-        assert!(matches!(request.step(&mut self.worker, &head, now, Event::Foreseen(outcome)), Step::Verify(_)));
+        assert!(matches!(request.step(&mut self.worker, &head, now, Event::Peeked(outcome)), Step::Verify(_)));
         Exchange { request, head, end: End::Nothing, trace: Vec::new() }
     }
 
@@ -229,7 +229,7 @@ fn name_of(step: &Step<'_>) -> Option<String> {
             let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();
             format!("charge {}", names.join("+"))
         }
-        Step::Foresee(charge) => {
+        Step::Peek(charge) => {
             let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
             format!("peek {}", names.join("+"))
         }

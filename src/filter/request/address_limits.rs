@@ -8,14 +8,14 @@ use smallvec::smallvec;
 use super::stage::{AddressFor, Guard, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::Denial;
-use crate::filter::worker::{Judged, Worker};
+use crate::filter::worker::{TokenResult, Worker};
 use crate::http::head::Head;
 use crate::limits::key::LimitKey;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::values::time::Timestamp;
 
 impl Request {
-    /// Charges a budget of the source address, once the address is known; of a token, goes on where the address was missing.
+    /// Charges a budget of the source address, or goes on with the token that needed the address; asks for the address first.
     #[inline(never)]
     pub(super) fn charge_address<'h>(
         &mut self,
@@ -46,14 +46,14 @@ impl Request {
                 return self.deny(worker, self.key_denial(worker));
             }
             AddressFor::RefusedKey => {
-                if let Some(outcome) = worker.has_spent(address, now) {
+                if let Some(outcome) = worker.exhausted_failures(address, now) {
                     return self.on_refused_key(worker, now, Ok(outcome));
                 }
                 self.stage = Stage::RefusedKey;
                 return Step::Charge(smallvec![guard_charge(worker, address)]);
             }
-            AddressFor::Token(print) => return self.judge_again(worker, head, now, print),
-            AddressFor::Guard(judged) => return self.guard(worker, head, now, *judged),
+            AddressFor::Token(print) => return self.validate_with_address(worker, head, now, print),
+            AddressFor::Guard(result) => return self.guard(worker, head, now, *result),
         };
         self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
         Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
@@ -66,7 +66,7 @@ impl Request {
         now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        match self.judge_address(worker, outcome) {
+        match self.check_address_outcome(worker, outcome) {
             Err(denial) => self.deny(worker, denial),
             Ok(outcome) => {
                 self.statuses = outcome.statuses;
@@ -76,7 +76,7 @@ impl Request {
     }
 
     /// What became of the charge of a budget of the source address; an error if it is a denial that is enforced.
-    pub(super) fn judge_address(
+    pub(super) fn check_address_outcome(
         &self,
         worker: &mut Worker,
         outcome: Result<Outcome, StoreError>,
@@ -91,16 +91,16 @@ impl Request {
     }
 
     /// The same of the budget for failed credentials; one that is used up is remembered.
-    pub(super) fn judge_guess(
+    pub(super) fn check_failure_outcome(
         &self,
         worker: &mut Worker,
         now: Timestamp,
         outcome: Result<Outcome, StoreError>,
     ) -> Result<Outcome, Denial> {
         if let (Ok(outcome), Some(address)) = (&outcome, self.address) {
-            worker.note_guess(address, outcome, now);
+            worker.note_failure_outcome(address, outcome, now);
         }
-        self.judge_address(worker, outcome)
+        self.check_address_outcome(worker, outcome)
     }
 
     /// Asks the budget of the address, unless it or an API key's client was charged already, before more is done about a
@@ -111,24 +111,24 @@ impl Request {
         worker: &mut Worker,
         head: &'h Head,
         now: Timestamp,
-        judged: Judged,
+        result: TokenResult,
     ) -> Step<'h> {
         if !self.is_guarded(worker) {
-            return self.on_judged(worker, head, now, judged);
+            return self.on_token_result(worker, head, now, result);
         }
         let Some(address) = self.address else {
-            self.stage = Stage::Address(AddressFor::Guard(Box::new(judged)));
+            self.stage = Stage::Address(AddressFor::Guard(Box::new(result)));
             return Step::NeedAddress;
         };
-        if let Some(outcome) = worker.has_spent(address, now) {
-            return self.on_guard(worker, head, now, judged, Ok(outcome));
+        if let Some(outcome) = worker.exhausted_failures(address, now) {
+            return self.on_guard(worker, head, now, result, Ok(outcome));
         }
         let charge = guard_charge(worker, address);
-        if matches!(judged, Judged::Verify(..)) {
-            self.stage = Stage::Foreseeing(charge.clone(), Box::new(judged));
-            return Step::Foresee(charge);
+        if matches!(result, TokenResult::Verify(..)) {
+            self.stage = Stage::Peeking(charge.clone(), Box::new(result));
+            return Step::Peek(charge);
         }
-        self.stage = Stage::Guard(Box::new(judged));
+        self.stage = Stage::Guard(Box::new(result));
         Step::Charge(smallvec![charge])
     }
 
@@ -143,20 +143,20 @@ impl Request {
         worker: &mut Worker,
         head: &'h Head,
         now: Timestamp,
-        judged: Judged,
+        result: TokenResult,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        match self.judge_guess(worker, now, outcome) {
+        match self.check_failure_outcome(worker, now, outcome) {
             Err(denial) => self.deny(worker, denial),
             Ok(outcome) => {
                 self.guard = outcome.receipt.map_or(Guard::Off, Guard::Charged);
-                self.on_judged(worker, head, now, judged)
+                self.on_token_result(worker, head, now, result)
             }
         }
     }
 
     /// Notes what the credential will cost if it fails; an error if there is no room for that.
-    pub(super) fn on_foreseen(
+    pub(super) fn on_peeked(
         &mut self,
         worker: &mut Worker,
         now: Timestamp,
@@ -165,7 +165,7 @@ impl Request {
     ) -> Result<(), Denial> {
         // What shares a budget is counted where it is charged.
         let outcome = outcome.map(|outcome| Outcome { overflow: false, ..outcome });
-        let outcome = self.judge_guess(worker, now, outcome)?;
+        let outcome = self.check_failure_outcome(worker, now, outcome)?;
         // What a dry run has reported, it need not try again.
         self.guard = if outcome.admitted { Guard::Due(charge) } else { Guard::Off };
         Ok(())
@@ -190,7 +190,7 @@ impl Request {
         denial: Denial,
         outcome: Result<Outcome, StoreError>,
     ) -> Step<'h> {
-        let denial = self.judge_guess(worker, now, outcome).err().unwrap_or(denial);
+        let denial = self.check_failure_outcome(worker, now, outcome).err().unwrap_or(denial);
         self.deny(worker, denial)
     }
 }
@@ -198,5 +198,5 @@ impl Request {
 /// What a failed credential costs its address.
 fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
     let limits = Rc::clone(&worker.config.authentication_failures);
-    Charge { owner: worker.guessing(address), limits, requests: 1, cost: 0 }
+    Charge { owner: worker.failure_key(address), limits, requests: 1, cost: 0 }
 }

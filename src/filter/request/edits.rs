@@ -37,7 +37,7 @@ impl<'a> Edit<&'a [u8]> {
 }
 
 impl Forward {
-    /// The id of the client that calls; key and token, where both are shown, name the same one.
+    /// The id of the client that calls. Where a request shows key and token, both name the same one.
     pub fn client(&self) -> Option<&str> {
         client(self.key.as_deref(), self.caller.as_deref())
     }

@@ -1,4 +1,4 @@
-//! Credentials: the token, and waiting for its keys.
+//! The token, and waiting for its keys.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::credentials::opaque::lookup::{Found, Lookup};
 use crate::filter::caller::Caller;
 use crate::filter::document::DocumentId;
 use crate::filter::metrics::{CacheResult, Count};
-use crate::filter::worker::{Judged, KeyJudged, PresentedCredential, Worker};
+use crate::filter::worker::{KeyResult, PresentedCredential, TokenResult, Worker};
 use crate::http::head::{Bearer, Head};
 use crate::limits::ledger::StoreError;
 use crate::policy::route::Credential;
@@ -25,35 +25,37 @@ impl Request {
             return self.scope(worker, head);
         }
         // A token that is known was read when it came first.
-        let shown = head.unread_bearer().map(|token| worker.shown(token));
-        if let Some((shown, caller)) = shown.and_then(|shown| Some((shown, worker.cached(shown, now)?))) {
+        let presented = head.unread_bearer().map(|token| worker.presented(token));
+        if let Some((presented, caller)) =
+            presented.and_then(|presented| Some((presented, worker.cached(presented, now)?)))
+        {
             worker.metrics.count(Count::Cache(CacheResult::Hit));
             if !self.route_of(worker).is_some_and(|r| r.issuers.contains(&caller.issuer)) {
-                return self.judge_shown(worker, head, now, shown);
+                return self.validate_presented(worker, head, now, presented);
             }
             return self.bind(worker, head, caller);
         }
-        match (head.bearer(), shown) {
+        match (head.bearer(), presented) {
             (Bearer::Absent, _) => self.deny(worker, Denial::TokenMissing),
-            (Bearer::Token(_), Some(shown)) => {
+            (Bearer::Token(_), Some(presented)) => {
                 worker.metrics.count(Count::Cache(CacheResult::Miss));
-                self.judge_shown(worker, head, now, shown)
+                self.validate_presented(worker, head, now, presented)
             }
-            (Bearer::Malformed | Bearer::Token(_), _) => self.guard(worker, head, now, Judged::Invalid),
+            (Bearer::Malformed | Bearer::Token(_), _) => self.guard(worker, head, now, TokenResult::Invalid),
         }
     }
 
-    /// Judges the token of a request that has waited.
-    pub(super) fn judge<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
+    /// Validates the token of a request that has waited.
+    pub(super) fn validate_token<'h>(&mut self, worker: &mut Worker, head: &'h Head, now: Timestamp) -> Step<'h> {
         let Bearer::Token(token) = head.bearer() else {
             return self.deny(worker, Denial::TokenInvalid);
         };
-        let shown = worker.shown(token);
-        self.judge_shown(worker, head, now, shown)
+        let presented = worker.presented(token);
+        self.validate_presented(worker, head, now, presented)
     }
 
-    /// Judges a token once the address is known that pays for it.
-    pub(super) fn judge_again<'h>(
+    /// Validates a token once the address is known whose budget a bad token is charged to.
+    pub(super) fn validate_with_address<'h>(
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
@@ -61,27 +63,27 @@ impl Request {
         print: Fingerprint,
     ) -> Step<'h> {
         match head.unread_bearer() {
-            Some(token) => self.judge_shown(worker, head, now, PresentedCredential::again(token, print)),
+            Some(token) => self.validate_presented(worker, head, now, PresentedCredential::again(token, print)),
             None => self.deny(worker, Denial::TokenInvalid),
         }
     }
 
     /// Where the address has nothing left the token is not even read: whatever it says, the answer is the same.
-    fn judge_shown<'h>(
+    fn validate_presented<'h>(
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
         now: Timestamp,
-        shown: PresentedCredential<'_>,
+        presented: PresentedCredential<'_>,
     ) -> Step<'h> {
         if self.is_guarded(worker) {
             let Some(address) = self.address else {
-                self.stage = Stage::Address(AddressFor::Token(shown.print()));
+                self.stage = Stage::Address(AddressFor::Token(presented.print()));
                 return Step::NeedAddress;
             };
             // A dry run goes on, and reports once the token is read.
-            if let (Some(outcome), false) = (worker.has_spent(address, now), worker.reports_only(self.tier()))
-                && let Err(denial) = self.judge_address(worker, Ok(outcome))
+            if let (Some(outcome), false) = (worker.exhausted_failures(address, now), worker.reports_only(self.tier()))
+                && let Err(denial) = self.check_address_outcome(worker, Ok(outcome))
             {
                 return self.deny(worker, denial);
             }
@@ -90,8 +92,8 @@ impl Request {
             Some(route) => route.issuers.clone(),
             None => return self.deny(worker, Denial::Unavailable),
         };
-        let judged = worker.judge(shown, &issuers, self.arrival, now);
-        self.guard(worker, head, now, judged)
+        let result = worker.validate_token(presented, &issuers, self.arrival, now);
+        self.guard(worker, head, now, result)
     }
 
     pub(super) fn on_found<'h>(
@@ -105,54 +107,56 @@ impl Request {
         let (Some(token), Ok(found)) = (head.unread_bearer(), found) else {
             return self.deny(worker, Denial::Unavailable);
         };
-        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
-        self.on_judged(worker, head, now, judged)
+        let result = worker.on_found(token, lookup, &found, self.arrival, now);
+        self.on_token_result(worker, head, now, result)
     }
 
     /// A failed credential keeps the charge of the guard, and an unknown `kid` while it waits, so that no address can hold all
     /// places; everything else gives it back.
     #[inline(never)]
-    pub(super) fn on_judged<'h>(
+    pub(super) fn on_token_result<'h>(
         &mut self,
         worker: &mut Worker,
         head: &'h Head,
         now: Timestamp,
-        judged: Judged,
+        result: TokenResult,
     ) -> Step<'h> {
-        let after = match judged {
-            Judged::KnownBad => {
+        let after = match result {
+            TokenResult::KnownBad => {
                 worker.metrics.count(Count::Cache(CacheResult::Bad));
                 return self.fail(worker, Denial::TokenInvalid);
             }
-            Judged::Invalid | Judged::Keys(Outlook::Fresh, _) => return self.fail(worker, Denial::TokenInvalid),
-            Judged::Expired => return self.fail(worker, Denial::TokenExpired),
-            Judged::Revoked => return self.fail(worker, Denial::TokenRevoked),
-            Judged::Verify(check, untrusted) => {
+            TokenResult::Invalid | TokenResult::Keys(Outlook::Fresh, _) => {
+                return self.fail(worker, Denial::TokenInvalid);
+            }
+            TokenResult::Expired => return self.fail(worker, Denial::TokenExpired),
+            TokenResult::Revoked => return self.fail(worker, Denial::TokenRevoked),
+            TokenResult::Verify(check, untrusted) => {
                 let Some(token) = head.unread_bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
                 self.stage = Stage::Verifying(untrusted);
                 return Step::Verify(Box::new(check.of(token)));
             }
-            Judged::Listed(listed) => {
+            TokenResult::Listed(listed) => {
                 let Some(token) = head.unread_bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
                 };
-                let judged = worker.on_listed(token, &listed, now);
-                return self.on_judged(worker, head, now, judged);
+                let result = worker.on_listed(token, &listed, now);
+                return self.on_token_result(worker, head, now, result);
             }
-            Judged::Lookup(lookup) => {
+            TokenResult::Lookup(lookup) => {
                 self.stage = Stage::LookingUp(lookup.clone());
                 return Step::Lookup(lookup);
             }
-            Judged::Caller(caller) => After::Bind(caller),
+            TokenResult::Caller(caller) => After::Bind(caller),
             // Any string may wait for the list of tokens.
-            Judged::Keys(Outlook::Wait, wait) if wait.has_document() || wait.document == DocumentId::Tokens => {
+            TokenResult::Keys(Outlook::Wait, wait) if wait.has_document() || wait.document == DocumentId::Tokens => {
                 worker.want_other(&wait, self.arrival, now);
                 return self.proceed(worker, head, After::Wait(wait));
             }
-            Judged::Keys(Outlook::Wait, wait) => After::Wait(wait),
-            Judged::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
+            TokenResult::Keys(Outlook::Wait, wait) => After::Wait(wait),
+            TokenResult::Keys(Outlook::Fail { retry_after }, _) => After::Deny(Denial::KeysUnavailable { retry_after }),
         };
         match std::mem::take(&mut self.guard) {
             Guard::Charged(receipt) => {
@@ -168,9 +172,9 @@ impl Request {
     pub(super) fn lapsed(&self, worker: &Worker, now: Timestamp) -> Option<Denial> {
         if let Some(key) = &self.key {
             match worker.api_key_again(key, self.arrival, now) {
-                KeyJudged::Key(current) if self.is_same_key(worker, &current, key) => {}
-                KeyJudged::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
-                KeyJudged::Key(_) | KeyJudged::Refused => return Some(self.key_denial(worker)),
+                KeyResult::Key(current) if self.is_same_key(worker, &current, key) => {}
+                KeyResult::List(..) => return Some(Denial::KeysUnavailable { retry_after: Duration::ZERO }),
+                KeyResult::Key(_) | KeyResult::Refused => return Some(self.key_denial(worker)),
             }
             // No token that could expire or be revoked.
             if self.is_key_alone(worker) {
@@ -205,15 +209,15 @@ impl Request {
         let Bearer::Token(token) = head.bearer() else {
             return Some(self.deny(worker, Denial::TokenInvalid));
         };
-        let shown = worker.shown(token);
-        let judged = match worker.cached(shown, now) {
-            Some(current) => Judged::Caller(current),
-            None => match worker.judge(shown, &[caller.issuer], self.arrival, now) {
-                Judged::Listed(listed) => worker.on_listed(token, &listed, now),
-                judged => judged,
+        let presented = worker.presented(token);
+        let result = match worker.cached(presented, now) {
+            Some(current) => TokenResult::Caller(current),
+            None => match worker.validate_token(presented, &[caller.issuer], self.arrival, now) {
+                TokenResult::Listed(listed) => worker.on_listed(token, &listed, now),
+                result => result,
             },
         };
-        self.on_judged_again(worker, &caller, judged)
+        self.on_second_result(worker, &caller, result)
     }
 
     #[inline(never)]
@@ -228,23 +232,23 @@ impl Request {
         let (Bearer::Token(token), Ok(found), Some(caller)) = (head.bearer(), found, self.caller.clone()) else {
             return self.deny(worker, Denial::Unavailable);
         };
-        let judged = worker.on_found(token, lookup, &found, self.arrival, now);
-        match self.on_judged_again(worker, &caller, judged) {
+        let result = worker.on_found(token, lookup, &found, self.arrival, now);
+        match self.on_second_result(worker, &caller, result) {
             Some(step) => step,
             // The body is handed over once more.
             None => self.hold(worker),
         }
     }
 
-    fn on_judged_again<'h>(&mut self, worker: &mut Worker, caller: &Caller, judged: Judged) -> Option<Step<'h>> {
-        let denial = match judged {
-            Judged::Caller(current) if current.is_same_grant(caller) => return None,
-            Judged::Lookup(lookup) => {
+    fn on_second_result<'h>(&mut self, worker: &mut Worker, caller: &Caller, result: TokenResult) -> Option<Step<'h>> {
+        let denial = match result {
+            TokenResult::Caller(current) if current.is_same_grant(caller) => return None,
+            TokenResult::Lookup(lookup) => {
                 self.stage = Stage::LookingUpAgain(lookup.clone());
                 return Some(Step::Lookup(lookup));
             }
-            Judged::Expired => Denial::TokenExpired,
-            Judged::Keys(..) => Denial::KeysUnavailable { retry_after: Duration::ZERO },
+            TokenResult::Expired => Denial::TokenExpired,
+            TokenResult::Keys(..) => Denial::KeysUnavailable { retry_after: Duration::ZERO },
             _ => Denial::TokenInvalid,
         };
         Some(self.deny(worker, denial))

@@ -56,7 +56,7 @@ fn shared_budget_that_is_only_looked_at_is_not_counted() {
     let (mut request, now) = (Request::default(), stack.now);
     let mut step = |event| request.step(&mut stack.worker, &head, now, event);
     assert!(matches!(step(Event::Head), Step::NeedAddress));
-    assert!(matches!(step(Event::Address(stack.address)), Step::Foresee(_)));
+    assert!(matches!(step(Event::Address(stack.address)), Step::Peek(_)));
     let outcome = Outcome {
         admitted: false,
         never: false,
@@ -65,7 +65,7 @@ fn shared_budget_that_is_only_looked_at_is_not_counted() {
         statuses: Vec::new(),
         receipt: None,
     };
-    assert!(matches!(step(Event::Foreseen(Ok(outcome))), Step::Deny(_)));
+    assert!(matches!(step(Event::Peeked(Ok(outcome))), Step::Deny(_)));
     assert_eq!(stack.counted("hallpass.limit_overflow_total"), 0);
 }
 
