@@ -210,7 +210,7 @@ def envoys_own_for_students(count: int, cached: bool) -> list[Filter]:
     config = {
         "credentials": [{"key": tokens.api_key(i), "client": tokens.client(i)} for i in range(count)],
         "key_sources": [{"header": "x-api-key"}],
-        "forwarding": {"header": "x-claim-client-id", "hide_credentials": True},
+        "forwarding": {"header": "x-claim-client", "hide_credentials": True},
     }
     claims = {
         "x-claim-client-id": "vendor",

@@ -15,7 +15,6 @@ NO_FILTER = Wanted({}, judges_tokens=False)
 ENVOYS_OWN = Wanted({"client": tokens.client(0), "client-id": tokens.client(0)}, judges_keys=True)
 HALLPASS = Wanted(
     {
-        "client": tokens.client(0),
         "client-id": tokens.client(0),
         "tier": "enterprise",
         "districts": "1503000",
