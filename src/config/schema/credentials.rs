@@ -60,8 +60,8 @@ pub const API_KEYS: Fields = Fields {
             "issuer",
             Shape::Text("issuer name"),
             Presence::Optional("the only issuer, if there is one"),
-            "whose clients the keys name; the tokens of routes that require both come from it; where a route has \
-             `require_any`, none beside several issuers is warned of",
+            "whose clients the keys name; the tokens of routes that require both come from it; with `require_any` and \
+             several issuers it is warned of if this is not given",
         ),
         inline("list, see [Key lists]; `version` may be left out", "keys in the configuration"),
         remote(LIST_OVER_NETWORK),
@@ -83,15 +83,14 @@ pub const RETIREMENT: Fields = Fields::new(
             "throttled_from",
             Shape::Text("date between `announced` and `refused_from`"),
             Presence::Optional("none; with `throttled_tier`"),
-            "from then on `throttled_tier` takes the place of the credential's tier",
+            "from then on `throttled_tier` replaces the credential's tier",
         ),
         field(
             "throttled_tier",
             Shape::Text("tier name"),
             Presence::Optional("none; with `throttled_from`"),
-            "the harder tier. Every other tier that the credentials may have is compared with it, by its limits and by \
-             what one request may cost: one that it does not make harder is warned of, and so is a tier that changes \
-             nothing",
+            "the stricter tier. It is warned of if it changes nothing, and if its limits, or what one request may cost, are \
+             not stricter than those of every other tier that the credentials may have",
         ),
         field(
             "refused_from",
@@ -183,8 +182,8 @@ pub const ISSUER: Fields = Fields {
             "tiers",
             Shape::List(&Shape::Text("tier name"), 1..=TIERS_MAX, "array of distinct tier names, not empty"),
             Presence::Optional("every tier"),
-            "what the issuer may grant; this, `default_tier` and `claims.tier` bind nobody where every route of the issuer \
-             requires an API key, which is warned of",
+            "what the issuer may grant; where every route of the issuer requires an API key, this, `default_tier` and \
+             `claims.tier` bind nobody, which is warned of",
         ),
         field(
             "default_tier",
