@@ -1,5 +1,7 @@
 //! Answers of the filter: every row of the table of refusals, with its headers and its body, and the twin that passes.
 
+mod dialects;
+
 use serde_json::{Value, json};
 
 use crate::support::policy::{config, expect_problem, start, token};

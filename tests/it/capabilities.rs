@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::json;
 use wasmparser::{Parser, Payload};
 
-use crate::student_body_policy::{GRANTED, SECRET, api_key, token};
+use crate::support::body_scope::{GRANTED, SECRET, api_key, token};
 use crate::support::client::RequestBuilder;
 use crate::support::gateway::Builder;
 use crate::support::process::{faulty_wasm, root, wasm};

@@ -1,5 +1,7 @@
 //! Headers through a real Envoy: what is stripped, and what the upstream is told.
 
+mod forwarded;
+
 use bytes::Bytes;
 use serde_json::json;
 

@@ -1,5 +1,9 @@
 //! Limits as a client sees them: several at once, refill, tiers and issuers, calendar quotas, settlement, response fields.
 
+mod addresses;
+mod authentication_failures;
+mod races;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

@@ -1,9 +1,12 @@
 //! Old keys and old tokens by phase: before the announcement, announced, limited harder, refused; told to the second.
 
+mod boundaries;
+mod old_keys;
+
 use serde_json::json;
 
 use crate::support::policy::{expect_no_trap, expect_problem, issuer, start, vms};
-use crate::support::retiring::{HARD, at, expect_announced, expect_silent, extension, policy, schedule, token};
+use crate::support::retirement::{HARD, at, expect_announced, expect_silent, extension, policy, schedule, token};
 use crate::support::{Answer, Gateway, Response, wait_until};
 
 fn with_key(gateway: &Gateway, path: &str, client: &str) -> Response {

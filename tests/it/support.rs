@@ -5,19 +5,20 @@
 //! deadline. When a test fails, the gateway prints its configuration and the tail of Envoy's log.
 
 pub mod admin;
+pub mod api_keys;
+pub mod body_scope;
 pub mod bootstrap;
 pub mod client;
-pub mod district_tokens;
+pub mod exchange;
 pub mod gateway;
-pub mod line;
 pub mod load;
+pub mod opaque_tokens;
 pub mod policy;
 pub mod process;
 pub mod raw;
-pub mod retiring;
+pub mod retirement;
 pub mod sample;
 pub mod server;
-pub mod student_keys;
 pub mod tokens;
 
 use std::sync::LazyLock;

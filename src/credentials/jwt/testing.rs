@@ -5,18 +5,18 @@
 //!
 //! | class | tests |
 //! |---|---|
-//! | segments, size, base64url | `jose/tests.rs`; it `tokens_claims.rs`, `tokens_hostile.rs` |
-//! | `alg`: none, missing, another type, another case, not the key's | `jose/tests.rs`, `keyset/tests.rs`; it `tokens.rs`, `tokens_claims.rs` |
-//! | a public key as secret | `signature/tests/forgery.rs`; it `tokens.rs` |
-//! | `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`, `typ`, `cty` | `jose/tests.rs`, `signature/tests/forgery.rs`; it `tokens_claims.rs` |
-//! | `kid`: paths, SQL, NUL, size, types, absent, doubled | `jose/tests.rs`, `keyset/tests.rs`; it `tokens.rs` |
+//! | segments, size, base64url | `jose/tests.rs`; it `jwt/claims.rs`, `jwt/presentation.rs` |
+//! | `alg`: none, missing, another type, another case, not the key's | `jose/tests.rs`, `keyset/tests.rs`; it `jwt.rs`, `jwt/claims.rs` |
+//! | a public key as secret | `signature/tests/forgery.rs`; it `jwt.rs` |
+//! | `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`, `typ`, `cty` | `jose/tests.rs`, `signature/tests/forgery.rs`; it `jwt/claims.rs` |
+//! | `kid`: paths, SQL, NUL, size, types, absent, doubled | `jose/tests.rs`, `keyset/tests.rs`; it `jwt.rs` |
 //! | JSON: doubled members, trailing data, BOM, UTF-8, nesting, numbers of members | `json/tests.rs`, `jose/tests.rs` |
 //! | signatures: bits, lengths, ranges, paddings, salts, points | `signature/tests.rs`, `signature/tests/forgery.rs`; it `vectors.rs` |
 //! | keys: weak, broken, for another purpose, secrets from the network | `keyset/tests.rs`, `keyset/tests/numbers.rs` |
-//! | dates | `claims/tests/dates.rs`; it `tokens_claims.rs` |
-//! | `iss`, `aud`, `sub`, `jti`, client, tier, schools | `claims/tests.rs`; it `tokens_claims.rs` |
-//! | two issuers with one `kid` | `../filter/tests/rotation.rs`; it `tokens.rs` |
-//! | cached tokens that expire or lose their key | `cache/tests.rs`, `../filter/tests/cache.rs`; it `tokens.rs` |
+//! | dates | `claims/tests/dates.rs`; it `jwt/claims.rs` |
+//! | `iss`, `aud`, `sub`, `jti`, client, tier, schools | `claims/tests.rs`; it `jwt/claims.rs` |
+//! | two issuers with one `kid` | `../filter/tests/rotation.rs`; it `jwt.rs` |
+//! | cached tokens that expire or lose their key | `cache/tests.rs`, `../filter/tests/cache.rs`; it `jwt.rs` |
 //! | what other readers of tokens say | it `differential.rs` |
 
 use base64::Engine as _;
