@@ -182,7 +182,7 @@
 //!   - `tests/it/api_keys.rs`: `keys_of_one_client_share_one_budget`
 //!   - `tests/it/lifecycle/reload.rs`: `reload_keeps_budgets_and_judges_a_changed_limit_anew`
 //! - any number of clients in fixed memory; any bytes in shared data; clocks that jump
-//!   - `src/limits/owner.rs`: `slots_stay_inside_their_table`
+//!   - `src/limits/key.rs`: `slots_stay_inside_their_table`
 //!   - `src/limits/slot/tests.rs`: `any_bytes_are_a_slot`
 //!   - `src/limits/ledger/tests/race.rs`: `a_clock_that_jumps_in_mid_race_drains_no_more_than_it_moved`
 //!   - `tests/promises/src/replay.rs`: `corpus_breaks_no_promise`
@@ -196,7 +196,7 @@
 //!   - `tests/it/cost.rs`: `requests_cost_what_they_ask_for`,
 //!     `settlement_gives_back_at_most_what_was_charged`
 //! - floods of invalid tokens and guessed keys
-//!   - `src/limits/owner.rs`: `nobody_can_tell_which_owners_share_a_slot`
+//!   - `src/limits/key.rs`: `nobody_can_tell_which_owners_share_a_slot`
 //!   - `tests/it/limits/addresses.rs`: `failed_credentials_use_up_a_budget_of_the_address`,
 //!     `ipv6_addresses_of_one_network_share_a_budget`
 //!   - `src/filter/request/tests/cache.rs`: `bad_signature_is_checked_once_and_charged_every_time`
