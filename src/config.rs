@@ -25,19 +25,21 @@ use crate::values::names::Names;
 
 mod access;
 mod api_keys;
-mod clash;
+mod conflicts;
+mod consistency;
 mod cost;
+mod diagnostics;
 mod document;
 mod duration;
 mod filter_state;
 mod forward;
+mod grants;
 mod issuers;
 mod keys;
 mod limit;
 mod lists;
 mod name;
-mod place;
-mod problem;
+mod position;
 mod reader;
 mod retirement;
 mod routes;
@@ -50,8 +52,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use diagnostics::ConfigErrors;
 pub use filter_state::FilterStateField;
-pub use problem::ConfigErrors;
 
 /// `problem_base` where none is configured: anchors of the README.
 pub const PROBLEM_BASE_DEFAULT: &str = "https://github.com/hallpass/hallpass#";

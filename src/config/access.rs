@@ -1,4 +1,4 @@
-//! What a route asks of its callers beside a scope: credentials, issuers, permissions, bodies that can be judged.
+//! What a route asks of its callers apart from the scope: credentials, issuers, permissions, and bodies that can be read.
 
 use super::ApiKeys;
 use super::issuers::{self, Issuers};
@@ -9,7 +9,7 @@ use crate::http::body;
 use crate::http::strip::StripSet;
 use crate::policy::cost::Factor;
 use crate::policy::route::{Credential, Quorum, Route};
-use crate::policy::scope::{Place, Rule};
+use crate::policy::scope::{Location, ScopeRule};
 use crate::values::text::is_school;
 
 const BODY_FIELDS: &[&str] = &BODY.names::<{ BODY.count() }>();
@@ -18,9 +18,9 @@ const BODY_BYTES_DEFAULT: u32 = 64 * 1024;
 /// Methods whose bodies mean nothing (RFC 9110 section 9.3): upstreams do not read them.
 const BODILESS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
-/// What routes are read beside.
+/// What the other sections say, for the readers of a route.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beside<'r, 'a> {
+pub(super) struct RouteContext<'r, 'a> {
     /// The issuers.
     pub(super) issuers: &'r Issuers<'a>,
     /// `api_keys`; `None`: not given, or not readable.
@@ -42,7 +42,7 @@ pub(super) struct Required {
 
 /// `require` or `require_any`: distinct credentials.
 #[inline(never)]
-pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Required> {
+pub(super) fn require(fields: &Object<'_>, context: &RouteContext<'_, '_>) -> Option<Required> {
     let either = fields.get("require_any").is_some();
     if either && fields.get("require").is_some() {
         fields.problem("require_any", "expected none beside `require`");
@@ -59,7 +59,7 @@ pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Re
         fields.problem(name, "expected both `bearer` and `api_key`; one alone is what `require` is for");
         return None;
     }
-    if list.contains(&Credential::ApiKey) && !beside.has_api_keys {
+    if list.contains(&Credential::ApiKey) && !context.has_api_keys {
         fields.problem(name, "expected `api_keys` at the top level, where the keys are");
         return None;
     }
@@ -68,11 +68,15 @@ pub(super) fn require(fields: &Object<'_>, beside: &Beside<'_, '_>) -> Option<Re
 
 /// Issuers by index; a route without tokens has none.
 #[inline(never)]
-pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Option<&Required>) -> Option<Vec<usize>> {
-    let issuers = beside.issuers;
+pub(super) fn accepted(
+    fields: &Object<'_>,
+    context: &RouteContext<'_, '_>,
+    require: Option<&Required>,
+) -> Option<Vec<usize>> {
+    let issuers = context.issuers;
     let is_open = require.is_some_and(|it| !it.list.contains(&Credential::Bearer));
     let with_key = require.is_some_and(|it| it.quorum == Quorum::All && it.list.contains(&Credential::ApiKey));
-    let bound = beside.api_keys.filter(|_| with_key && !is_open).and_then(|keys| keys.issuer);
+    let bound = context.api_keys.filter(|_| with_key && !is_open).and_then(|keys| keys.issuer);
     let Some(reader) = fields.get("issuers") else {
         if let Some(issuer) = bound {
             return Some(vec![issuer]);
@@ -83,7 +87,7 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
             return None;
         }
         let accepted = (0..all).collect();
-        return bindable(fields, beside, with_key && !is_open, accepted);
+        return bindable(fields, context, with_key && !is_open, accepted);
     };
     let accepted = reader.distinct(NAMES_MAX, "issuers", |item| issuers::by_name(item, issuers))?;
     if is_open || accepted.is_empty() {
@@ -95,13 +99,18 @@ pub(super) fn accepted(fields: &Object<'_>, beside: &Beside<'_, '_>, require: Op
         reader.problem(format_args!("expected {what}"));
         return None;
     }
-    bindable(fields, beside, with_key, accepted)
+    bindable(fields, context, with_key, accepted)
 }
 
 /// A token is bound to a key by the issuer of the clients that keys name.
 #[inline(never)]
-fn bindable(fields: &Object<'_>, beside: &Beside<'_, '_>, with_key: bool, accepted: Vec<usize>) -> Option<Vec<usize>> {
-    let Some(keys) = beside.api_keys.filter(|_| with_key) else {
+fn bindable(
+    fields: &Object<'_>,
+    context: &RouteContext<'_, '_>,
+    with_key: bool,
+    accepted: Vec<usize>,
+) -> Option<Vec<usize>> {
+    let Some(keys) = context.api_keys.filter(|_| with_key) else {
         return Some(accepted);
     };
     if keys.issuer.is_none_or(|issuer| accepted != [issuer]) {
@@ -124,10 +133,11 @@ pub(super) fn permissions(fields: &Object<'_>) -> Option<Vec<String>> {
 #[inline(never)]
 pub(super) fn body(
     fields: &Object<'_>,
-    rules: [Option<&Rule>; 2],
+    rules: [Option<&ScopeRule>; 2],
     factor: Option<&Factor>,
 ) -> Option<Option<body::Rule>> {
-    let is_needed = rules.into_iter().flatten().any(Rule::is_in_body) || matches!(factor, Some(Factor::Body { .. }));
+    let is_needed =
+        rules.into_iter().flatten().any(ScopeRule::is_in_body) || matches!(factor, Some(Factor::Body { .. }));
     let bytes_max = fields.field("body", BODY_BYTES_DEFAULT, |reader| {
         let fields = reader.object(BODY_FIELDS)?;
         fields.field("max_bytes", BODY_BYTES_DEFAULT, |max| max.integer(BODY_BYTES))
@@ -141,7 +151,7 @@ pub(super) fn body(
 
 /// Rules that need a token, or a key.
 #[inline(never)]
-pub(super) fn judge(fields: &Object<'_>, route: &Route) {
+pub(super) fn check(fields: &Object<'_>, route: &Route) {
     let (key, token) = (route.requires(Credential::ApiKey), route.requires(Credential::Bearer));
     if route.is_either() && !route.permissions.is_empty() {
         fields.problem("permissions", "expected none with `require_any`, since a key alone carries none");
@@ -155,13 +165,13 @@ pub(super) fn judge(fields: &Object<'_>, route: &Route) {
         fields.problem("failure_limits", "expected `api_key` in `require`, since they count per key");
     }
     if route.body.is_some() {
-        judge_bodies(fields, route);
+        check_bodies(fields, route);
     }
 }
 
 /// What a body says must be what the upstream goes by, and it must end before anything passes.
 #[inline(never)]
-fn judge_bodies(fields: &Object<'_>, route: &Route) {
+fn check_bodies(fields: &Object<'_>, route: &Route) {
     if route.methods.is_empty() || route.methods.iter().any(|method| BODILESS.contains(&method.as_str())) {
         let what = "expected only methods whose bodies upstreams read, such as `POST`, where the body is judged";
         fields.problem("match.methods", what);
@@ -173,8 +183,8 @@ fn judge_bodies(fields: &Object<'_>, route: &Route) {
 
 /// Claims that a route's rules read must be configured at each of its issuers.
 #[inline(never)]
-pub(super) fn judge_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers<'_>) {
-    if let Some(Rule { place: Place::Path(variable), .. }) = &route.districts
+pub(super) fn check_claims(fields: &Object<'_>, route: &Route, issuers: &Issuers<'_>) {
+    if let Some(ScopeRule { place: Location::Path(variable), .. }) = &route.districts
         && !route.path.has_variable(variable)
     {
         fields.problem("scope.districts.path", "expected a variable of `match.path`");

@@ -5,20 +5,20 @@ use std::num::NonZeroU32;
 use super::reader::{Object, Reader};
 use super::schema::routes::{COST, COST_FACTOR, COST_RULE};
 use super::scope;
-use crate::policy::cost::{Factor, Rule};
+use crate::policy::cost::{CostRule, Factor};
 
 const FIELDS: &[&str] = &COST_RULE.names::<{ COST_RULE.count() }>();
 const TIMES_FIELDS: &[&str] = &COST_FACTOR.names::<{ COST_FACTOR.count() }>();
 
 /// Reads `cost`; absent: 1.
 #[inline(never)]
-pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
+pub(super) fn read(fields: &Object<'_>) -> Option<CostRule> {
     let weight = |reader: &Reader<'_>| reader.integer(COST).and_then(NonZeroU32::new);
     let Some(reader) = fields.get("cost") else {
-        return Some(Rule { weight: NonZeroU32::MIN, factor: Factor::One });
+        return Some(CostRule { weight: NonZeroU32::MIN, factor: Factor::One });
     };
     if reader.value().is_number() {
-        return Some(Rule { weight: weight(&reader)?, factor: Factor::One });
+        return Some(CostRule { weight: weight(&reader)?, factor: Factor::One });
     }
     if !reader.value().is_object() {
         reader.expected("a whole number or an object");
@@ -27,7 +27,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Rule> {
     let fields = reader.object(FIELDS)?;
     let weight = fields.field("weight", NonZeroU32::MIN, weight);
     let factor = fields.field("times", Factor::One, factor);
-    Some(Rule { weight: weight?, factor: factor? })
+    Some(CostRule { weight: weight?, factor: factor? })
 }
 
 #[inline(never)]

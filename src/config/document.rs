@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::access::Beside;
+use super::access::RouteContext;
 use super::api_keys;
+use super::consistency;
+use super::diagnostics::{ConfigErrors, Diagnostics};
 use super::filter_state;
 use super::forward;
 use super::issuers;
 use super::limit;
 use super::lists;
-use super::problem::{ConfigErrors, Sink};
 use super::reader::{Object, Reader};
 use super::routes;
 use super::schema::{self, BOUNDS, CONFIGURATION};
@@ -39,9 +40,9 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_hours(1);
 
 /// Reads the document; every problem is reported.
 pub(super) fn read(document: &Value, environment: &Environment) -> Result<Config, ConfigErrors> {
-    let sink = Sink::default();
-    let config = config(&Reader::root(document, &sink), environment);
-    let warnings = sink.finish()?;
+    let diagnostics = Diagnostics::default();
+    let config = config(&Reader::root(document, &diagnostics), environment);
+    let warnings = diagnostics.finish()?;
     // A reader that gives up has noted why.
     let config = config.ok_or_else(|| ConfigErrors::document("not understood"))?;
     Ok(Config { warnings, ..config })
@@ -65,19 +66,19 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         .flat_map(|it| it.names().map(|(_, name)| name))
         .chain(settlement_header.iter().flatten().map(String::as_str))
         .chain(api_keys.iter().flatten().map(|it| it.header.as_str()));
-    let beside = Beside {
+    let context = RouteContext {
         issuers: &issuers,
         api_keys: api_keys.as_ref().and_then(Option::as_ref),
         has_api_keys: fields.get("api_keys").is_some(),
         stripped: &if names_hosts(&fields) { StripSet::with_hosts(stripped) } else { StripSet::new(stripped) },
     };
-    let routes = routes::read(&fields, &beside);
-    if beside.has_api_keys {
-        issuers::judge_tiers(&issuers, routes.as_deref());
-        routes::warn_of_keys(&fields, beside.api_keys, &issuers, routes.as_deref().unwrap_or_default());
+    let routes = routes::read(&fields, &context);
+    if context.has_api_keys {
+        consistency::check_tiers(&issuers, routes.as_deref());
+        routes::warn_of_keys(&fields, context.api_keys, &issuers, routes.as_deref().unwrap_or_default());
     }
-    issuers::warn_of_shared_secrets(&issuers);
-    tiers::warn_of_untold(&tiers, &issuers, beside.api_keys);
+    consistency::warn_of_shared_secrets(&issuers);
+    consistency::warn_of_unknown_keys(&tiers, &issuers, context.api_keys);
     let opens = |issuer: &Issuer| issuer.keys().is_some() && issuer.rules.names.grants.districts.is_some();
     if fields.get("districts").is_some() && !issuers.list.iter().flatten().any(opens) {
         fields.warn("districts", "opens nothing, since no issuer has `claims.districts`");

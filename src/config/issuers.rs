@@ -2,27 +2,24 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::grants::{self, Grants};
 use super::keys;
 use super::lists;
 use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
+use super::schema::ISSUERS_MAX;
 use super::schema::credentials::{CLAIMS, CLOCK_SKEW, ISSUER, LIFETIME, NAMES_MAX};
-use super::schema::{ISSUERS_MAX, TIERS_MAX};
 use super::tiers::Tiers;
 use super::tokens;
 use super::{Check, Environment, Issuer, Source};
 use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX};
 use crate::credentials::revocation::RevocationList;
-use crate::policy::route::{Credential, Route};
 use crate::values::names::Names;
 use crate::values::text::is_school;
 
 const FIELDS: &[&str] = &ISSUER.names::<{ ISSUER.count() }>();
 const CLAIM_FIELDS: &[&str] = &CLAIMS.names::<{ CLAIMS.count() }>();
-const NO_TIER: &str = "missing; give the claim's name, or a `default_tier`";
 const CLOCK_SKEW_DEFAULT: Duration = Duration::from_secs(30);
 
 /// The issuers as far as they can be read.
@@ -51,10 +48,10 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
     let mut list = Vec::new();
     let mut with_list = None;
     for (index, reader) in readers.iter().enumerate() {
-        let beside = Beside { tiers, environment, with_keys: fields.get("api_keys").is_some() };
-        let (name, issuer) = issuer(reader, &beside, &names);
+        let context = IssuerContext { tiers, environment, with_keys: fields.get("api_keys").is_some() };
+        let (name, issuer) = issuer(reader, &context, &names);
         if issuer.as_ref().is_some_and(|issuer| issuer.tokens().is_some()) {
-            tokens::judge_count(reader, *with_list.get_or_insert(index), index);
+            tokens::check_single_list(reader, *with_list.get_or_insert(index), index);
         }
         names.push(name);
         list.push(issuer);
@@ -62,8 +59,8 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
     Issuers { names, list, readers, unreadable: false }
 }
 
-/// What issuers are read beside.
-struct Beside<'r, 'a> {
+/// What the other sections say, for the reader of an issuer.
+struct IssuerContext<'r, 'a> {
     tiers: &'r Tiers<'a>,
     environment: &'r Environment,
     /// Whether there are API keys: then a tier may come from a key.
@@ -73,7 +70,7 @@ struct Beside<'r, 'a> {
 #[inline(never)]
 fn issuer<'a>(
     reader: &Reader<'a>,
-    beside: &Beside<'_, '_>,
+    context: &IssuerContext<'_, '_>,
     before: &[Option<&str>],
 ) -> (Option<&'a str>, Option<Issuer>) {
     let Some(fields) = reader.object(FIELDS) else {
@@ -81,22 +78,22 @@ fn issuer<'a>(
     };
     let name = issuer_name(&fields, before);
     if fields.get("tokens").is_some() {
-        return (name, tokens::issuer(&fields, name, beside.tiers));
+        return (name, tokens::issuer(&fields, name, context.tiers));
     }
-    let keys = keys::read(&fields, beside.environment);
+    let keys = keys::read(&fields, context.environment);
     let rules = rules(&fields, name);
-    let grants = grants(&fields, beside.tiers);
+    let grants = grants::read(&fields, context.tiers);
     let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", &is_school).map(named));
     let revocations = fields.maybe("revocations", lists::revocations);
     // Where no claim tells the tier, all tokens have one.
     let may = grants.as_ref().map(|it| it.default.as_ref().map_or(it.tiers.as_slice(), std::slice::from_ref));
-    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, beside.tiers, may));
+    let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, context.tiers, may));
     if let (Some(rules), Some(Some(list))) = (&rules, &revocations) {
         warn_of_nameless(&fields, rules, list);
     }
     let issuer = || {
         let (rules, grants, schools) = (rules?, grants?, schools?);
-        contradictions(&fields, &rules.names, &grants, schools.as_ref(), beside.with_keys)?;
+        contradictions(&fields, &rules.names, &grants, schools.as_ref(), context.with_keys)?;
         let (keys, revocations, retirement) = (keys?, revocations?, retirement?);
         let check = Check::Signature(keys);
         Some(Issuer {
@@ -112,7 +109,7 @@ fn issuer<'a>(
     (name, issuer())
 }
 
-/// What has no id no list can name.
+/// A list of revocations cannot name a token that has no id.
 #[inline(never)]
 fn warn_of_nameless(fields: &Object<'_>, rules: &ClaimRules, list: &Source<RevocationList>) {
     let names_tokens = list.inline().is_none_or(RevocationList::names_tokens);
@@ -189,7 +186,7 @@ fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
     Some(ClaimNames { client: client?, tier: tier?, schools: schools?, grants })
 }
 
-/// A list of schools is none of districts: whoever may see one is no more than that.
+/// A claim that is read as two lists grants its values twice, each time as something else.
 #[inline(never)]
 fn warn_of_same_lists(claims: &Object<'_>, [schools, districts, permissions]: [Option<&ClaimPath>; 3]) {
     let is_same =
@@ -236,87 +233,6 @@ pub(super) fn by_name(reader: &Reader<'_>, issuers: &Issuers<'_>) -> Option<usiz
     found
 }
 
-/// What an issuer may grant.
-#[derive(Debug)]
-pub(super) struct Grants {
-    pub(super) tiers: Vec<usize>,
-    default: Option<usize>,
-}
-
-#[inline(never)]
-pub(super) fn grants(fields: &Object<'_>, tiers: &Tiers<'_>) -> Option<Grants> {
-    let all = (0..tiers.names.len()).collect();
-    let may = fields.field("tiers", all, |list| list.distinct(TIERS_MAX, "tiers", |item| tier(item, tiers)));
-    let default = fields.maybe("default_tier", |name| tier(name, tiers));
-    let (may, default) = (may?, default?);
-    if may.is_empty() && tiers.list.is_some() {
-        fields.problem("tiers", "expected at least one tier, got none");
-        return None;
-    }
-    if default.is_some_and(|default| !may.contains(&default)) {
-        fields.problem("default_tier", "expected one of the issuer's `tiers`");
-        return None;
-    }
-    Some(Grants { tiers: may, default })
-}
-
-/// A tier by its name.
-pub(super) fn tier(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
-    let name = reader.string("a tier's name", name::is_tier)?;
-    let found = tiers.names.iter().position(|tier| *tier == name);
-    if found.is_none() && !tiers.unreadable {
-        reader.problem(format_args!("expected one of `tiers`, got `{name}`"));
-    }
-    found
-}
-
-/// Where routes take tokens without keys, tokens must tell the tier.
-#[inline(never)]
-pub(super) fn judge_tiers(issuers: &Issuers<'_>, routes: Option<&[Route]>) {
-    for (index, (issuer, reader)) in issuers.list.iter().zip(&issuers.readers).enumerate() {
-        let tells = issuer.as_ref().is_none_or(|it| it.rules.names.tier.is_some() || it.default_tier.is_some());
-        let is_alone = |route: &Route| route.issuers.contains(&index) && !route.requires(Credential::ApiKey);
-        if !tells && routes.is_some_and(|routes| routes.iter().any(is_alone)) {
-            reader.problem(format_args!("`claims.tier`: {NO_TIER}; a route takes its tokens without an API key"));
-        }
-        let mut own = routes.into_iter().flatten().filter(|route| route.issuers.contains(&index)).peekable();
-        if own.peek().is_some() && own.all(|route| route.requires(Credential::ApiKey)) {
-            warn_of_unheard_tiers(reader);
-        }
-    }
-}
-
-/// Where every route goes by the tier of a key, what is said about those of tokens binds nobody.
-#[inline(never)]
-fn warn_of_unheard_tiers(issuer: &Reader<'_>) {
-    for (field, pointer) in [("claims.tier", "/claims/tier"), ("default_tier", "/default_tier"), ("tiers", "/tiers")] {
-        if issuer.value().pointer(pointer).is_some() {
-            let why = "every route that takes these tokens requires an API key, whose tier counts";
-            issuer.warn_at(field, format_args!("binds nobody, since {why}"));
-        }
-    }
-}
-
-/// Who holds a shared secret can sign in the name of every issuer that has it.
-#[inline(never)]
-pub(super) fn warn_of_shared_secrets(issuers: &Issuers<'_>) {
-    for (index, reader) in issuers.readers.iter().enumerate() {
-        let own = secret_forms(reader);
-        let mut before = issuers.readers.iter().take(index).enumerate();
-        if let Some((other, _)) = before.find(|(_, it)| secret_forms(it).iter().any(|form| own.contains(form))) {
-            reader.warn_at("secrets", format_args!("one is also that of issuers[{other}]: each can sign as the other"));
-        }
-    }
-}
-
-/// What the secrets of an issuer are written as. Never shown.
-fn secret_forms<'a>(issuer: &Reader<'a>) -> Vec<(&'static str, &'a Value)> {
-    let secrets = issuer.value().get("secrets").and_then(Value::as_array);
-    let form =
-        |secret: &'a Value| ["env", "text", "base64"].into_iter().find_map(|name| Some((name, secret.get(name)?)));
-    secrets.into_iter().flatten().filter_map(form).collect()
-}
-
 #[inline(never)]
 fn contradictions(
     fields: &Object<'_>,
@@ -326,7 +242,7 @@ fn contradictions(
     with_keys: bool,
 ) -> Option<()> {
     if names.tier.is_none() && grants.default.is_none() && !with_keys {
-        fields.problem("claims.tier", NO_TIER);
+        fields.problem("claims.tier", grants::NO_TIER);
         return None;
     }
     if names.tier.is_some() && grants.default.is_some() {

@@ -19,9 +19,9 @@ const FAILED_CREDENTIALS: &str = "authentication-failures";
 const FAILED_CREDENTIALS_DEFAULT: NonZeroU32 = NonZeroU32::new(600).unwrap();
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A limit and where it stands.
+/// A limit and where the document has it.
 #[derive(Clone, Debug)]
-pub(super) struct Placed<'a> {
+pub(super) struct SpannedLimit<'a> {
     /// Where.
     pub(super) reader: Reader<'a>,
     /// The limit.
@@ -32,9 +32,9 @@ pub(super) struct Placed<'a> {
 
 /// Limits grouped by whose budget they draw on, in the order in which each kind comes first.
 #[inline(never)]
-pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
+pub(super) fn budgets(limits: Vec<SpannedLimit<'_>>) -> Vec<Budget> {
     let mut groups: Vec<(By, Vec<Limit>)> = Vec::new();
-    for Placed { limit, by, .. } in limits {
+    for SpannedLimit { limit, by, .. } in limits {
         match groups.iter_mut().find(|(of, _)| *of == by) {
             Some((_, group)) => group.push(limit),
             None => groups.push((by, vec![limit])),
@@ -45,7 +45,7 @@ pub(super) fn budgets(limits: Vec<Placed<'_>>) -> Vec<Budget> {
 
 /// The limits of a tier: requests or cost.
 #[inline(never)]
-pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
+pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<SpannedLimit<'a>>> {
     list(reader, &|fields| {
         let (unit, amount) = fields.one_of(&["requests", "cost"])?;
         let unit = if unit == "cost" { Unit::Cost } else { Unit::Requests };
@@ -55,7 +55,7 @@ pub(super) fn of_tier<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
 
 /// The limits of an address: requests only, since an open route has no cost.
 #[inline(never)]
-pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<Placed<'a>>> {
+pub(super) fn of_address<'a>(reader: &Reader<'a>) -> Option<Vec<SpannedLimit<'a>>> {
     list(reader, &|fields| {
         if fields.get("by").is_some() {
             fields.problem("by", "expected it at limits of tiers only, since these count for an address");
@@ -96,12 +96,12 @@ fn budget(fields: &Object<'_>) -> Option<Window> {
     window(fields, amount, per)
 }
 
-/// Limits that draw on one budget although they stand in several places must count alike.
+/// Limits of one name draw on one budget, wherever they stand: they must count in the same way.
 ///
 /// A budget is known by its limit's name: what is stored of it is read under every limit of that name.
 #[inline(never)]
-pub(super) fn agree(limits: &[Placed<'_>]) {
-    let (mut names, mut firsts) = (Names::default(), Vec::<&Placed<'_>>::new());
+pub(super) fn check_agreement(limits: &[SpannedLimit<'_>]) {
+    let (mut names, mut firsts) = (Names::default(), Vec::<&SpannedLimit<'_>>::new());
     for placed in limits {
         let Some(first) = names.add(&placed.limit.name).and_then(|at| firsts.get(at)) else {
             firsts.push(placed);
@@ -126,7 +126,7 @@ pub(super) fn agree(limits: &[Placed<'_>]) {
     }
 }
 
-fn alike(one: &Placed<'_>, other: &Placed<'_>) -> bool {
+fn alike(one: &SpannedLimit<'_>, other: &SpannedLimit<'_>) -> bool {
     let windows = match (one.limit.window, other.limit.window) {
         (Window::Bucket { .. }, Window::Bucket { .. }) => true,
         (Window::Calendar { period, .. }, Window::Calendar { period: other, .. }) => period == other,
@@ -139,7 +139,7 @@ fn alike(one: &Placed<'_>, other: &Placed<'_>) -> bool {
 fn list<'a>(
     reader: &Reader<'a>,
     counted: &dyn Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
-) -> Option<Vec<Placed<'a>>> {
+) -> Option<Vec<SpannedLimit<'a>>> {
     let limits = reader.list(LIMITS_MAX, |item| limit(item, counted))?;
     for (index, placed) in limits.iter().enumerate() {
         let before = limits.get(..index).unwrap_or_default();
@@ -152,7 +152,10 @@ fn list<'a>(
 }
 
 #[inline(never)]
-fn limit<'a>(reader: &Reader<'a>, counted: &dyn Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>) -> Option<Placed<'a>> {
+fn limit<'a>(
+    reader: &Reader<'a>,
+    counted: &dyn Fn(&Object<'a>) -> Option<(Unit, NonZeroU32)>,
+) -> Option<SpannedLimit<'a>> {
     let fields = reader.object(FIELDS)?;
     let name = fields
         .required("name")
@@ -162,7 +165,7 @@ fn limit<'a>(reader: &Reader<'a>, counted: &dyn Fn(&Object<'a>) -> Option<(Unit,
     let window = window(&fields, counted.map(|(_, amount)| amount), per);
     let by = fields.field("by", By::Client, by);
     let (unit, _) = counted?;
-    Some(Placed { reader: *reader, limit: Limit::new(name?, unit, window?), by: by? })
+    Some(SpannedLimit { reader: *reader, limit: Limit::new(name?, unit, window?), by: by? })
 }
 
 /// `by`: `[client]`, `[district]`, both, or `[token]`.

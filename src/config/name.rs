@@ -48,8 +48,8 @@ pub(super) fn is_text(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
 }
 
-/// A name with other letters than it seems to have, or a space at its end, is found nowhere: a rule that looks for it judges
-/// nothing.
+/// Requests never carry a name with letters from another alphabet or with a space at its end: a rule that looks for one
+/// checks nothing.
 #[inline(never)]
 pub(super) fn warn_of_look_alikes(reader: &Reader<'_>, name: &str) {
     if !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || name.trim() != name {

@@ -9,30 +9,30 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::diagnostics::Diagnostics;
 use super::duration;
-use super::place::{self, Place};
-use super::problem::Sink;
+use super::position::{self, Position};
 use super::wire;
 use crate::values::names::{Names, closest};
 
 /// A value of the document and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
-    place: Place,
+    position: Position,
     value: &'a Value,
-    sink: &'a Sink,
+    diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Reader<'a> {
     /// The document as a whole.
-    pub(super) fn root(value: &'a Value, sink: &'a Sink) -> Self {
-        Self { place: Place::ROOT, value, sink }
+    pub(super) fn root(value: &'a Value, diagnostics: &'a Diagnostics) -> Self {
+        Self { position: Position::ROOT, value, diagnostics }
     }
 
     /// Where the value stands.
     #[inline(never)]
     pub(super) fn path(&self) -> String {
-        self.sink.places.path(self.place)
+        self.diagnostics.positions.path(self.position)
     }
 
     /// The value as it was read.
@@ -47,32 +47,32 @@ impl<'a> Reader<'a> {
 
     /// Notes a problem with this value.
     pub(super) fn problem(&self, message: impl fmt::Display) {
-        self.note(&message, Sink::problem);
+        self.note(&message, Diagnostics::problem);
     }
 
     /// Notes a warning about this value.
     pub(super) fn warn(&self, message: impl fmt::Display) {
-        self.note(&message, Sink::warn);
+        self.note(&message, Diagnostics::warn);
     }
 
     /// Notes a problem with a field of this object, given or not; `a.b` is the field `b` of the field `a`.
     pub(super) fn problem_at(&self, fields: &'static str, message: impl fmt::Display) {
-        self.note_at(fields, &message, Sink::problem);
+        self.note_at(fields, &message, Diagnostics::problem);
     }
 
     /// Notes a warning about such a field.
     pub(super) fn warn_at(&self, fields: &'static str, message: impl fmt::Display) {
-        self.note_at(fields, &message, Sink::warn);
+        self.note_at(fields, &message, Diagnostics::warn);
     }
 
     #[inline(never)]
-    fn note(&self, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
-        into(self.sink, &self.path(), message);
+    fn note(&self, message: &dyn fmt::Display, into: fn(&Diagnostics, &str, &dyn fmt::Display)) {
+        into(self.diagnostics, &self.path(), message);
     }
 
     #[inline(never)]
-    fn note_at(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Sink, &str, &dyn fmt::Display)) {
-        into(self.sink, &place::dotted(&self.path(), fields), message);
+    fn note_at(&self, fields: &str, message: &dyn fmt::Display, into: fn(&Diagnostics, &str, &dyn fmt::Display)) {
+        into(self.diagnostics, &position::dotted(&self.path(), fields), message);
     }
 
     /// Notes that the value is not `what`.
@@ -181,7 +181,11 @@ impl<'a> Reader<'a> {
             self.problem(format_args!("expected at most {max} items, got {}", items.len()));
             return None;
         }
-        let item = |(index, value)| Self { place: self.sink.places.element(self.place, index), value, sink: self.sink };
+        let item = |(index, value)| Self {
+            position: self.diagnostics.positions.element(self.position, index),
+            value,
+            diagnostics: self.diagnostics,
+        };
         Some(items.iter().enumerate().map(item).collect())
     }
 
@@ -231,7 +235,14 @@ impl<'a> Reader<'a> {
             return None;
         };
         let entry = |(name, value): (&'a String, &'a Value)| {
-            (name.as_str(), Self { place: self.sink.places.member(self.place, name), value, sink: self.sink })
+            (
+                name.as_str(),
+                Self {
+                    position: self.diagnostics.positions.member(self.position, name),
+                    value,
+                    diagnostics: self.diagnostics,
+                },
+            )
         };
         Some(members.iter().map(entry).collect())
     }
@@ -244,10 +255,10 @@ impl<'a> Reader<'a> {
             return None;
         };
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
-            let path = self.sink.places.path(self.sink.places.member(self.place, name));
+            let path = self.diagnostics.positions.path(self.diagnostics.positions.member(self.position, name));
             match closest(name, known) {
-                Some(near) => self.sink.problem(&path, &format_args!("unknown field; did you mean `{near}`?")),
-                None => self.sink.problem(&path, &"unknown field"),
+                Some(near) => self.diagnostics.problem(&path, &format_args!("unknown field; did you mean `{near}`?")),
+                None => self.diagnostics.problem(&path, &"unknown field"),
             }
         }
         Some(Object { reader: *self, members })
@@ -266,8 +277,8 @@ impl<'a> Object<'a> {
     #[inline(never)]
     pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
         let value = self.members.get(name)?;
-        let Reader { place, sink, .. } = self.reader;
-        Some(Reader { place: sink.places.member(place, name), value, sink })
+        let Reader { position, diagnostics, .. } = self.reader;
+        Some(Reader { position: diagnostics.positions.member(position, name), value, diagnostics })
     }
 
     /// A field that must be given.

@@ -6,10 +6,9 @@
 use http::Uri;
 
 use super::Tier;
-use super::issuers;
 use super::reader::{Object, Reader};
 use super::schema::credentials::{EXTENSION, EXTENSIONS_MAX, RETIREMENT};
-use super::tiers::Tiers;
+use super::tiers::{self, Tiers};
 use crate::credentials::retirement::{Announcement, Dates, Schedule};
 use crate::limits::{By, Limit, Unit, Window};
 use crate::values::names::Names;
@@ -29,7 +28,7 @@ pub(super) fn read(reader: &Reader<'_>, tiers: &Tiers<'_>, granted: Option<&[usi
     let fields = reader.object(FIELDS)?;
     let announced = fields.required("announced").and_then(|date| moment(&date));
     let throttled_from = fields.maybe("throttled_from", moment);
-    let throttled_tier = fields.maybe("throttled_tier", |name| issuers::tier(name, tiers));
+    let throttled_tier = fields.maybe("throttled_tier", |name| tiers::by_name(name, tiers));
     let refused_from = fields.required("refused_from").and_then(|date| moment(&date));
     let link = fields.required("link").and_then(|link| link_url(&link));
     let replacement = fields.required("replacement").and_then(|name| replacement(&name));

@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::ApiKeys;
-use super::access::{self, Beside};
-use super::clash;
+use super::access::{self, RouteContext};
+use super::conflicts;
 use super::issuers::Issuers;
-use super::limit::{self, Placed};
+use super::limit::{self, SpannedLimit};
 use super::reader::{Object, Reader};
 use super::schema::ROUTES_MAX;
 use super::schema::routes::{MATCH, NAMES_MAX, ROUTE};
@@ -15,24 +15,24 @@ use super::{cost, scope};
 use crate::http::path::Pattern;
 use crate::policy::cost::Factor;
 use crate::policy::route::{self, Credential, HostMatch, Route, Shadow};
-use crate::policy::scope::Place;
+use crate::policy::scope::Location;
 use crate::values::names::Names;
 
 const FIELDS: &[&str] = &ROUTE.names::<{ ROUTE.count() }>();
 const MATCH_FIELDS: &[&str] = &MATCH.names::<{ MATCH.count() }>();
 
-/// The limits of addresses and those of failures by path template, by which their budgets are kept: only limits within one
-/// share any.
+/// Address limits and failure limits by path template. Budgets are kept per template, so only limits of one template can
+/// share a budget.
 #[derive(Default)]
 struct ByTemplate<'a> {
     templates: Names,
     /// By the position of the template.
-    placed: Vec<[Vec<Placed<'a>>; 2]>,
+    placed: Vec<[Vec<SpannedLimit<'a>>; 2]>,
 }
 
 impl<'a> ByTemplate<'a> {
     #[inline(never)]
-    fn add(&mut self, template: &str, limits: [&[Placed<'a>]; 2]) {
+    fn add(&mut self, template: &str, limits: [&[SpannedLimit<'a>]; 2]) {
         if self.templates.add(template).is_none() {
             self.placed.push([Vec::new(), Vec::new()]);
         }
@@ -45,29 +45,29 @@ impl<'a> ByTemplate<'a> {
 
 /// Reads `routes`, at least one.
 #[inline(never)]
-pub(super) fn read<'a>(fields: &Object<'a>, beside: &Beside<'_, 'a>) -> Option<Vec<Route>> {
+pub(super) fn read<'a>(fields: &Object<'a>, context: &RouteContext<'_, 'a>) -> Option<Vec<Route>> {
     let reader = fields.required("routes")?;
     let items = reader.items(ROUTES_MAX)?;
     if items.is_empty() {
         reader.problem("expected at least one route, got none");
     }
     let mut by_template = ByTemplate::default();
-    let routes: Vec<_> = items.iter().map(|item| route(item, beside, &mut by_template)).collect();
+    let routes: Vec<_> = items.iter().map(|item| route(item, context, &mut by_template)).collect();
     for [address_limits, failure_limits] in &by_template.placed {
-        limit::agree(address_limits);
-        limit::agree(failure_limits);
+        limit::check_agreement(address_limits);
+        limit::check_agreement(failure_limits);
     }
     let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
-    judge_shadows(&items, &routes);
-    warn_of_detours(&items, &routes);
+    check_shadowing(&items, &routes);
+    warn_of_host_bypasses(&items, &routes);
     warn_of_bodies(&items, &routes);
-    warn_unused(&routes, beside.issuers);
+    warn_unused(&routes, context.issuers);
     Some(routes)
 }
 
-/// A rule that an earlier route takes the requests from judges nothing.
+/// A route whose requests an earlier one takes checks nothing.
 #[inline(never)]
-fn judge_shadows(items: &[Reader<'_>], routes: &[Route]) {
+fn check_shadowing(items: &[Reader<'_>], routes: &[Route]) {
     let unreachable = route::unreachable(routes);
     for (index, by) in &unreachable {
         if let Some(item) = items.get(*index) {
@@ -93,10 +93,10 @@ fn judge_shadows(items: &[Reader<'_>], routes: &[Route]) {
     }
 }
 
-/// Clients choose the host.
+/// Clients choose the host, and so may avoid a route.
 #[inline(never)]
-fn warn_of_detours(items: &[Reader<'_>], routes: &[Route]) {
-    for (later, earlier) in route::detours(routes) {
+fn warn_of_host_bypasses(items: &[Reader<'_>], routes: &[Route]) {
+    for (later, earlier) in route::host_bypasses(routes) {
         if let Some(item) = items.get(later) {
             let what = format_args!("with another host, requests of routes[{earlier}] come here, which asks for less");
             item.warn_at("match.host", what);
@@ -114,7 +114,7 @@ fn warn_of_bodies(items: &[Reader<'_>], routes: &[Route]) {
     }
 }
 
-/// What is said of keys and binds nobody.
+/// Warns of settings of keys that have no effect.
 #[inline(never)]
 pub(super) fn warn_of_keys(fields: &Object<'_>, keys: Option<&ApiKeys>, issuers: &Issuers<'_>, routes: &[Route]) {
     if !routes.iter().any(|route| route.accepts(Credential::ApiKey)) {
@@ -143,12 +143,12 @@ fn warn_unused(routes: &[Route], issuers: &Issuers<'_>) {
 }
 
 #[inline(never)]
-fn route<'a>(reader: &Reader<'a>, beside: &Beside<'_, 'a>, by_template: &mut ByTemplate<'a>) -> Option<Route> {
+fn route<'a>(reader: &Reader<'a>, context: &RouteContext<'_, 'a>, by_template: &mut ByTemplate<'a>) -> Option<Route> {
     let fields = reader.object(FIELDS)?;
     let matched = fields.required("match").and_then(|reader| matching(&reader));
-    let require = access::require(&fields, beside);
-    let accepted = access::accepted(&fields, beside, require.as_ref());
-    let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, beside.stripped));
+    let require = access::require(&fields, context);
+    let accepted = access::accepted(&fields, context, require.as_ref());
+    let scope = fields.field("scope", Scope::default(), |scope| scope::read(scope, context.stripped));
     let cost = cost::read(&fields);
     let permissions = access::permissions(&fields);
     let failure_limits = fields.field("failure_limits", Vec::new(), limit::of_address);
@@ -179,12 +179,12 @@ fn route<'a>(reader: &Reader<'a>, beside: &Beside<'_, 'a>, by_template: &mut ByT
         upgrades: flags.1?,
     };
     if route.require.is_empty() {
-        judge_open(&fields, &route, open_subtree);
+        check_open(&fields, &route, open_subtree);
     } else {
-        judge_guarded(&fields, &route, open_subtree, beside.issuers);
+        check_guarded(&fields, &route, open_subtree, context.issuers);
     }
-    access::judge(&fields, &route);
-    clash::judge(&fields, &route);
+    access::check(&fields, &route);
+    conflicts::check(&fields, &route);
     Some(route)
 }
 
@@ -253,7 +253,7 @@ fn is_domain(host: &str) -> bool {
 
 /// An open route has no caller: nothing to scope, to charge or to choose issuers for.
 #[inline(never)]
-fn judge_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
+fn check_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
     if fields.get("scope").is_some() {
         fields.problem("scope", "expected none on an open route, which has no caller");
     }
@@ -272,18 +272,18 @@ fn judge_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
 }
 
 #[inline(never)]
-fn judge_guarded(fields: &Object<'_>, route: &Route, open_subtree: bool, issuers: &Issuers<'_>) {
+fn check_guarded(fields: &Object<'_>, route: &Route, open_subtree: bool, issuers: &Issuers<'_>) {
     if open_subtree {
         fields.problem("open_subtree", "expected only on an open route");
     }
-    access::judge_claims(fields, route, issuers);
+    access::check_claims(fields, route, issuers);
     let Some(scope) = &route.scope else {
         if route.cost.factor == Factor::Schools {
             fields.problem("cost.times", "expected `scope` as well, without which no school is read");
         }
         return;
     };
-    if let Place::Path(variable) = &scope.place
+    if let Location::Path(variable) = &scope.place
         && !route.path.has_variable(variable)
     {
         fields.problem("scope.schools.path", "expected a variable of `match.path`");

@@ -5,7 +5,7 @@ use super::reader::{Object, Reader};
 use super::schema::routes::{SCOPE, SCOPE_RULE};
 use crate::http::body::Pointer;
 use crate::http::strip::StripSet;
-use crate::policy::scope::{Missing, Place, Rule};
+use crate::policy::scope::{Location, Missing, ScopeRule};
 
 const FIELDS: &[&str] = &SCOPE.names::<{ SCOPE.count() }>();
 const PLACE_FIELDS: &[&str] = &SCOPE_RULE.names::<{ SCOPE_RULE.count() }>();
@@ -16,9 +16,9 @@ const SEPARATORS: [char; 5] = [',', ';', '|', ':', ' '];
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     /// Where the school ids stand.
-    pub(super) schools: Option<Rule>,
+    pub(super) schools: Option<ScopeRule>,
     /// Where the district ids stand.
-    pub(super) districts: Option<Rule>,
+    pub(super) districts: Option<ScopeRule>,
     /// Whether a request that names neither is refused.
     pub(super) one_required: bool,
 }
@@ -43,7 +43,7 @@ pub(super) fn read(reader: &Reader<'_>, stripped: &StripSet) -> Option<Scope> {
 }
 
 #[inline(never)]
-fn rule(reader: &Reader<'_>, stripped: &StripSet) -> Option<Rule> {
+fn rule(reader: &Reader<'_>, stripped: &StripSet) -> Option<ScopeRule> {
     let fields = reader.object(PLACE_FIELDS)?;
     let place =
         fields.one_of(&["query", "path", "header", "body"]).and_then(|(form, name)| place(form, &name, stripped));
@@ -56,20 +56,20 @@ fn rule(reader: &Reader<'_>, stripped: &StripSet) -> Option<Rule> {
     });
     let (place, missing, separator) = (place?, missing?, separator?);
     contradictions(&fields, &place, missing, separator)?;
-    Some(Rule { place, missing, separator })
+    Some(ScopeRule { place, missing, separator })
 }
 
 #[inline(never)]
-fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separator: Option<char>) -> Option<()> {
-    if matches!(place, Place::Path(_)) && missing == Missing::Allow {
+fn contradictions(fields: &Object<'_>, place: &Location, missing: Missing, separator: Option<char>) -> Option<()> {
+    if matches!(place, Location::Path(_)) && missing == Missing::Allow {
         fields.problem("missing", "expected `refuse`, since a path always names a school");
         return None;
     }
-    if matches!(place, Place::Path(_)) && separator == Some(';') {
+    if matches!(place, Location::Path(_)) && separator == Some(';') {
         fields.problem("separator", "expected another with `path`, where `;` is refused");
         return None;
     }
-    if matches!(place, Place::Body(_)) && separator.is_some() {
+    if matches!(place, Location::Body(_)) && separator.is_some() {
         fields.problem("separator", "expected none with `body`, where several ids are an array");
         return None;
     }
@@ -77,12 +77,12 @@ fn contradictions(fields: &Object<'_>, place: &Place, missing: Missing, separato
 }
 
 #[inline(never)]
-fn place(form: &str, reader: &Reader<'_>, stripped: &StripSet) -> Option<Place> {
+fn place(form: &str, reader: &Reader<'_>, stripped: &StripSet) -> Option<Location> {
     match form {
-        "query" => parameter(reader).map(Place::Query),
-        "path" => reader.string("the name of a variable", name::is_text).map(|name| Place::Path(name.to_owned())),
-        "body" => pointer(reader).map(Place::Body),
-        _ => header(reader, stripped).map(Place::Header),
+        "query" => parameter(reader).map(Location::Query),
+        "path" => reader.string("the name of a variable", name::is_text).map(|name| Location::Path(name.to_owned())),
+        "body" => pointer(reader).map(Location::Body),
+        _ => header(reader, stripped).map(Location::Header),
     }
 }
 

@@ -4,11 +4,11 @@
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use super::wire::{Entry, Kind, List, ProtoValue, Struct};
+use super::wire::{Kind, List, MapEntry, ProtoValue, Struct};
 use super::{Config, ConfigErrors};
 
 mod accepted;
-mod clashes;
+mod conflicts;
 mod documents;
 mod properties;
 mod refused;
@@ -16,7 +16,7 @@ mod refused_policy;
 mod retirement;
 mod student;
 mod tokens;
-mod unheard;
+mod unused;
 
 /// A configuration as a user would write it, in JSON.
 fn sample() -> Value {
@@ -138,7 +138,7 @@ fn protobuf(document: &Value) -> Vec<u8> {
 
 fn fields(document: &Value) -> Struct {
     let members = document.as_object().unwrap();
-    let entry = |(key, value): (&String, &Value)| Entry { key: key.clone(), value: Some(proto_value(value)) };
+    let entry = |(key, value): (&String, &Value)| MapEntry { key: key.clone(), value: Some(proto_value(value)) };
     Struct { fields: members.iter().map(entry).collect() }
 }
 

@@ -2,15 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use super::issuers::Issuers;
-use super::limit::{self, Placed};
+use super::Tier;
+use super::limit::{self, SpannedLimit};
 use super::name;
 use super::reader::{Object, Reader};
 use super::schema::TIERS_MAX;
 use super::schema::limits::{MAX_COST, TIER};
-use super::{ApiKeys, Issuer, Tier};
-use crate::credentials::api_key::KeyList;
-use crate::limits::{By, Unit};
+use crate::limits::Unit;
 
 const FIELDS: &[&str] = &TIER.names::<{ TIER.count() }>();
 
@@ -22,7 +20,7 @@ pub(super) struct Tiers<'a> {
     /// The tiers; `None` if any has a problem.
     pub(super) list: Option<Vec<Tier>>,
     /// Their limits, and where each stands.
-    pub(super) placed: Vec<Placed<'a>>,
+    pub(super) placed: Vec<SpannedLimit<'a>>,
     /// Whether not even the names could be read.
     pub(super) unreadable: bool,
 }
@@ -43,7 +41,7 @@ pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     }
     let mut placed = Vec::new();
     let tiers: Vec<Option<Tier>> = entries.iter().map(|(name, reader)| tier(name, reader, &mut placed)).collect();
-    limit::agree(&placed);
+    limit::check_agreement(&placed);
     Tiers {
         names: entries.iter().map(|(name, _)| *name).collect(),
         list: tiers.into_iter().collect(),
@@ -52,26 +50,18 @@ pub(super) fn read<'a>(fields: &Object<'a>) -> Tiers<'a> {
     }
 }
 
-/// Warns of limits that count by what no credential tells: they count by client.
-#[inline(never)]
-pub(super) fn warn_of_untold(tiers: &Tiers<'_>, issuers: &Issuers<'_>, keys: Option<&ApiKeys>) {
-    let told = |issuer: &Issuer| (issuer.rules.names.grants.districts.is_some(), issuer.tokens().is_some());
-    let mut of_issuers = issuers.list.iter().flatten().map(told);
-    let grants = |list: &KeyList| list.keys().any(|key| key.grants.is_some());
-    let district = of_issuers.clone().any(|it| it.0) || keys.is_some_and(|it| it.source.inline().is_none_or(grants));
-    let token = of_issuers.any(|it| it.1) || keys.is_some();
-    for Placed { reader, by, .. } in &tiers.placed {
-        let untold = match by {
-            By::District | By::ClientDistrict if !district => "no token and no key tells a district",
-            By::Token if !token => "there are neither API keys nor listed tokens",
-            By::Client | By::District | By::ClientDistrict | By::Token => continue,
-        };
-        reader.warn_at("by", format_args!("counts by client, since {untold}"));
+/// A tier by its name.
+pub(super) fn by_name(reader: &Reader<'_>, tiers: &Tiers<'_>) -> Option<usize> {
+    let name = reader.string("a tier's name", name::is_tier)?;
+    let found = tiers.names.iter().position(|tier| *tier == name);
+    if found.is_none() && !tiers.unreadable {
+        reader.problem(format_args!("expected one of `tiers`, got `{name}`"));
     }
+    found
 }
 
 #[inline(never)]
-fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Option<Tier> {
+fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<SpannedLimit<'a>>) -> Option<Tier> {
     if !name::is_tier(name) {
         reader.problem("expected a name of at most 64 of `A-Za-z0-9_.-`");
     }
@@ -86,7 +76,7 @@ fn tier<'a>(name: &str, reader: &Reader<'a>, placed: &mut Vec<Placed<'a>>) -> Op
 }
 
 #[inline(never)]
-fn warn(fields: &Object<'_>, limits: &[Placed<'_>], max_cost: Option<NonZeroU32>, dry_run: bool) {
+fn warn(fields: &Object<'_>, limits: &[SpannedLimit<'_>], max_cost: Option<NonZeroU32>, dry_run: bool) {
     if limits.is_empty() {
         fields.warn("limits", "the tier has no limits");
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::issuers::{self, Grants};
+use super::grants::{self, Grants};
 use super::lists;
 use super::reader::{Object, Reader};
 use super::retirement;
@@ -40,7 +40,7 @@ pub(super) fn issuer(fields: &Object<'_>, name: Option<&str>, tiers: &Tiers<'_>)
     }
     let list = fields.required("tokens").and_then(|reader| reader.object(FIELDS));
     let list = list.and_then(|list| lists::source(&list, |value| TokenList::from_value(value, &tiers.names)));
-    let grants = issuers::grants(fields, tiers);
+    let grants = grants::read(fields, tiers);
     let may = grants.as_ref().map(|grants| grants.tiers.as_slice());
     let retirement = fields.maybe("retirement", |schedule| retirement::read(schedule, tiers, may));
     let (name, list, Grants { tiers, .. }, retirement) = (name?, list?, grants?, retirement?);
@@ -56,7 +56,7 @@ pub(super) fn issuer(fields: &Object<'_>, name: Option<&str>, tiers: &Tiers<'_>)
 }
 
 /// All lists would be asked for every token.
-pub(super) fn judge_count(reader: &Reader<'_>, first: usize, index: usize) {
+pub(super) fn check_single_list(reader: &Reader<'_>, first: usize, index: usize) {
     if first != index {
         reader
             .problem(format_args!("`tokens`: expected one issuer with a list of tokens, got issuers[{first}] as well"));

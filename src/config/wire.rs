@@ -6,7 +6,7 @@
 use prost::Message as _;
 use serde_json::{Map, Number, Value};
 
-use super::problem::ConfigErrors;
+use super::diagnostics::ConfigErrors;
 use crate::values::json;
 
 /// Longest document, bytes: room for hundreds of tiers, routes and inline keys.
@@ -51,12 +51,12 @@ enum NotStruct {
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Struct {
     #[prost(message, repeated, tag = "1")]
-    pub(super) fields: Vec<Entry>,
+    pub(super) fields: Vec<MapEntry>,
 }
 
 /// An entry of the map in [`Struct`].
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Entry {
+pub(super) struct MapEntry {
     #[prost(string, tag = "1")]
     pub(super) key: String,
     #[prost(message, optional, tag = "2")]

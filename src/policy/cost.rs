@@ -31,7 +31,7 @@ pub enum Factor {
 
 /// The cost rule of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct CostRule {
     /// Weight, at least 1.
     pub weight: NonZeroU32,
     /// Factor.
@@ -55,7 +55,7 @@ pub enum CostError {
 ///
 /// # Errors
 /// The number in the request cannot be told for sure.
-pub fn of(rule: &Rule, query: Option<&str>, school_count: usize) -> Result<u32, CostError> {
+pub fn of(rule: &CostRule, query: Option<&str>, school_count: usize) -> Result<u32, CostError> {
     let factor = match &rule.factor {
         Factor::One | Factor::Body { .. } => 1,
         Factor::Query { name, default } => match query {
@@ -68,7 +68,7 @@ pub fn of(rule: &Rule, query: Option<&str>, school_count: usize) -> Result<u32, 
 }
 
 /// What a request costs once its body is read: `number` stands where the factor looks.
-pub fn of_body(rule: &Rule, number: Option<u32>) -> u32 {
+pub fn of_body(rule: &CostRule, number: Option<u32>) -> u32 {
     let factor = match &rule.factor {
         Factor::Body { default, .. } => number.unwrap_or(default.get()),
         Factor::Schools => number.unwrap_or(1),

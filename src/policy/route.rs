@@ -1,6 +1,6 @@
 //! Routes: which rule a request falls under, by host, path and method; the first match wins.
 //!
-//! Paths are judged as Envoy routes them (see [`crate::http::path`]); nothing is normalised here. Where a more lenient server
+//! Paths are read as Envoy routes them (see [`crate::http::path`]); nothing is normalised here. Where a more lenient server
 //! would read the path as one of an earlier route, the request is refused: it could fall under a weaker rule.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,7 +14,7 @@ use crate::policy::cost;
 use crate::policy::scope;
 use crate::values::bytes::ByteSet;
 
-pub use reach::{Shadow, detours, shadows, unreachable};
+pub use shadowing::{Shadow, host_bypasses, shadows, unreachable};
 
 /// Which hosts a route serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,18 +60,18 @@ pub struct Route {
     pub quorum: Quorum,
     /// The issuers whose tokens open the route, by index into the configuration; never empty on a guarded route.
     pub issuers: Vec<usize>,
-    /// Where the school ids stand, if the filter is to judge them.
-    pub scope: Option<scope::Rule>,
-    /// Where the district ids stand, if the filter is to judge them.
-    pub districts: Option<scope::Rule>,
+    /// Where the school ids stand, if the filter checks them.
+    pub scope: Option<scope::ScopeRule>,
+    /// Where the district ids stand, if the filter checks them.
+    pub districts: Option<scope::ScopeRule>,
     /// Whether a request that names neither a school nor a district is refused.
     pub one_required: bool,
     /// Permissions that the token must have, all of them.
     pub permissions: Vec<String>,
-    /// How the body is read; `None`: nothing in it is judged.
+    /// How the body is read; `None`: no rule looks into it.
     pub body: Option<body::Rule>,
     /// What a request costs.
-    pub cost: cost::Rule,
+    pub cost: cost::CostRule,
     /// Limits per source address (for open routes such as the token endpoint).
     pub address_limits: Rc<[Limit]>,
     /// Limits per API key and source address for requests that the upstream refuses.
@@ -310,6 +310,6 @@ static NAME: ByteSet = ByteSet::alphanumeric_and(b"-_.");
 /// What an `Allow` names for a route that serves every method.
 const USUAL_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-mod reach;
+mod shadowing;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Scope: which schools a request asks for, and whether the caller may see them.
 //!
-//! [`requested`] finds the ids, or refuses a request that servers could read in two ways; [`judge`] compares them with
+//! [`requested`] finds the ids, or refuses a request that servers could read in two ways; [`check`] compares them with
 //! what the caller was granted, byte by byte. All of them must be granted. Ids in a body are read by [`crate::http::body`].
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use crate::http::query::{self, QueryError, VALUES_MAX};
 
 /// Where the ids of a request stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A query parameter of this name.
     Query(String),
     /// A variable of the route's path template.
@@ -35,9 +35,9 @@ pub enum Missing {
 
 /// The scope rule of a route for schools or for districts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct ScopeRule {
     /// Where the ids stand.
-    pub place: Place,
+    pub place: Location,
     /// What a request without one gets.
     pub missing: Missing,
     /// A character that separates several ids in one value; `None`: a value is one id.
@@ -51,7 +51,7 @@ pub enum ScopeError {
     Ambiguous,
     /// An empty id, a bad escape, or bytes that no id has: 400.
     Malformed,
-    /// More ids or parameters than are judged: 400.
+    /// More ids or parameters than are checked: 400.
     TooMany,
     /// A form, a body of unknown type, or that of a GET, whose fields may override the query or the path; or a charset in
     /// which the query reads otherwise: 415.
@@ -60,7 +60,7 @@ pub enum ScopeError {
 
 /// What the caller's grant says about the ids asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ScopeCheck {
     /// Every id is granted, or there is none and the rule allows that.
     Granted,
     /// At least one id is not granted.
@@ -69,10 +69,10 @@ pub enum Verdict {
     Missing,
 }
 
-impl Rule {
+impl ScopeRule {
     /// Whether it takes the body to tell the ids.
     pub const fn is_in_body(&self) -> bool {
-        matches!(self.place, Place::Body(_))
+        matches!(self.place, Location::Body(_))
     }
 }
 
@@ -81,41 +81,41 @@ impl Rule {
 /// # Errors
 /// The ids cannot be told for sure.
 pub fn requested<'a>(
-    rule: &Rule,
+    rule: &ScopeRule,
     head: &'a Head,
     path: &RawPath<'a>,
     pattern: &Pattern,
 ) -> Result<Vec<Cow<'a, str>>, ScopeError> {
     let query = path.query.unwrap_or_default();
     let values = match &rule.place {
-        Place::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
-        Place::Query(name) => match query::values(query, name)? {
+        Location::Query(_) if may_override_query(head) => return Err(ScopeError::FormBody),
+        Location::Query(name) => match query::values(query, name)? {
             values if values.is_empty() && rule.missing == Missing::Allow && has_header_of(head, name) => {
                 return Err(ScopeError::Ambiguous);
             }
             values => values,
         },
-        Place::Path(_) if has_odd_body(head) => return Err(ScopeError::FormBody),
-        Place::Path(name) if query::names(query, name) => return Err(ScopeError::Ambiguous),
-        Place::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
-        Place::Header(name) => header_values(head, name, rule.separator)?,
-        Place::Body(pointer) if body::is_overridden(query, pointer) => return Err(ScopeError::Ambiguous),
-        Place::Body(_) => Vec::new(),
+        Location::Path(_) if has_odd_body(head) => return Err(ScopeError::FormBody),
+        Location::Path(name) if query::names(query, name) => return Err(ScopeError::Ambiguous),
+        Location::Path(name) => pattern.variable(path, name).into_iter().collect::<Result<_, _>>()?,
+        Location::Header(name) => header_values(head, name, rule.separator)?,
+        Location::Body(pointer) if body::is_overridden(query, pointer) => return Err(ScopeError::Ambiguous),
+        Location::Body(_) => Vec::new(),
     };
     let Some(separator) = rule.separator else {
         return Ok(values);
     };
     // In a header list (`a, b`) spaces around an id are no part of it.
-    split_all(&values, separator, matches!(rule.place, Place::Header(_)))
+    split_all(&values, separator, matches!(rule.place, Location::Header(_)))
 }
 
-/// Judges the ids of [`requested`] by what the caller was granted.
-pub fn judge<I: AsRef<str>>(rule: &Rule, requested: &[I], is_granted: impl Fn(&str) -> bool) -> Verdict {
+/// Compares the ids of [`requested`] with what the caller was granted.
+pub fn check<I: AsRef<str>>(rule: &ScopeRule, requested: &[I], is_granted: impl Fn(&str) -> bool) -> ScopeCheck {
     match (requested.is_empty(), rule.missing) {
-        (true, Missing::Allow) => Verdict::Granted,
-        (true, Missing::Refuse) => Verdict::Missing,
-        (false, _) if requested.iter().all(|id| is_granted(id.as_ref())) => Verdict::Granted,
-        (false, _) => Verdict::OutOfScope,
+        (true, Missing::Allow) => ScopeCheck::Granted,
+        (true, Missing::Refuse) => ScopeCheck::Missing,
+        (false, _) if requested.iter().all(|id| is_granted(id.as_ref())) => ScopeCheck::Granted,
+        (false, _) => ScopeCheck::OutOfScope,
     }
 }
 

@@ -81,9 +81,15 @@ pub const ROUTE: Fields = Fields::new(
             "cors_preflight",
             Shape::Boolean,
             Presence::OFF,
-            "CORS preflights pass to the upstream without credentials",
+            "CORS preflights pass to the upstream without credentials; Envoy's `cors` filter before hallpass answers them itself, \
+             see [Browsers]",
         ),
-        field("upgrades", Shape::Boolean, Presence::OFF, "upgrades (WebSocket) pass; refused beside a body rule"),
+        field(
+            "upgrades",
+            Shape::Boolean,
+            Presence::OFF,
+            "upgrades (WebSocket) pass. Their stream is no body for the rules of query and path; not beside a body rule",
+        ),
         field(
             "open_subtree",
             Shape::Boolean,

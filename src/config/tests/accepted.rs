@@ -9,7 +9,7 @@ use crate::credentials::ids::ListFormat;
 use crate::limits::{Budget, By, Period, Unit, Window};
 use crate::policy::cost::Factor;
 use crate::policy::route::HostMatch;
-use crate::policy::scope::{Missing, Place};
+use crate::policy::scope::{Location, Missing};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -279,7 +279,7 @@ fn routes_are_read() {
     let scope = route.scope.as_ref().unwrap();
     assert_eq!(
         (&scope.place, scope.missing, scope.separator),
-        (&Place::Path("school".to_owned()), Missing::Refuse, Some(','))
+        (&Location::Path("school".to_owned()), Missing::Refuse, Some(','))
     );
     assert_eq!((route.cost.weight, &route.cost.factor), (some(2), &Factor::Schools));
 
@@ -292,7 +292,7 @@ fn routes_are_read() {
     ]);
     let route = &route.routes[0];
     let scope = route.scope.as_ref().unwrap();
-    assert_eq!((&scope.place, scope.missing), (&Place::Header("x-school".to_owned()), Missing::Allow));
+    assert_eq!((&scope.place, scope.missing), (&Location::Header("x-school".to_owned()), Missing::Allow));
     assert_eq!(route.cost.factor, Factor::Query { name: "limit".to_owned(), default: some(25) });
     assert!(route.upgrades && route.cors_preflight);
     for host in ["[::1]", "10.0.0.1", "localhost"] {

@@ -112,7 +112,7 @@ fn duplicates_are_refused_at_any_depth() {
 #[test]
 fn duplicates_in_a_struct_are_refused() {
     let mut document = fields(&sample());
-    document.fields.push(Entry { key: "realm".to_owned(), value: Some(proto_value(&json!("api"))) });
+    document.fields.push(MapEntry { key: "realm".to_owned(), value: Some(proto_value(&json!("api"))) });
     let report = "configuration: expected distinct member names, got a duplicate in a google.protobuf.Struct";
     refused_bytes(&document.encode_to_vec(), report);
 }
@@ -121,7 +121,7 @@ fn duplicates_in_a_struct_are_refused() {
 fn struct_with_numbers_that_are_not_finite_is_refused() {
     for number in [f64::NAN, f64::INFINITY] {
         let value = ProtoValue { kind: Some(Kind::Number(number)) };
-        let document = Struct { fields: vec![Entry { key: "realm".to_owned(), value: Some(value) }] };
+        let document = Struct { fields: vec![MapEntry { key: "realm".to_owned(), value: Some(value) }] };
         refused_bytes(&document.encode_to_vec(), "configuration: expected finite numbers, got one that is not");
     }
 }

@@ -6,7 +6,7 @@ use super::{accepted_from, changed_from, refused_from};
 use crate::config::{Config, Dialect, Environment, Source};
 use crate::filter::request::testing::{document, key};
 use crate::policy::route::Credential;
-use crate::policy::scope::{Missing, Place};
+use crate::policy::scope::{Location, Missing};
 
 const SECRET: &str = "a secret of 64 bytes or more 0123456789 0123456789 0123456789 abcdef";
 
@@ -38,7 +38,7 @@ fn sample_is_read() {
     assert_eq!(students.require, [Credential::ApiKey, Credential::Bearer]);
     assert_eq!((students.issuers.as_slice(), students.one_required), (&[0][..], true));
     let rule = students.districts.as_ref().unwrap();
-    assert!(matches!(rule.place, Place::Body(_)) && rule.missing == Missing::Allow);
+    assert!(matches!(rule.place, Location::Body(_)) && rule.missing == Missing::Allow);
     assert_eq!(students.body.map(|rule| rule.bytes_max), Some(1000));
     assert!(config.routes[0].issuers.is_empty());
     let hint = "needs `allow_on_headers_stop_iteration: true`";

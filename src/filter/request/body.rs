@@ -12,7 +12,7 @@ use crate::http::path::RawPath;
 use crate::limits::Unit;
 use crate::limits::ledger::{Outcome, Receipt, StoreError};
 use crate::policy::cost::{self, Factor};
-use crate::policy::scope::{Place, Rule};
+use crate::policy::scope::{Location, ScopeRule};
 
 impl Request {
     /// Asks for the body, unless the head tells that no rule can read it.
@@ -72,7 +72,7 @@ impl Request {
         dimension: Dimension,
     ) -> Result<Option<Denial>, Denial> {
         let rule = self.route_of(worker).and_then(|route| dimension.rule(route));
-        let Some(rule @ Rule { place: Place::Body(pointer), .. }) = rule else {
+        let Some(rule @ ScopeRule { place: Location::Body(pointer), .. }) = rule else {
             return Ok(None);
         };
         let ids = body.ids(pointer).map_err(body_denial)?;
@@ -85,7 +85,7 @@ impl Request {
         };
         let number = match (&route.cost.factor, &route.scope) {
             (Factor::Body { pointer, .. }, _) => body.number(pointer).map_err(body_denial)?,
-            (Factor::Schools, Some(Rule { place: Place::Body(pointer), .. })) => {
+            (Factor::Schools, Some(ScopeRule { place: Location::Body(pointer), .. })) => {
                 let count = body.ids(pointer).map_err(body_denial)?.len();
                 Some(u32::try_from(count).unwrap_or(u32::MAX))
             }
@@ -100,7 +100,7 @@ impl Request {
         let route = self.route_of(worker).filter(|_| self.decision.is_none());
         route.is_some_and(|route| match route.cost.factor {
             Factor::Body { .. } => true,
-            Factor::Schools => route.scope.as_ref().is_some_and(Rule::is_in_body),
+            Factor::Schools => route.scope.as_ref().is_some_and(ScopeRule::is_in_body),
             Factor::One | Factor::Query { .. } => false,
         })
     }

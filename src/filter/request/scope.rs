@@ -7,7 +7,7 @@ use crate::filter::worker::Worker;
 use crate::http::head::Head;
 use crate::http::path::RawPath;
 use crate::policy::route::Route;
-use crate::policy::scope::{self, Rule, Verdict};
+use crate::policy::scope::{self, ScopeCheck, ScopeRule};
 
 /// What ids stand for.
 #[derive(Clone, Copy, Debug)]
@@ -21,20 +21,20 @@ pub(super) enum Dimension {
 impl Dimension {
     pub(super) const ALL: [Self; 2] = [Self::Schools, Self::Districts];
 
-    pub(super) const fn rule(self, route: &Route) -> Option<&Rule> {
+    pub(super) const fn rule(self, route: &Route) -> Option<&ScopeRule> {
         match self {
             Self::Schools => route.scope.as_ref(),
             Self::Districts => route.districts.as_ref(),
         }
     }
 
-    const fn denial(self, verdict: Verdict) -> Option<Denial> {
+    const fn denial(self, verdict: ScopeCheck) -> Option<Denial> {
         match (self, verdict) {
-            (_, Verdict::Granted) => None,
-            (Self::Schools, Verdict::OutOfScope) => Some(Denial::SchoolOutOfScope),
-            (Self::Districts, Verdict::OutOfScope) => Some(Denial::DistrictOutOfScope),
-            (Self::Schools, Verdict::Missing) => Some(Denial::SchoolMissing),
-            (Self::Districts, Verdict::Missing) => Some(Denial::ScopeMissing),
+            (_, ScopeCheck::Granted) => None,
+            (Self::Schools, ScopeCheck::OutOfScope) => Some(Denial::SchoolOutOfScope),
+            (Self::Districts, ScopeCheck::OutOfScope) => Some(Denial::DistrictOutOfScope),
+            (Self::Schools, ScopeCheck::Missing) => Some(Denial::SchoolMissing),
+            (Self::Districts, ScopeCheck::Missing) => Some(Denial::ScopeMissing),
         }
     }
 }
@@ -90,14 +90,14 @@ impl Request {
         &mut self,
         worker: &Worker,
         dimension: Dimension,
-        rule: &Rule,
+        rule: &ScopeRule,
         requested: &[I],
     ) -> Result<Option<Denial>, Denial> {
         let Some(caller) = &self.caller else {
             return Err(Denial::Unavailable);
         };
         let districts = &worker.config.district_schools;
-        let verdict = scope::judge(rule, requested, |id| match dimension {
+        let verdict = scope::check(rule, requested, |id| match dimension {
             Dimension::Schools => caller.may_see(id, districts),
             Dimension::Districts => caller.may_see_district(id),
         });

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::http::strip::StripSet;
 use crate::policy::route::{HostMatch, Route};
-use crate::policy::scope::{Place, Rule};
+use crate::policy::scope::{Location, ScopeRule};
 
 /// The names that are removed from requests and from their trailers.
 #[inline(never)]
@@ -22,7 +22,7 @@ pub(super) fn strip_set(config: &Config) -> StripSet {
 /// The headers that tell the scope of a request.
 fn scopes(route: &Route) -> impl Iterator<Item = &str> {
     route.scope.iter().chain(&route.districts).filter_map(|rule| match rule {
-        Rule { place: Place::Header(name), .. } => Some(name.as_str()),
+        ScopeRule { place: Location::Header(name), .. } => Some(name.as_str()),
         _ => None,
     })
 }

@@ -2,15 +2,15 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
-use super::{CostError, Factor, Rule, of, settled};
+use super::{CostError, CostRule, Factor, of, settled};
 use crate::http::query::QueryError;
 
-fn rule(weight: u32, factor: Factor) -> Rule {
+fn rule(weight: u32, factor: Factor) -> CostRule {
     let weight = NonZeroU32::new(weight).unwrap();
-    Rule { weight, factor }
+    CostRule { weight, factor }
 }
 
-fn limit(weight: u32) -> Rule {
+fn limit(weight: u32) -> CostRule {
     let default = NonZeroU32::new(25).unwrap();
     let name = "limit".to_owned();
     rule(weight, Factor::Query { name, default })

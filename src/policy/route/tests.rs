@@ -19,7 +19,7 @@ fn route(path: &str, methods: &[&str]) -> Route {
         one_required: false,
         permissions: vec![],
         body: None,
-        cost: cost::Rule { weight: NonZeroU32::MIN, factor: Factor::One },
+        cost: cost::CostRule { weight: NonZeroU32::MIN, factor: Factor::One },
         address_limits: Rc::new([]),
         failure_limits: Rc::new([]),
         cors_preflight: false,

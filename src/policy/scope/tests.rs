@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Missing, Place, Rule, ScopeError, Verdict, judge, requested};
+use super::{Location, Missing, ScopeCheck, ScopeError, ScopeRule, check, requested};
 use crate::http::head::Head;
 use crate::http::path::{Pattern, RawPath};
 
@@ -11,35 +11,35 @@ mod overrides;
 
 const GRANTED: [&str; 2] = ["in", "in-2"];
 
-fn by(place: Place) -> Rule {
-    Rule { place, missing: Missing::Refuse, separator: None }
+fn by(place: Location) -> ScopeRule {
+    ScopeRule { place, missing: Missing::Refuse, separator: None }
 }
 
-fn by_query() -> Rule {
-    by(Place::Query("school_id".to_owned()))
+fn by_query() -> ScopeRule {
+    by(Location::Query("school_id".to_owned()))
 }
 
-fn by_path() -> Rule {
-    by(Place::Path("id".to_owned()))
+fn by_path() -> ScopeRule {
+    by(Location::Path("id".to_owned()))
 }
 
-fn by_header() -> Rule {
-    by(Place::Header("x-school-id".to_owned()))
+fn by_header() -> ScopeRule {
+    by(Location::Header("x-school-id".to_owned()))
 }
 
-fn with_commas(rule: Rule) -> Rule {
-    Rule { separator: Some(','), ..rule }
+fn with_commas(rule: ScopeRule) -> ScopeRule {
+    ScopeRule { separator: Some(','), ..rule }
 }
 
-fn or_all(rule: Rule) -> Rule {
-    Rule { missing: Missing::Allow, ..rule }
+fn or_all(rule: ScopeRule) -> ScopeRule {
+    ScopeRule { missing: Missing::Allow, ..rule }
 }
 
-fn answer(rule: &Rule, path: &str, head: &Head) -> Result<Verdict, ScopeError> {
+fn answer(rule: &ScopeRule, path: &str, head: &Head) -> Result<ScopeCheck, ScopeError> {
     let pattern = Pattern::parse("/s/{id}/").unwrap();
     let path = RawPath::parse(path.as_bytes()).unwrap();
     let ids = requested(rule, head, &path, &pattern)?;
-    Ok(judge(rule, &ids, |id| GRANTED.contains(&id)))
+    Ok(check(rule, &ids, |id| GRANTED.contains(&id)))
 }
 
 fn head(method: &str, pairs: &[(&str, &str)]) -> Head {
@@ -47,21 +47,21 @@ fn head(method: &str, pairs: &[(&str, &str)]) -> Head {
 }
 
 #[track_caller]
-fn check_path(rule: &Rule, path: &str, expected: Result<Verdict, ScopeError>) {
+fn check_path(rule: &ScopeRule, path: &str, expected: Result<ScopeCheck, ScopeError>) {
     assert_eq!(answer(rule, path, &head("GET", &[])), expected, "{path}");
 }
 
 #[track_caller]
-fn check_query(rule: &Rule, query: &str, expected: Result<Verdict, ScopeError>) {
+fn check_query(rule: &ScopeRule, query: &str, expected: Result<ScopeCheck, ScopeError>) {
     check_path(rule, &format!("/s/x/?{query}"), expected);
 }
 
 #[test]
 fn every_school_in_the_query_must_be_granted() {
     let rule = by_query();
-    check_query(&rule, "school_id=in", Ok(Verdict::Granted));
-    check_query(&rule, "school_id=in&school_id=in-2", Ok(Verdict::Granted));
-    check_query(&rule, "school_id=i%6e", Ok(Verdict::Granted));
+    check_query(&rule, "school_id=in", Ok(ScopeCheck::Granted));
+    check_query(&rule, "school_id=in&school_id=in-2", Ok(ScopeCheck::Granted));
+    check_query(&rule, "school_id=i%6e", Ok(ScopeCheck::Granted));
     for query in [
         // Alone, last, first.
         "school_id=out",
@@ -73,7 +73,7 @@ fn every_school_in_the_query_must_be_granted() {
         "school_id=in,in-2",
         "school_id=*",
     ] {
-        check_query(&rule, query, Ok(Verdict::OutOfScope));
+        check_query(&rule, query, Ok(ScopeCheck::OutOfScope));
     }
 }
 
@@ -91,10 +91,10 @@ fn ambiguous_and_malformed_queries_are_refused() {
 
 #[test]
 fn missing_school_is_judged_by_the_rule() {
-    check_query(&by_query(), "", Ok(Verdict::Missing));
-    check_query(&by_query(), "x=1", Ok(Verdict::Missing));
-    check_query(&or_all(by_query()), "x=1", Ok(Verdict::Granted));
-    check_query(&or_all(by_query()), "school_id=out", Ok(Verdict::OutOfScope));
+    check_query(&by_query(), "", Ok(ScopeCheck::Missing));
+    check_query(&by_query(), "x=1", Ok(ScopeCheck::Missing));
+    check_query(&or_all(by_query()), "x=1", Ok(ScopeCheck::Granted));
+    check_query(&or_all(by_query()), "school_id=out", Ok(ScopeCheck::OutOfScope));
     // An empty one is not a missing one.
     check_query(&or_all(by_query()), "school_id=", Err(ScopeError::Malformed));
 }
@@ -102,46 +102,46 @@ fn missing_school_is_judged_by_the_rule() {
 #[test]
 fn separator_splits_values() {
     let rule = with_commas(by_query());
-    check_query(&rule, "school_id=in,in-2", Ok(Verdict::Granted));
-    check_query(&rule, "school_id=in%2Cin-2", Ok(Verdict::Granted));
-    check_query(&rule, "school_id=in,out", Ok(Verdict::OutOfScope));
-    check_query(&rule, "school_id=in%2Cout", Ok(Verdict::OutOfScope));
-    check_query(&rule, "school_id=in,%20in", Ok(Verdict::OutOfScope));
+    check_query(&rule, "school_id=in,in-2", Ok(ScopeCheck::Granted));
+    check_query(&rule, "school_id=in%2Cin-2", Ok(ScopeCheck::Granted));
+    check_query(&rule, "school_id=in,out", Ok(ScopeCheck::OutOfScope));
+    check_query(&rule, "school_id=in%2Cout", Ok(ScopeCheck::OutOfScope));
+    check_query(&rule, "school_id=in,%20in", Ok(ScopeCheck::OutOfScope));
     for query in ["school_id=in,", "school_id=,in", "school_id=in,,in", "school_id=,"] {
         check_query(&rule, query, Err(ScopeError::Malformed));
     }
     let list = |count: usize| format!("school_id={}", vec!["in"; count].join(","));
-    check_query(&rule, &list(100), Ok(Verdict::Granted));
+    check_query(&rule, &list(100), Ok(ScopeCheck::Granted));
     check_query(&rule, &list(101), Err(ScopeError::TooMany));
 }
 
 #[test]
 fn school_in_the_path_must_be_granted() {
-    check_path(&by_path(), "/s/in/", Ok(Verdict::Granted));
-    check_path(&by_path(), "/s/i%6e/x", Ok(Verdict::Granted));
-    check_path(&by_path(), "/s/out/", Ok(Verdict::OutOfScope));
-    check_path(&by_path(), "/s/in,out/", Ok(Verdict::OutOfScope));
+    check_path(&by_path(), "/s/in/", Ok(ScopeCheck::Granted));
+    check_path(&by_path(), "/s/i%6e/x", Ok(ScopeCheck::Granted));
+    check_path(&by_path(), "/s/out/", Ok(ScopeCheck::OutOfScope));
+    check_path(&by_path(), "/s/in,out/", Ok(ScopeCheck::OutOfScope));
     check_path(&by_path(), "/s/in;out/", Err(ScopeError::Ambiguous));
     check_path(&by_path(), "/s/%256en/", Err(ScopeError::Ambiguous));
-    check_path(&with_commas(by_path()), "/s/in,in-2/", Ok(Verdict::Granted));
-    check_path(&with_commas(by_path()), "/s/in,out/", Ok(Verdict::OutOfScope));
+    check_path(&with_commas(by_path()), "/s/in,in-2/", Ok(ScopeCheck::Granted));
+    check_path(&with_commas(by_path()), "/s/in,out/", Ok(ScopeCheck::OutOfScope));
 }
 
 #[track_caller]
-fn check_header(rule: &Rule, pairs: &[(&str, &str)], expected: Result<Verdict, ScopeError>) {
+fn check_header(rule: &ScopeRule, pairs: &[(&str, &str)], expected: Result<ScopeCheck, ScopeError>) {
     assert_eq!(answer(rule, "/s/x/", &head("GET", pairs)), expected, "{pairs:?}");
 }
 
 #[test]
 fn every_school_in_the_header_must_be_granted() {
     let (rule, within) = (by_header(), ("x-school-id", "in"));
-    check_header(&rule, &[within], Ok(Verdict::Granted));
-    check_header(&rule, &[("X-School-Id", "in")], Ok(Verdict::Granted));
-    check_header(&rule, &[within, ("x-school-id", "in-2")], Ok(Verdict::Granted));
-    check_header(&rule, &[within, ("x-school-id", "out")], Ok(Verdict::OutOfScope));
-    check_header(&rule, &[("x-school", "in")], Ok(Verdict::Missing));
+    check_header(&rule, &[within], Ok(ScopeCheck::Granted));
+    check_header(&rule, &[("X-School-Id", "in")], Ok(ScopeCheck::Granted));
+    check_header(&rule, &[within, ("x-school-id", "in-2")], Ok(ScopeCheck::Granted));
+    check_header(&rule, &[within, ("x-school-id", "out")], Ok(ScopeCheck::OutOfScope));
+    check_header(&rule, &[("x-school", "in")], Ok(ScopeCheck::Missing));
     // Another name of the same length is another header.
-    check_header(&rule, &[within, ("x-pupils-id", "out")], Ok(Verdict::Granted));
+    check_header(&rule, &[within, ("x-pupils-id", "out")], Ok(ScopeCheck::Granted));
     // Spellings that CGI folds together; a list that is none; an empty value; a tab; bytes that are not UTF-8.
     check_header(&rule, &[within, ("x_school_id", "in")], Err(ScopeError::Ambiguous));
     check_header(&rule, &[("x-school.id", "in")], Err(ScopeError::Ambiguous));
@@ -155,9 +155,9 @@ fn every_school_in_the_header_must_be_granted() {
 #[test]
 fn separator_splits_headers() {
     let rule = with_commas(by_header());
-    check_header(&rule, &[("x-school-id", "in,in-2")], Ok(Verdict::Granted));
-    check_header(&rule, &[("x-school-id", "in, in-2")], Ok(Verdict::Granted));
-    check_header(&rule, &[("x-school-id", "in,out")], Ok(Verdict::OutOfScope));
+    check_header(&rule, &[("x-school-id", "in,in-2")], Ok(ScopeCheck::Granted));
+    check_header(&rule, &[("x-school-id", "in, in-2")], Ok(ScopeCheck::Granted));
+    check_header(&rule, &[("x-school-id", "in,out")], Ok(ScopeCheck::OutOfScope));
     check_header(&rule, &[("x-school-id", "in, ")], Err(ScopeError::Malformed));
 }
 
@@ -249,7 +249,7 @@ proptest! {
         let pattern = Pattern::parse("/").unwrap();
         let rule = or_all(by_query());
         let Ok(ids) = requested(&rule, &head, &path, &pattern) else { return Ok(()) };
-        if judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
+        if check(&rule, &ids, |id| GRANTED.contains(&id)) != ScopeCheck::Granted {
             return Ok(());
         }
         for reader in upstreams::query::all() {

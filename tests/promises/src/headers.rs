@@ -6,7 +6,7 @@ use hallpass::http::body;
 use hallpass::http::head::{Bearer, Head, Known};
 use hallpass::http::path::{Pattern, RawPath};
 use hallpass::http::strip::{self, StripSet};
-use hallpass::policy::scope::{self, Missing, Place, Rule, Verdict};
+use hallpass::policy::scope::{self, Location, Missing, ScopeCheck, ScopeRule};
 use upstreams::header::ALL;
 
 use crate::{GRANTED, fields, paragraph};
@@ -48,10 +48,10 @@ fn is_name(name: &[u8]) -> bool {
 fn judge_scope(head: &Head, left: &[(&[u8], &[u8])]) {
     let name = "x-school-id";
     for separator in [None, Some(',')] {
-        let rule = Rule { place: Place::Header(name.to_owned()), missing: Missing::Allow, separator };
+        let rule = ScopeRule { place: Location::Header(name.to_owned()), missing: Missing::Allow, separator };
         let (Ok(path), Ok(pattern)) = (RawPath::parse(b"/"), Pattern::parse("/")) else { return };
         let Ok(ids) = scope::requested(&rule, head, &path, &pattern) else { continue };
-        if scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) != Verdict::Granted {
+        if scope::check(&rule, &ids, |id| GRANTED.contains(&id)) != ScopeCheck::Granted {
             continue;
         }
         for reader in ALL {

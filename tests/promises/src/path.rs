@@ -70,7 +70,7 @@ fn routes() -> Vec<Route> {
         one_required: false,
         permissions: Vec::new(),
         body: None,
-        cost: cost::Rule { weight: std::num::NonZeroU32::MIN, factor: Factor::One },
+        cost: cost::CostRule { weight: std::num::NonZeroU32::MIN, factor: Factor::One },
         address_limits: Rc::new([]),
         failure_limits: Rc::new([]),
         cors_preflight: false,

@@ -6,7 +6,7 @@ use hallpass::http::head::Head;
 use hallpass::http::path::{Pattern, RawPath};
 use hallpass::http::query::overrides_method;
 use hallpass::policy::cost::{self, Factor};
-use hallpass::policy::scope::{self, Missing, Place, Rule, Verdict};
+use hallpass::policy::scope::{self, Location, Missing, ScopeCheck, ScopeRule};
 use upstreams::query::{self, LOOKUPS};
 
 use crate::{GRANTED, line};
@@ -45,21 +45,21 @@ fn check_ids(name: &str, path: &RawPath<'_>, query: &str, with_commas: bool) {
 /// The ids of a query that passes; `None`: it is refused.
 pub(crate) fn passing(name: &str, path: &RawPath<'_>, with_commas: bool) -> Option<Vec<String>> {
     let separator = with_commas.then_some(',');
-    let rule = Rule { place: Place::Query(name.to_owned()), missing: Missing::Allow, separator };
+    let rule = ScopeRule { place: Location::Query(name.to_owned()), missing: Missing::Allow, separator };
     let head = Head::from_pairs(&[(":method", "POST")]).ending(true);
     // As of every request, before its route is known.
     if path.query.is_some_and(overrides_method) {
         return None;
     }
     let ids = scope::requested(&rule, &head, path, &Pattern::parse("/").ok()?).ok()?;
-    let is_granted = scope::judge(&rule, &ids, |id| GRANTED.contains(&id)) == Verdict::Granted;
+    let is_granted = scope::check(&rule, &ids, |id| GRANTED.contains(&id)) == ScopeCheck::Granted;
     is_granted.then(|| ids.iter().map(ToString::to_string).collect())
 }
 
 /// What a server takes for the number of things to return, the cost covers.
 fn judge_cost(name: &str, query: &str) {
     let default = NonZeroU32::MIN;
-    let rule = cost::Rule { weight: NonZeroU32::MIN, factor: Factor::Query { name: name.to_owned(), default } };
+    let rule = cost::CostRule { weight: NonZeroU32::MIN, factor: Factor::Query { name: name.to_owned(), default } };
     let Ok(charged) = cost::of(&rule, Some(query), 0) else { return };
     for reader in query::all() {
         for value in (reader.read)(query, name) {

@@ -1,9 +1,9 @@
-//! What a server may read in place of the query or the path that was judged: bodies, charsets, headers.
+//! What a server may read in place of the query or the path that was checked: bodies, charsets, headers.
 
 use super::*;
 
 #[track_caller]
-fn check_body(pairs: &[(&str, &str)], end_of_stream: bool, expected: Result<Verdict, ScopeError>) {
+fn check_body(pairs: &[(&str, &str)], end_of_stream: bool, expected: Result<ScopeCheck, ScopeError>) {
     let head = head("POST", pairs).ending(end_of_stream);
     assert_eq!(answer(&by_query(), "/s/x/?school_id=in", &head), expected, "{pairs:?}");
 }
@@ -44,14 +44,14 @@ fn form_bodies_are_refused_where_the_query_is_judged() {
 
 #[test]
 fn other_bodies_and_none_pass() {
-    check_body(&[("content-type", "application/json")], false, Ok(Verdict::Granted));
-    check_body(&[("content-type", "application/vnd.a+json; v=1")], false, Ok(Verdict::Granted));
-    check_body(&[("content-type", "application/vnd.pgrst.object+json")], false, Ok(Verdict::Granted));
-    check_body(&[], true, Ok(Verdict::Granted));
-    check_body(&[("content-length", "0")], true, Ok(Verdict::Granted));
+    check_body(&[("content-type", "application/json")], false, Ok(ScopeCheck::Granted));
+    check_body(&[("content-type", "application/vnd.a+json; v=1")], false, Ok(ScopeCheck::Granted));
+    check_body(&[("content-type", "application/vnd.pgrst.object+json")], false, Ok(ScopeCheck::Granted));
+    check_body(&[], true, Ok(ScopeCheck::Granted));
+    check_body(&[("content-length", "0")], true, Ok(ScopeCheck::Granted));
     // A form is no danger where the query is not judged.
     let form = head("POST", &[("content-type", "multipart/form-data")]).ending(false);
-    assert_eq!(answer(&by_path(), "/s/in/", &form), Ok(Verdict::Granted));
+    assert_eq!(answer(&by_path(), "/s/in/", &form), Ok(ScopeCheck::Granted));
 }
 
 #[test]
@@ -59,30 +59,30 @@ fn body_of_a_get_is_refused_where_the_query_is_judged() {
     // Laravel, and `req.param` of Express 4, read JSON before the query.
     let json = ("content-type", "application/json");
     for method in ["GET", "HEAD"] {
-        let answer = |rule: &Rule, pairs: &[(&str, &str)], ends: bool| {
+        let answer = |rule: &ScopeRule, pairs: &[(&str, &str)], ends: bool| {
             answer(rule, "/s/in/?school_id=in", &head(method, pairs).ending(ends))
         };
         assert_eq!(answer(&by_query(), &[json], false), Err(ScopeError::FormBody));
         assert_eq!(answer(&by_query(), &[json, ("content-length", "2")], true), Err(ScopeError::FormBody));
         // Their twins: no body, whatever type it is said to have; and where the query is not judged.
-        assert_eq!(answer(&by_query(), &[json], true), Ok(Verdict::Granted));
-        assert_eq!(answer(&by_query(), &[json, ("content-length", "0")], true), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_query(), &[json], true), Ok(ScopeCheck::Granted));
+        assert_eq!(answer(&by_query(), &[json, ("content-length", "0")], true), Ok(ScopeCheck::Granted));
         // Laravel's `$request->id` reads it before the path.
         assert_eq!(answer_in_path(method, false), Err(ScopeError::FormBody));
-        assert_eq!(answer_in_path(method, true), Ok(Verdict::Granted));
-        assert_eq!(answer(&by_header(), &[json, ("x-school-id", "in")], false), Ok(Verdict::Granted));
+        assert_eq!(answer_in_path(method, true), Ok(ScopeCheck::Granted));
+        assert_eq!(answer(&by_header(), &[json, ("x-school-id", "in")], false), Ok(ScopeCheck::Granted));
     }
-    assert_eq!(answer_in_path("PUT", false), Ok(Verdict::Granted));
+    assert_eq!(answer_in_path("PUT", false), Ok(ScopeCheck::Granted));
 }
 
-fn answer_in_path(method: &str, ends: bool) -> Result<Verdict, ScopeError> {
+fn answer_in_path(method: &str, ends: bool) -> Result<ScopeCheck, ScopeError> {
     let head = head(method, &[("content-type", "application/json")]).ending(ends);
     answer(&by_path(), "/s/in/", &head)
 }
 
 #[test]
 fn charset_in_which_the_query_reads_otherwise_is_refused() {
-    let judged = |rule: &Rule, method: &str, media: &str| {
+    let judged = |rule: &ScopeRule, method: &str, media: &str| {
         answer(rule, "/s/in/?school_id=in", &head(method, &[("content-type", media)]))
     };
     for media in [
@@ -109,7 +109,7 @@ fn charset_in_which_the_query_reads_otherwise_is_refused() {
             assert_eq!(judged(&by_query(), method, media), Err(ScopeError::FormBody), "{media}");
         }
         // Their twin: a query that is not judged.
-        assert_eq!(judged(&by_header(), "GET", media), Ok(Verdict::Missing), "{media}");
+        assert_eq!(judged(&by_header(), "GET", media), Ok(ScopeCheck::Missing), "{media}");
     }
     for media in [
         "application/json",
@@ -122,7 +122,7 @@ fn charset_in_which_the_query_reads_otherwise_is_refused() {
         "text/plain; charset=ISO-8859-1",
         "application/json; charset=utf-8, application/json; charset=utf-8",
     ] {
-        assert_eq!(judged(&by_query(), "GET", media), Ok(Verdict::Granted), "{media}");
+        assert_eq!(judged(&by_query(), "GET", media), Ok(ScopeCheck::Granted), "{media}");
     }
     let twice = head("GET", &[("content-type", "text/plain"); 2]);
     assert_eq!(answer(&by_query(), "/s/in/?school_id=in", &twice), Err(ScopeError::FormBody));
@@ -132,22 +132,22 @@ fn charset_in_which_the_query_reads_otherwise_is_refused() {
 fn header_of_a_missing_parameter_is_ambiguous() {
     // Spring 6.2 binds it to the field of the parameter's name.
     let rule = or_all(by_query());
-    let answer = |rule: &Rule, query: &str, name: &str| {
+    let answer = |rule: &ScopeRule, query: &str, name: &str| {
         answer(rule, &format!("/s/x/{query}"), &head("GET", &[(":path", "/s/x/"), (name, "out")]))
     };
     for name in ["school_id", "school-id", "SchoolId", "schoolid"] {
         assert_eq!(answer(&rule, "", name), Err(ScopeError::Ambiguous), "{name}");
         assert_eq!(answer(&rule, "?x=1", name), Err(ScopeError::Ambiguous), "{name}");
         // The parameter goes first, or must be there.
-        assert_eq!(answer(&rule, "?school_id=in", name), Ok(Verdict::Granted), "{name}");
-        assert_eq!(answer(&by_query(), "", name), Ok(Verdict::Missing), "{name}");
+        assert_eq!(answer(&rule, "?school_id=in", name), Ok(ScopeCheck::Granted), "{name}");
+        assert_eq!(answer(&by_query(), "", name), Ok(ScopeCheck::Missing), "{name}");
     }
     for name in ["x-school-id", "school", "school-ids", "accept"] {
-        assert_eq!(answer(&rule, "", name), Ok(Verdict::Granted), "{name}");
+        assert_eq!(answer(&rule, "", name), Ok(ScopeCheck::Granted), "{name}");
     }
     // A pseudo-header is none.
-    let by_path_name = or_all(by(Place::Query("path".to_owned())));
-    assert_eq!(answer(&by_path_name, "", "x-a"), Ok(Verdict::Granted));
+    let by_path_name = or_all(by(Location::Query("path".to_owned())));
+    assert_eq!(answer(&by_path_name, "", "x-a"), Ok(ScopeCheck::Granted));
 }
 
 #[test]
@@ -157,6 +157,6 @@ fn query_may_not_name_the_variable_of_the_path() {
         assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Err(ScopeError::Ambiguous));
     }
     for query in ["", "a=id", "ids=out", "school_id=out"] {
-        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Ok(Verdict::Granted));
+        assert_eq!(answer(&by_path(), &format!("/s/in/?{query}"), &head("GET", &[])), Ok(ScopeCheck::Granted));
     }
 }

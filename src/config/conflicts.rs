@@ -1,4 +1,4 @@
-//! Rules of one route that stand in each other's way: whoever names what one of them looks for is refused by the other.
+//! Conflicts between the rules of one route: a request that names what one rule looks for is refused by the other.
 
 use super::name;
 use super::reader::Object;
@@ -6,9 +6,9 @@ use crate::http::body::{self, Pointer};
 use crate::http::query;
 use crate::policy::cost::Factor;
 use crate::policy::route::Route;
-use crate::policy::scope::{Place, Rule};
+use crate::policy::scope::{Location, ScopeRule};
 
-/// What a rule looks for.
+/// What a rule looks for in a request.
 #[derive(Clone, Copy)]
 enum Sought<'a> {
     /// A query parameter.
@@ -21,7 +21,7 @@ enum Sought<'a> {
 
 /// Refuses rules of which no request can satisfy both.
 #[inline(never)]
-pub(super) fn judge(fields: &Object<'_>, route: &Route) {
+pub(super) fn check(fields: &Object<'_>, route: &Route) {
     let schools = route.scope.as_ref().and_then(of_scope).map(|it| ("scope.schools", it));
     let districts = route.districts.as_ref().and_then(of_scope).map(|it| ("scope.districts", it));
     let cost = of_cost(&route.cost.factor).map(|it| ("cost.times", it));
@@ -35,13 +35,13 @@ pub(super) fn judge(fields: &Object<'_>, route: &Route) {
     }
 }
 
-fn of_scope(rule: &Rule) -> Option<Sought<'_>> {
+fn of_scope(rule: &ScopeRule) -> Option<Sought<'_>> {
     match &rule.place {
-        Place::Query(name) => Some(Sought::Parameter(name)),
-        Place::Header(name) => Some(Sought::Header(name)),
-        Place::Body(pointer) => Some(Sought::Member(pointer, false)),
+        Location::Query(name) => Some(Sought::Parameter(name)),
+        Location::Header(name) => Some(Sought::Header(name)),
+        Location::Body(pointer) => Some(Sought::Member(pointer, false)),
         // Its name is in no request.
-        Place::Path(_) => None,
+        Location::Path(_) => None,
     }
 }
 

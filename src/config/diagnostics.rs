@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use super::place::Places;
+use super::position::Positions;
 
 /// Problems that are kept; the rest are only counted, so that a hostile document cannot flood the log.
 const PROBLEMS_MAX: usize = 64;
@@ -45,15 +45,15 @@ impl std::error::Error for ConfigErrors {}
 
 /// Where readers put what they find.
 #[derive(Debug, Default)]
-pub(super) struct Sink {
-    pub(super) places: Places,
+pub(super) struct Diagnostics {
+    pub(super) positions: Positions,
     problems: RefCell<Vec<String>>,
     more: Cell<usize>,
     warnings: RefCell<Vec<String>>,
     more_warnings: Cell<usize>,
 }
 
-impl Sink {
+impl Diagnostics {
     /// Notes a problem: the document is refused.
     #[inline(never)]
     pub(super) fn problem(&self, path: &str, message: &dyn fmt::Display) {

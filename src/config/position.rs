@@ -1,4 +1,4 @@
-//! Places in a document, told by their path only once there is a problem: what reads them is copied, and holds a number.
+//! Positions in a document, told by their path only once there is a problem: what reads them is copied, and holds a number.
 
 use std::cell::RefCell;
 
@@ -7,16 +7,16 @@ const NAME_SHOWN_MAX: usize = 40;
 
 /// Where a value stands: the number of its step, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(usize);
+pub(super) struct Position(usize);
 
-impl Place {
+impl Position {
     /// The document as a whole.
     pub(super) const ROOT: Self = Self(0);
 }
 
-/// The places that were read.
+/// The positions that were read.
 #[derive(Debug, Default)]
-pub(super) struct Places(RefCell<Vec<(Place, Step)>>);
+pub(super) struct Positions(RefCell<Vec<(Position, Step)>>);
 
 /// One step down.
 #[derive(Debug)]
@@ -27,32 +27,32 @@ enum Step {
     Element(usize),
 }
 
-impl Places {
-    /// The place of a member.
+impl Positions {
+    /// The position of a member.
     #[inline(never)]
-    pub(super) fn member(&self, of: Place, name: &str) -> Place {
+    pub(super) fn member(&self, of: Position, name: &str) -> Position {
         self.add(of, Step::Member(name.into()))
     }
 
-    /// The place of an element.
+    /// The position of an element.
     #[inline(never)]
-    pub(super) fn element(&self, of: Place, index: usize) -> Place {
+    pub(super) fn element(&self, of: Position, index: usize) -> Position {
         self.add(of, Step::Element(index))
     }
 
-    fn add(&self, of: Place, step: Step) -> Place {
-        let mut places = self.0.borrow_mut();
-        places.push((of, step));
-        Place(places.len())
+    fn add(&self, of: Position, step: Step) -> Position {
+        let mut positions = self.0.borrow_mut();
+        positions.push((of, step));
+        Position(positions.len())
     }
 
-    /// The path of a place, such as `routes[2].match`; empty for the whole document.
+    /// The path of a position, such as `routes[2].match`; empty for the whole document.
     #[inline(never)]
-    pub(super) fn path(&self, place: Place) -> String {
-        let places = self.0.borrow();
+    pub(super) fn path(&self, position: Position) -> String {
+        let positions = self.0.borrow();
         let mut steps = Vec::new();
-        let mut at = place;
-        while let Some((above, step)) = at.0.checked_sub(1).and_then(|nth| places.get(nth)) {
+        let mut at = position;
+        while let Some((above, step)) = at.0.checked_sub(1).and_then(|nth| positions.get(nth)) {
             steps.push(step);
             at = *above;
         }

@@ -1,8 +1,9 @@
-//! What routes never get, since an earlier one takes it: a rule that stands there and is not asked guards nothing.
+//! Shadowing and host bypass: requests that an earlier route takes from a later one, and requests that avoid an earlier route
+//! by naming another host.
 
 use super::{Credential, Route, allows};
 
-/// What an earlier route takes of the requests that a later one seems to judge.
+/// Requests that an earlier route takes from a later one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shadow<'a> {
     /// The later route.
@@ -25,8 +26,11 @@ pub fn unreachable(routes: &[Route]) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Methods that earlier routes take from a later one: of those that it lists, and, where it lists none, those of routes for more
-/// hosts or paths than its own. With the same hosts and paths, what lists none is the rest. OPTIONS is asked across routes.
+/// Methods that earlier routes take from a later one.
+///
+/// A later route that lists methods loses those that an earlier one serves. One that lists none loses methods only to
+/// routes for more hosts or paths: for the same hosts and paths it is meant as the rest. OPTIONS is left out, since
+/// browsers send it for every route.
 pub fn shadows(routes: &[Route]) -> Vec<Shadow<'_>> {
     let mut found = Vec::new();
     for (later, route) in routes.iter().enumerate() {
@@ -50,8 +54,9 @@ pub fn shadows(routes: &[Route]) -> Vec<Shadow<'_>> {
     found
 }
 
-/// Pairs of a later route and an earlier one that asks for more on fewer hosts: whoever names another host gets the later one.
-pub fn detours(routes: &[Route]) -> Vec<(usize, usize)> {
+/// Pairs of a later route and an earlier one that asks for more on fewer hosts: a client that names another host gets the
+/// later one.
+pub fn host_bypasses(routes: &[Route]) -> Vec<(usize, usize)> {
     let of = |later: usize, route: &Route| {
         let earlier = routes.iter().take(later).position(|it| it.is_avoided_by(route))?;
         Some((later, earlier))
