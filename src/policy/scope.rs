@@ -226,9 +226,20 @@ fn has_odd_body(head: &Head) -> bool {
 }
 
 fn has_body(head: &Head) -> bool {
-    !head.end_of_stream
+    !(head.end_of_stream || is_upgrade(head))
         || head.has(Known::TransferEncoding)
         || !matches!(head.known(Known::ContentLength), Ok(None | Some(b"0")))
+}
+
+/// Whether what follows the head is an upgraded stream (RFC 9110 section 7.8, RFC 8441): such a request never ends with its
+/// head, and has a body only if it says so.
+#[inline(never)]
+fn is_upgrade(head: &Head) -> bool {
+    let is_there = |known| matches!(head.known(known), Ok(Some(_)));
+    let is_listed =
+        |options: &[u8]| options.split(|it| *it == b',').any(|it| it.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+    let lists_upgrade = matches!(head.known(Known::Connection), Ok(Some(options)) if is_listed(options));
+    (is_there(Known::Upgrade) && lists_upgrade) || (is_there(Known::Protocol) && head.method() == Some(b"CONNECT"))
 }
 
 /// Whether some server may read the body as form fields: a form type, none, two, or one that cannot be read.

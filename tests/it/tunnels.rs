@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::support::gateway::Builder;
 use crate::support::policy::{ISSUER, KEY, config, expect_no_trap, token, vms};
 use crate::support::tokens::jwks;
 use crate::support::{Answer, DEADLINE, Gateway, Key, KeyServer, RUNTIME, wait_until};
@@ -84,7 +85,11 @@ fn gateway(upstream: u16, keys: &KeyServer) -> Gateway {
     config["issuers"][0]["jwks"] = json!({"remote": {
         "uri": "https://auth.example.com/jwks", "cluster": "auth", "timeout": "15s", "cooldown": "100ms",
     }});
-    let gateway = Gateway::builder().config(config).upstream(upstream).auth(keys.port());
+    with_tunnels(Gateway::builder().config(config).upstream(upstream).auth(keys.port()))
+}
+
+/// Starts a gateway whose clients may open tunnels.
+fn with_tunnels(gateway: Builder) -> Gateway {
     gateway
         .edit_connection_manager(|manager| {
             manager["http2_protocol_options"] = json!({"allow_connect": true});
@@ -260,4 +265,56 @@ fn check_waiting(gateway: &Gateway, echo: &Echo, keys: &KeyServer) {
         });
         assert_eq!(seen(), passed + usize::from(status == 200));
     }
+}
+
+/// Scope and cost rules that read the query or the path hold for upgrades, whose stream is no body.
+#[test]
+fn websockets_pass_the_rules_of_a_query_and_of_a_path() {
+    let (echo, keys) = (Echo::start(), KeyServer::start(&jwks(&[KEY.named("k")])));
+    let of_query = json!({"schools": {"query": "school_id"}});
+    let cost = json!({"times": {"query": "limit", "default": 1}});
+    let config = config(&json!([
+        {"match": {"path": "/ws"}, "upgrades": true, "scope": of_query, "cost": cost},
+        {"match": {"path": "/ws/{school}"}, "upgrades": true, "scope": {"schools": {"path": "school"}}},
+    ]));
+    let gateway = with_tunnels(Gateway::builder().config(config).upstream(echo.port).auth(keys.port()));
+    let bearer = format!("Bearer {}", token().sign());
+    let good = ("authorization", bearer.as_str());
+    for (path, over_http2, over_http1) in [
+        ("/ws?school_id=oakwood-primary&limit=5", 200, 101),
+        ("/ws/oakwood-primary", 200, 101),
+        ("/ws?school_id=elsewhere", 403, 403),
+        ("/ws?limit=5", 403, 403),
+        ("/ws?school_id=oakwood-primary&limit=x", 400, 400),
+        ("/ws/elsewhere", 403, 403),
+    ] {
+        let mut tunnel = open(&gateway, path, &[good]).expect("an answer");
+        assert_eq!(tunnel.status, over_http2, "{path}");
+        if tunnel.status == 200 {
+            tunnel.write("to and fro");
+            assert_eq!(tunnel.read("to and fro".len()), "to and fro");
+        }
+        let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
+        assert_eq!(answered(&gateway, path, &bearer, upgrade), over_http1, "{path}");
+    }
+    // A body that the head announces is one, and its fields may override the query.
+    let announced = "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5\r\n";
+    let path = "/ws?school_id=oakwood-primary&limit=5";
+    assert!((400..500).contains(&answered(&gateway, path, &bearer, announced)), "a body");
+}
+
+/// The status of what HTTP/1.1 answers to a GET with these headers.
+#[track_caller]
+fn answered(gateway: &Gateway, path: &str, bearer: &str, headers: &str) -> u16 {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\nauthorization: {bearer}\r\n{headers}\r\n");
+    let answer = RUNTIME.block_on(async {
+        let mut stream = TcpStream::connect(gateway.address()).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("the request is sent");
+        let mut answer = vec![0; "HTTP/1.1 200".len()];
+        let read = tokio::time::timeout(DEADLINE, stream.read_exact(&mut answer)).await;
+        read.expect("an answer in time").expect("an answer");
+        answer
+    });
+    let answer = String::from_utf8(answer).expect("text");
+    answer.rsplit(' ').next().expect("a part").parse().expect("a status")
 }

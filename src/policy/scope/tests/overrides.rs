@@ -54,6 +54,60 @@ fn other_bodies_and_none_pass() {
     assert_eq!(answer(&by_path(), "/s/in/", &form), Ok(ScopeCheck::Granted));
 }
 
+/// An upgrade by this head, whose stream goes on, as the rule of a query and that of a path see it.
+#[track_caller]
+fn check_upgrade(method: &str, pairs: &[(&str, &str)], expected: Result<ScopeCheck, ScopeError>) {
+    let head = head(method, pairs).ending(false);
+    assert_eq!(answer(&by_query(), "/s/x/?school_id=in", &head), expected, "{method} {pairs:?}");
+    let of_path = if method == "GET" { expected } else { Ok(ScopeCheck::Granted) };
+    assert_eq!(answer(&by_path(), "/s/in/", &head), of_path, "{method} {pairs:?}");
+}
+
+#[test]
+fn upgraded_streams_are_no_bodies() {
+    let upgrade = ("upgrade", "websocket");
+    let listed = ("connection", "Upgrade");
+    for pairs in [
+        vec![upgrade, listed],
+        vec![upgrade, ("connection", "keep-alive, UPGRADE")],
+        vec![upgrade, listed, ("content-length", "0")],
+        vec![upgrade, listed, ("content-type", "application/json")],
+    ] {
+        check_upgrade("GET", &pairs, Ok(ScopeCheck::Granted));
+    }
+    check_upgrade("CONNECT", &[(":protocol", "websocket")], Ok(ScopeCheck::Granted));
+    let out = head("GET", &[upgrade, listed]).ending(false);
+    assert_eq!(answer(&by_query(), "/s/x/?school_id=out", &out), Ok(ScopeCheck::OutOfScope));
+}
+
+#[test]
+fn upgrades_that_say_that_they_have_a_body_have_one() {
+    let upgrade = ("upgrade", "websocket");
+    let listed = ("connection", "Upgrade");
+    for pairs in [
+        vec![upgrade, listed, ("content-length", "5")],
+        vec![upgrade, listed, ("transfer-encoding", "chunked")],
+        vec![upgrade, listed, ("content-length", "0"), ("content-length", "5")],
+        // Without both headers, and with either twice, it is no upgrade: the stream is a body.
+        vec![upgrade],
+        vec![listed],
+        vec![upgrade, ("connection", "keep-alive")],
+        vec![upgrade, ("connection", "no-upgrade")],
+        vec![upgrade, upgrade, listed],
+        vec![upgrade, listed, listed],
+        // Extended CONNECT has another method.
+        vec![(":protocol", "websocket")],
+    ] {
+        check_upgrade("GET", &pairs, Err(ScopeError::FormBody));
+    }
+    check_upgrade("CONNECT", &[], Err(ScopeError::FormBody));
+    check_upgrade("CONNECT", &[(":protocol", "websocket"), ("content-length", "5")], Err(ScopeError::FormBody));
+    // The charset of the type still says how the query reads.
+    let charset = ("content-type", "application/json; charset=utf-7");
+    let utf7 = head("GET", &[upgrade, listed, charset]).ending(false);
+    assert_eq!(answer(&by_query(), "/s/x/?school_id=in", &utf7), Err(ScopeError::FormBody));
+}
+
 #[test]
 fn body_of_a_get_is_refused_where_the_query_is_judged() {
     // Laravel, and `req.param` of Express 4, read JSON before the query.
