@@ -19,6 +19,7 @@ mod abandoned_requests;
 mod answers;
 mod api_keys;
 mod body_scope;
+mod browser;
 mod bypass;
 mod capabilities;
 mod cost;
