@@ -9,6 +9,7 @@ pub mod ids;
 pub mod jwt;
 pub mod list;
 pub mod opaque;
+pub mod reason;
 pub mod retirement;
 pub mod revocation;
 pub mod schema;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use crate::credentials::reason::Reason;
 use crate::values::json::tape::Node;
 use crate::values::text::{VALUE_BYTES_MAX, is_plain, is_school};
 use crate::values::time::{Timestamp, fractional_date, micros, whole_date};
@@ -98,9 +99,9 @@ pub struct Claims {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimError {
     /// The claim is absent or null.
-    Missing(String),
+    Missing(Claim),
     /// The claim has a wrong type or an unacceptable value.
-    Invalid(String),
+    Invalid(Claim),
     /// `iss` is another one.
     Issuer,
     /// `aud` names no accepted audience.
@@ -111,21 +112,53 @@ pub enum ClaimError {
     NotYetValid(&'static str),
     /// `exp - iat` is longer than the issuer may grant.
     Lifetime,
-    /// More than [`SCHOOLS_MAX`] schools.
-    TooManySchools,
+    /// A list of more than [`SCHOOLS_MAX`] ids.
+    TooManyIds(Reason),
+}
+
+/// A claim that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What it is read for.
+    pub reason: Reason,
+    /// Its name, or the pointer to it.
+    pub name: String,
+}
+
+impl Claim {
+    fn new(reason: Reason, name: &str) -> Self {
+        Self { reason, name: name.to_owned() }
+    }
+}
+
+impl ClaimError {
+    /// The same as one word.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Missing(claim) | Self::Invalid(claim) => claim.reason,
+            Self::Issuer => Reason::Issuer,
+            Self::Audience => Reason::Audience,
+            Self::Expired => Reason::Expired,
+            Self::NotYetValid(_) => Reason::NotBefore,
+            Self::Lifetime => Reason::Lifetime,
+            Self::TooManyIds(reason) => *reason,
+        }
+    }
 }
 
 impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(name) => write!(f, "claim `{name}` is missing"),
-            Self::Invalid(name) => write!(f, "claim `{name}` is invalid"),
+            Self::Missing(Claim { name, .. }) => write!(f, "claim `{name}` is missing"),
+            Self::Invalid(Claim { name, .. }) => write!(f, "claim `{name}` is invalid"),
             Self::Issuer => f.write_str("claim `iss` names another issuer"),
             Self::Audience => f.write_str("claim `aud` names no accepted audience"),
             Self::Expired => f.write_str("token has expired"),
             Self::NotYetValid(name) => write!(f, "claim `{name}` is in the future"),
             Self::Lifetime => f.write_str("token lives longer than allowed"),
-            Self::TooManySchools => write!(f, "token has too many schools (expected at most {SCHOOLS_MAX})"),
+            Self::TooManyIds(reason) => {
+                write!(f, "{} has too many ids (expected at most {SCHOOLS_MAX})", reason.name())
+            }
         }
     }
 }
@@ -149,12 +182,12 @@ impl ClaimPath {
         value.filter(|value| !value.is_null())
     }
 
-    fn require<'a>(&self, payload: Node<'a>) -> Result<Node<'a>, ClaimError> {
-        self.find(payload).ok_or_else(|| ClaimError::Missing(self.0.clone()))
+    fn require<'a>(&self, reason: Reason, payload: Node<'a>) -> Result<Node<'a>, ClaimError> {
+        self.find(payload).ok_or_else(|| ClaimError::Missing(Claim::new(reason, &self.0)))
     }
 
-    fn invalid(&self) -> ClaimError {
-        ClaimError::Invalid(self.0.clone())
+    fn invalid(&self, reason: Reason) -> ClaimError {
+        ClaimError::Invalid(Claim::new(reason, &self.0))
     }
 }
 
@@ -169,20 +202,22 @@ impl ClaimRules {
         let (not_before, not_after) = self.window(payload, now)?;
         self.judge_audience(payload)?;
         for path in &self.required {
-            path.require(payload)?;
+            path.require(Reason::Required, payload)?;
         }
         judge_names(payload)?;
         let grants = &self.names.grants;
-        let list = |path: Option<&ClaimPath>| path.map(|path| ids_at(path, path.require(payload)?)).transpose();
+        let list = |path: Option<&ClaimPath>, reason| {
+            path.map(|path| ids_at(path, reason, path.require(reason, payload)?)).transpose()
+        };
         Ok(Claims {
-            client: value_at(&self.names.client, payload)?,
-            tier: self.names.tier.as_ref().map(|path| value_at(path, payload)).transpose()?,
-            schools: list(self.names.schools.as_ref())?,
-            districts: list(grants.districts.as_ref())?,
-            permissions: list(grants.permissions.as_ref())?,
+            client: value_at(&self.names.client, Reason::Client, payload)?,
+            tier: self.names.tier.as_ref().map(|path| value_at(path, Reason::Tier, payload)).transpose()?,
+            schools: list(self.names.schools.as_ref(), Reason::Schools)?,
+            districts: list(grants.districts.as_ref(), Reason::Districts)?,
+            permissions: list(grants.permissions.as_ref(), Reason::Permissions)?,
             district_schools: district_schools(grants.district_schools.as_ref(), payload)?,
             id: token_id(grants.id.as_ref(), payload)?,
-            issued_at: date(payload, "iat")?,
+            issued_at: date(payload, "iat", Reason::Iat)?,
             not_before,
             not_after,
         })
@@ -190,20 +225,21 @@ impl ClaimRules {
 
     fn judge_issuer(&self, payload: Node<'_>) -> Result<(), ClaimError> {
         let value = payload.get("iss").filter(|value| !value.is_null());
-        let value = value.ok_or_else(|| ClaimError::Missing("iss".to_owned()))?;
+        let value = value.ok_or_else(|| ClaimError::Missing(Claim::new(Reason::Issuer, "iss")))?;
         match value.text() {
             Some(issuer) if issuer == self.issuer => Ok(()),
             Some(_) => Err(ClaimError::Issuer),
-            None => Err(ClaimError::Invalid("iss".to_owned())),
+            None => Err(ClaimError::Invalid(Claim::new(Reason::Issuer, "iss"))),
         }
     }
 
     /// From when and up to when the token is valid; `now` must be within.
     fn window(&self, payload: Node<'_>, now: Timestamp) -> Result<(Timestamp, Timestamp), ClaimError> {
-        let exp = date(payload, "exp")?.ok_or_else(|| ClaimError::Missing("exp".to_owned()))?;
-        let issued_at = date(payload, "iat")?;
+        let exp = date(payload, "exp", Reason::Exp)?
+            .ok_or_else(|| ClaimError::Missing(Claim::new(Reason::Lifetime, "exp")))?;
+        let issued_at = date(payload, "iat", Reason::Iat)?;
         let mut not_before = Timestamp::default();
-        for (name, moment) in [("nbf", date(payload, "nbf")?), ("iat", issued_at)] {
+        for (name, moment) in [("nbf", date(payload, "nbf", Reason::Nbf)?), ("iat", issued_at)] {
             let Some(moment) = moment else { continue };
             let earliest = Timestamp::from_micros(moment.micros().saturating_sub(micros(self.clock_skew)));
             if now < earliest {
@@ -223,15 +259,15 @@ impl ClaimRules {
         let Some(lifetime_max) = self.lifetime_max else {
             return Ok(());
         };
-        let issued_at = issued_at.ok_or_else(|| ClaimError::Missing("iat".to_owned()))?;
+        let issued_at = issued_at.ok_or_else(|| ClaimError::Missing(Claim::new(Reason::Lifetime, "iat")))?;
         if exp.since(issued_at) > lifetime_max { Err(ClaimError::Lifetime) } else { Ok(()) }
     }
 
     /// RFC 7519 section 4.1.3: a string or strings, also where no audience is configured.
     fn judge_audience(&self, payload: Node<'_>) -> Result<(), ClaimError> {
         let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
-        let missing = || ClaimError::Missing("aud".to_owned());
-        let invalid = || ClaimError::Invalid("aud".to_owned());
+        let missing = || ClaimError::Missing(Claim::new(Reason::Audience, "aud"));
+        let invalid = || ClaimError::Invalid(Claim::new(Reason::Audience, "aud"));
         let Some(value) = payload.get("aud") else {
             return if self.audiences.is_empty() { Ok(()) } else { Err(missing()) };
         };
@@ -255,9 +291,9 @@ impl ClaimRules {
 
 /// RFC 7519 sections 4.1.2 and 4.1.7: strings. Nothing here uses `sub`; another reader of the token might.
 fn judge_names(payload: Node<'_>) -> Result<(), ClaimError> {
-    for name in ["sub", "jti"] {
+    for (name, reason) in [("sub", Reason::Sub), ("jti", Reason::Jti)] {
         if payload.get(name).is_some_and(|value| value.text().is_none()) {
-            return Err(ClaimError::Invalid(name.to_owned()));
+            return Err(ClaimError::Invalid(Claim::new(reason, name)));
         }
     }
     Ok(())
@@ -271,28 +307,28 @@ pub(super) fn date_of(value: Node<'_>) -> Option<Timestamp> {
     }
 }
 
-fn date(payload: Node<'_>, name: &str) -> Result<Option<Timestamp>, ClaimError> {
+fn date(payload: Node<'_>, name: &str, reason: Reason) -> Result<Option<Timestamp>, ClaimError> {
     let Some(value) = payload.get(name) else {
         return Ok(None);
     };
-    date_of(value).map(Some).ok_or_else(|| ClaimError::Invalid(name.to_owned()))
+    date_of(value).map(Some).ok_or_else(|| ClaimError::Invalid(Claim::new(reason, name)))
 }
 
-fn value_at(path: &ClaimPath, payload: Node<'_>) -> Result<String, ClaimError> {
-    let value = path.require(payload)?.text().filter(|value| is_plain(value));
-    value.map(str::to_owned).ok_or_else(|| path.invalid())
+fn value_at(path: &ClaimPath, reason: Reason, payload: Node<'_>) -> Result<String, ClaimError> {
+    let value = path.require(reason, payload)?.text().filter(|value| is_plain(value));
+    value.map(str::to_owned).ok_or_else(|| path.invalid(reason))
 }
 
 /// An array of ids, each kept once.
-fn ids_at(path: &ClaimPath, value: Node<'_>) -> Result<Vec<String>, ClaimError> {
-    let list = value.elements().ok_or_else(|| path.invalid())?;
+fn ids_at(path: &ClaimPath, reason: Reason, value: Node<'_>) -> Result<Vec<String>, ClaimError> {
+    let list = value.elements().ok_or_else(|| path.invalid(reason))?;
     if value.len() > SCHOOLS_MAX {
-        return Err(ClaimError::TooManySchools);
+        return Err(ClaimError::TooManyIds(reason));
     }
     let mut ids: Vec<String> = Vec::with_capacity(value.len());
     let mut seen = BTreeSet::new();
     for id in list {
-        let id = id.text().filter(|id| is_school(id)).ok_or_else(|| path.invalid())?;
+        let id = id.text().filter(|id| is_school(id)).ok_or_else(|| path.invalid(reason))?;
         let is_new = if value.len() <= SCANNED_MAX { ids.iter().all(|known| known != id) } else { seen.insert(id) };
         if is_new {
             ids.push(id.to_owned());
@@ -305,13 +341,15 @@ fn district_schools(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Vec<(
     let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
         return Ok(Vec::new());
     };
-    let districts = value.members().ok_or_else(|| path.invalid())?;
+    let districts = value.members().ok_or_else(|| path.invalid(Reason::DistrictSchools))?;
     let lists = districts.clone().filter(|(_, schools)| schools.elements().is_some());
     let total: usize = lists.map(|(_, schools)| schools.len()).sum();
     if value.len().saturating_add(total) > SCHOOLS_MAX {
-        return Err(ClaimError::TooManySchools);
+        return Err(ClaimError::TooManyIds(Reason::DistrictSchools));
     }
-    districts.map(|(district, schools)| Ok((district.to_owned(), ids_at(path, schools)?))).collect()
+    districts
+        .map(|(district, schools)| Ok((district.to_owned(), ids_at(path, Reason::DistrictSchools, schools)?)))
+        .collect()
 }
 
 fn token_id(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Option<String>, ClaimError> {
@@ -319,5 +357,5 @@ fn token_id(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Option<String
         return Ok(None);
     };
     let id = value.text().filter(|id| (1..=VALUE_BYTES_MAX).contains(&id.len()));
-    id.map(|id| Some(id.to_owned())).ok_or_else(|| path.invalid())
+    id.map(|id| Some(id.to_owned())).ok_or_else(|| path.invalid(Reason::Id))
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::claims;
 use super::keyset::{Key, SelectError};
 use super::signature::{Check, Job};
+use crate::credentials::reason::Reason;
 use crate::values::json::tape::{Node, Tape};
 use crate::values::json::{self, JsonError};
 
@@ -127,6 +128,26 @@ pub enum Part {
     Payload,
     /// The third.
     Signature,
+}
+
+impl TokenError {
+    /// The same as one word.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::TooLong => Reason::TooLong,
+            Self::Segments | Self::Base64(_) | Self::Json(..) | Self::NotObject(_) | Self::Critical | Self::Header => {
+                Reason::Syntax
+            }
+            Self::AlgMissing | Self::AlgUnsupported => Reason::Algorithm,
+            Self::Typ => Reason::Type,
+            Self::Kid => Reason::Kid,
+            Self::Date("exp") => Reason::Exp,
+            Self::Date("nbf") => Reason::Nbf,
+            Self::Date(_) => Reason::Iat,
+            Self::Key(error) => error.reason(),
+            Self::Signature => Reason::Signature,
+        }
+    }
 }
 
 impl fmt::Display for Part {

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::jose::{Alg, UntrustedToken, is_kid};
+use crate::credentials::reason::Reason;
 use crate::values::json::{self, JsonError};
 use crate::values::names::Names;
 use material::Material;
@@ -200,6 +201,16 @@ pub enum SelectError {
     NoKey,
     /// The named key has another algorithm.
     AlgMismatch,
+}
+
+impl SelectError {
+    /// The same as one word.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::UnknownKid | Self::NoKey => Reason::Kid,
+            Self::AlgMismatch => Reason::Algorithm,
+        }
+    }
 }
 
 impl fmt::Display for SelectError {

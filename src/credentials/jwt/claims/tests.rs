@@ -4,7 +4,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school};
+use super::{
+    Claim, ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school,
+};
+use crate::credentials::reason::Reason;
 use crate::values::json::Limits;
 use crate::values::json::tape::Tape;
 use crate::values::time::Timestamp;
@@ -68,12 +71,38 @@ fn refused(rules: &ClaimRules, payload: &Value, expected: ClaimError) {
     assert_eq!(judge(rules, payload, NOW), Err(expected), "{payload}");
 }
 
+/// The claim of this name, with the reason that a refusal for it has under the rules of these tests.
+fn claim(name: &str) -> Claim {
+    let reason = match name {
+        "iss" => Reason::Issuer,
+        "aud" => Reason::Audience,
+        "exp" => Reason::Exp,
+        "nbf" => Reason::Nbf,
+        "iat" => Reason::Iat,
+        "sub" => Reason::Sub,
+        "jti" => Reason::Jti,
+        "tier" => Reason::Tier,
+        "schools" => Reason::Schools,
+        _ => Reason::Client,
+    };
+    Claim { reason, name: name.to_owned() }
+}
+
 fn missing(name: &str) -> ClaimError {
-    ClaimError::Missing(name.to_owned())
+    ClaimError::Missing(claim(name))
 }
 
 fn invalid(name: &str) -> ClaimError {
-    ClaimError::Invalid(name.to_owned())
+    ClaimError::Invalid(claim(name))
+}
+
+/// A date without which nothing tells how long the token lives.
+fn endless(name: &str) -> ClaimError {
+    ClaimError::Missing(Claim { reason: Reason::Lifetime, name: name.to_owned() })
+}
+
+fn required(name: &str) -> ClaimError {
+    ClaimError::Missing(Claim { reason: Reason::Required, name: name.to_owned() })
 }
 
 #[test]
@@ -151,11 +180,11 @@ fn registered_names_are_strings() {
 #[test]
 fn required_claims_are_present_and_not_null() {
     let strict = ClaimRules { required: vec![path("/org/id"), path("jti")], ..rules() };
-    refused(&strict, &with("jti", &json!("j")), missing("/org/id"));
+    refused(&strict, &with("jti", &json!("j")), required("/org/id"));
     let mut payload = with("org", &json!({"id": 0}));
-    refused(&strict, &payload, missing("jti"));
+    refused(&strict, &payload, required("jti"));
     payload["jti"] = json!(null);
-    refused(&strict, &payload, missing("jti"));
+    refused(&strict, &payload, required("jti"));
     payload["jti"] = json!("");
     accepted(&strict, &payload);
 }
@@ -275,8 +304,8 @@ fn schools_are_a_list_of_plain_values() {
 fn number_of_schools_is_bounded() {
     let list = |count: usize| json!((0..count).map(|n| format!("school-{n}")).collect::<Vec<_>>());
     assert_eq!(accepted(&rules(), &with("schools", &list(SCHOOLS_MAX))).schools.unwrap().len(), SCHOOLS_MAX);
-    refused(&rules(), &with("schools", &list(SCHOOLS_MAX + 1)), ClaimError::TooManySchools);
-    refused(&rules(), &with("schools", &list(100_000)), ClaimError::TooManySchools);
+    refused(&rules(), &with("schools", &list(SCHOOLS_MAX + 1)), ClaimError::TooManyIds(Reason::Schools));
+    refused(&rules(), &with("schools", &list(100_000)), ClaimError::TooManyIds(Reason::Schools));
 }
 
 #[test]
@@ -291,22 +320,22 @@ fn number_of_schools_of_districts_is_bounded() {
         accepted(&rules, &with("open", &good));
     }
     for bad in [one(SCHOOLS_MAX), one(SCHOOLS_MAX + 1), many(SCHOOLS_MAX + 1), many(SCHOOLS_MAX + 2)] {
-        refused(&rules, &with("open", &bad), ClaimError::TooManySchools);
+        refused(&rules, &with("open", &bad), ClaimError::TooManyIds(Reason::DistrictSchools));
     }
 }
 
 #[test]
 fn every_error_has_a_text_of_its_own() {
-    use ClaimError::{Audience, Expired, Invalid, Issuer, Lifetime, Missing, NotYetValid, TooManySchools};
+    use ClaimError::{Audience, Expired, Invalid, Issuer, Lifetime, Missing, NotYetValid, TooManyIds};
     let errors = [
-        Missing("a".to_owned()),
-        Invalid("a".to_owned()),
+        Missing(claim("a")),
+        Invalid(claim("a")),
         Issuer,
         Audience,
         Expired,
         NotYetValid("nbf"),
         Lifetime,
-        TooManySchools,
+        TooManyIds(Reason::Schools),
     ];
     let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
     assert!(texts.len() == errors.len() && !texts.contains(""), "{texts:?}");
