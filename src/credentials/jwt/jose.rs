@@ -13,8 +13,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::claims;
-use super::keyset::{Key, SelectError};
-use super::signature::{Check, Job};
 use crate::credentials::reason::Reason;
 use crate::values::json::tape::{Node, Tape};
 use crate::values::json::{self, JsonError};
@@ -29,7 +27,7 @@ pub const KID_BYTES_MAX: usize = 256;
 /// Longest token where no configuration says otherwise: Envoy itself takes 60 KiB of headers by default.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
-/// Signature algorithms (RFC 7518 section 3.1, RFC 8037) that keys may have.
+/// Signature algorithms (RFC 7518 section 3.1, RFC 8037) that keys may have. ES512 is none: its curve is not verified here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the RFC")]
 pub enum Alg {
@@ -44,6 +42,7 @@ pub enum Alg {
     Ps512,
     Es256,
     Es384,
+    /// Also by its fully specified name, `Ed25519` (RFC 9864): Ed25519 is the only curve here.
     EdDsa,
 }
 
@@ -62,7 +61,7 @@ impl Alg {
             "PS512" => Self::Ps512,
             "ES256" => Self::Es256,
             "ES384" => Self::Es384,
-            "EdDSA" => Self::EdDsa,
+            "EdDSA" | "Ed25519" => Self::EdDsa,
             _ => return None,
         })
     }
@@ -118,6 +117,42 @@ pub enum TokenError {
     /// The signature is not that of the key.
     Signature,
 }
+
+/// Why no key verifies a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectError {
+    /// The token names a key that the set lacks; a newer set may have it.
+    UnknownKid,
+    /// The token names no key, and not exactly one key has its algorithm.
+    NoKey,
+    /// The set has keys of that name, but none that can be used; a newer set might, and nobody waits for it.
+    SkippedKid,
+    /// The keys of that name have other algorithms.
+    AlgMismatch,
+}
+
+impl SelectError {
+    /// The same as one word.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::UnknownKid | Self::SkippedKid | Self::NoKey => Reason::Kid,
+            Self::AlgMismatch => Reason::Algorithm,
+        }
+    }
+}
+
+impl fmt::Display for SelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownKid => "no key has the `kid` of the token",
+            Self::NoKey => "token has no `kid`, and not exactly one key has its `alg`",
+            Self::SkippedKid => "the key of the `kid` of the token cannot be used",
+            Self::AlgMismatch => "`alg` of the token is not that of the key",
+        })
+    }
+}
+
+impl std::error::Error for SelectError {}
 
 /// A segment of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,16 +279,10 @@ impl<'a> UntrustedToken<'a> {
         json::parse(&bytes, json::Limits::TOKEN).map_err(|error| TokenError::Json(Part::Payload, error))
     }
 
-    /// Splits into the check of the signature and what may be believed once it succeeds.
-    pub fn into_check(self, key: Rc<Key>) -> (Check, Tape) {
-        (Check::new(key, self.header.alg, self.message_len, self.signature), self.payload)
-    }
-
-    /// The same, ready to run.
-    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Tape) {
-        let token = self.text.as_bytes();
-        let (check, payload) = self.into_check(key);
-        (check.of(token), payload)
+    /// What the check of its signature needs, and what may be believed once that succeeds: `alg`, how much of the token is
+    /// signed, the signature, the payload.
+    pub(super) fn into_parts(self) -> (Alg, usize, Vec<u8>, Tape) {
+        (self.header.alg, self.message_len, self.signature, self.payload)
     }
 }
 

@@ -5,17 +5,16 @@
 //! ES384, Ed25519 is `EdDSA`, an inline `oct` key is HS256; the others (RS384, PS256, HS512, ...) need `alg`.
 //!
 //! A key that cannot be used is skipped, with a reason. In the configuration ([`Origin::Inline`]) a key that is weak
-//! or broken is an error instead; one that is merely meant for something else is skipped there as well.
+//! or broken is an error instead; one that is merely meant for something else is skipped there as well. A `kid` may name
+//! one key for several algorithms, as identity providers publish it; a key that is listed twice counts once.
 
 use std::fmt;
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::jose::{Alg, UntrustedToken, is_kid};
-use crate::credentials::reason::Reason;
+use super::jose::{Alg, SelectError, UntrustedToken, is_kid};
 use crate::values::json::{self, JsonError};
-use crate::values::names::Names;
 use material::Material;
 
 mod jwk;
@@ -54,6 +53,16 @@ impl Key {
     /// Its name within the set.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Whether a token cannot tell the two: one `kid`, for one algorithm.
+    fn is_named_as(&self, other: &Self) -> bool {
+        self.kid.is_some() && self.kid == other.kid && self.alg == other.alg
+    }
+
+    /// Whether the two are one key.
+    fn is_same(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.alg == other.alg && self.material.bytes() == other.material.bytes()
     }
 }
 
@@ -94,7 +103,7 @@ pub enum SkipReason {
     SecretInRemoteSet,
     /// `alg` does not fit `kty` and `crv`.
     AlgOfOtherType,
-    /// Two keys have this `kid`.
+    /// Another key has this `kid` for the same algorithm: which of the two signed would be a guess.
     DuplicateKid,
     /// Not an object, or a member is missing, of a wrong type, or not canonical base64url.
     Malformed(&'static str),
@@ -134,7 +143,7 @@ impl fmt::Display for Skipped {
             SkipReason::Unsupported => f.write_str("unsupported `kty`, `crv` or `alg`"),
             SkipReason::SecretInRemoteSet => f.write_str("`oct` in a set from the network"),
             SkipReason::AlgOfOtherType => f.write_str("`alg` does not fit `kty` and `crv`"),
-            SkipReason::DuplicateKid => f.write_str("`kid` of two keys"),
+            SkipReason::DuplicateKid => f.write_str("another key has its `kid` and `alg`"),
             SkipReason::Malformed(name) => write!(f, "unacceptable `{name}`"),
             SkipReason::RsaModulus { bits } => {
                 write!(f, "unacceptable RSA modulus (expected odd, 2048 to 4096 bits, whole bytes, got {bits} bits)")
@@ -192,44 +201,13 @@ fn write_list(f: &mut fmt::Formatter<'_>, what: &str, skipped: &[Skipped]) -> fm
     Ok(())
 }
 
-/// Why no key verifies a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SelectError {
-    /// The token names a key that the set lacks; a newer set may have it.
-    UnknownKid,
-    /// The token names no key, and not exactly one key has its algorithm.
-    NoKey,
-    /// The named key has another algorithm.
-    AlgMismatch,
-}
-
-impl SelectError {
-    /// The same as one word.
-    pub const fn reason(self) -> Reason {
-        match self {
-            Self::UnknownKid | Self::NoKey => Reason::Kid,
-            Self::AlgMismatch => Reason::Algorithm,
-        }
-    }
-}
-
-impl fmt::Display for SelectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownKid => "no key has the `kid` of the token",
-            Self::NoKey => "token has no `kid`, and not exactly one key has its `alg`",
-            Self::AlgMismatch => "`alg` of the token is not that of the key",
-        })
-    }
-}
-
-impl std::error::Error for SelectError {}
-
 /// The keys of one issuer; never empty.
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<Rc<Key>>,
     skipped: Vec<Skipped>,
+    /// The `kid` of each skipped key that has one.
+    skipped_kids: Vec<String>,
 }
 
 impl KeySet {
@@ -250,41 +228,53 @@ impl KeySet {
         if entries.len() > KEYS_MAX {
             return Err(KeySetError::TooManyKeys);
         }
-        Self::from_results(&mut entries.iter().map(|entry| key_from_jwk(entry, origin)), &names(entries), origin)
+        let kid = |entry: &Value| entry.get("kid").and_then(Value::as_str).filter(|kid| is_kid(kid)).map(str::to_owned);
+        Self::from_results(&mut entries.iter().map(|entry| (kid(entry), key_from_jwk(entry, origin))), origin)
     }
 
     /// From shared secrets.
     ///
     /// # Errors
     ///
-    /// There is none, one is too short for its algorithm, or two have one `kid`.
+    /// There is none, one is too short for its algorithm, or two have one `kid` and one algorithm.
     #[inline(never)]
     pub fn from_secrets(secrets: &[Secret<'_>]) -> Result<Self, KeySetError> {
         if secrets.len() > KEYS_MAX {
             return Err(KeySetError::TooManyKeys);
         }
-        Self::from_results(
-            &mut secrets.iter().map(key_from_secret),
-            &count(&mut secrets.iter().filter_map(|s| s.kid)),
-            Origin::Inline,
-        )
+        let kid = |secret: &Secret<'_>| secret.kid.map(str::to_owned);
+        Self::from_results(&mut secrets.iter().map(|secret| (kid(secret), key_from_secret(secret))), Origin::Inline)
     }
 
     #[inline(never)]
     fn from_results(
-        results: &mut dyn Iterator<Item = Result<Key, SkipReason>>,
-        uses: &Uses,
+        results: &mut dyn Iterator<Item = (Option<String>, Result<Key, SkipReason>)>,
         origin: Origin,
     ) -> Result<Self, KeySetError> {
-        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for (index, result) in results.enumerate() {
-            let is_twice = |key: &Key| key.kid().is_some_and(|kid| uses.is_twice(kid));
+        let mut read: Vec<(usize, Key)> = Vec::new();
+        let (mut skipped, mut skipped_kids) = (Vec::new(), Vec::new());
+        let mut skip = |index, kid: Option<String>, reason| {
+            skipped.push(Skipped { index, reason });
+            skipped_kids.extend(kid);
+        };
+        for (index, (kid, result)) in results.enumerate() {
             match result {
-                Ok(key) if is_twice(&key) => skipped.push(Skipped { index, reason: SkipReason::DuplicateKid }),
-                Ok(key) => keys.push(Rc::new(key)),
-                Err(reason) => skipped.push(Skipped { index, reason }),
+                Ok(key) if read.iter().any(|(_, known)| key.is_same(known)) => {}
+                Ok(key) => read.push((index, key)),
+                Err(reason) => skip(index, kid, reason),
             }
         }
+        let is_ambiguous = |key: &Key| read.iter().filter(|(_, other)| key.is_named_as(other)).count() > 1;
+        let ambiguous: Vec<bool> = read.iter().map(|(_, key)| is_ambiguous(key)).collect();
+        let mut keys = Vec::new();
+        for ((index, key), is_ambiguous) in read.into_iter().zip(ambiguous) {
+            if is_ambiguous {
+                skip(index, key.kid, SkipReason::DuplicateKid);
+            } else {
+                keys.push(Rc::new(key));
+            }
+        }
+        skipped.sort_by_key(|key| key.index);
         if origin == Origin::Inline && skipped.iter().any(|key| key.reason.is_fault()) {
             skipped.retain(|key| key.reason.is_fault());
             return Err(KeySetError::BadKeys(skipped));
@@ -292,7 +282,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey(skipped));
         }
-        Ok(Self { keys, skipped })
+        Ok(Self { keys, skipped, skipped_kids })
     }
 
     /// Keys of the document that are not used.
@@ -312,14 +302,16 @@ impl KeySet {
     /// There is none; only [`SelectError::UnknownKid`] may go away with a newer set.
     #[inline(never)]
     pub fn select(&self, token: &UntrustedToken<'_>) -> Result<Rc<Key>, SelectError> {
-        let key = match token.kid() {
-            Some(kid) => self.keys.iter().find(|key| key.kid() == Some(kid)).ok_or(SelectError::UnknownKid)?,
-            None => self.only_of(token.alg()).ok_or(SelectError::NoKey)?,
+        let Some(kid) = token.kid() else {
+            return self.only_of(token.alg()).map(Rc::clone).ok_or(SelectError::NoKey);
         };
-        if key.alg != token.alg() {
-            return Err(SelectError::AlgMismatch);
+        let named = || self.keys.iter().filter(|key| key.kid() == Some(kid));
+        match named().find(|key| key.alg == token.alg()) {
+            Some(key) => Ok(Rc::clone(key)),
+            None if named().next().is_some() => Err(SelectError::AlgMismatch),
+            None if self.skipped_kids.iter().any(|skipped| skipped == kid) => Err(SelectError::SkippedKid),
+            None => Err(SelectError::UnknownKid),
         }
-        Ok(Rc::clone(key))
     }
 
     fn only_of(&self, alg: Alg) -> Option<&Rc<Key>> {
@@ -346,34 +338,4 @@ fn key_from_secret(secret: &Secret<'_>) -> Result<Key, SkipReason> {
         Some(_) => return Err(SkipReason::Malformed("kid")),
     };
     Ok(Key { kid, alg: secret.alg, material: Material::secret(secret.alg, secret.bytes)? })
-}
-
-/// How often each `kid` stands in the document, also on keys that are unusable: which one signed would be a guess.
-#[inline(never)]
-fn names(entries: &[Value]) -> Uses {
-    count(&mut entries.iter().filter_map(|entry| entry.get("kid").and_then(Value::as_str)))
-}
-
-#[inline(never)]
-fn count(kids: &mut dyn Iterator<Item = &str>) -> Uses {
-    let mut uses = Uses::default();
-    for kid in kids {
-        if uses.known.add(kid).is_some() {
-            uses.twice.add(kid);
-        }
-    }
-    uses
-}
-
-/// Which `kid`s there are, and which more than once.
-#[derive(Default)]
-struct Uses {
-    known: Names,
-    twice: Names,
-}
-
-impl Uses {
-    fn is_twice(&self, kid: &str) -> bool {
-        self.twice.position(kid).is_some()
-    }
 }

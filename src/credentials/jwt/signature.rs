@@ -17,9 +17,10 @@ use jwt_compact::{Algorithm, AlgorithmExt as _, AlgorithmSignature, Empty};
 use p256::ecdsa::signature::Verifier as _;
 use serde_json::Value;
 
-use super::jose::{self, Alg, TokenError};
+use super::jose::{self, Alg, TokenError, UntrustedToken};
 use super::keyset::material::Material;
 use super::keyset::{Key, KeySet};
+use crate::values::json::tape::Tape;
 use ecdsa::Curve;
 
 mod ecdsa;
@@ -61,12 +62,22 @@ pub struct Check {
     signature: Vec<u8>,
 }
 
-impl Check {
-    /// `alg` is that of the token, whose first `message_len` bytes are signed.
-    pub(super) const fn new(key: Rc<Key>, alg: Alg, message_len: usize, signature: Vec<u8>) -> Self {
-        Self { key, alg, message_len, signature }
+impl<'a> UntrustedToken<'a> {
+    /// Splits into the check of the signature and what may be believed once it succeeds.
+    pub fn into_check(self, key: Rc<Key>) -> (Check, Tape) {
+        let (alg, message_len, signature, payload) = self.into_parts();
+        (Check { key, alg, message_len, signature }, payload)
     }
 
+    /// The same, ready to run.
+    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Tape) {
+        let token = self.text().as_bytes();
+        let (check, payload) = self.into_check(key);
+        (check.of(token), payload)
+    }
+}
+
+impl Check {
     /// The check of this token: the one that it was made from.
     pub const fn of(self, token: &[u8]) -> Job<'_> {
         Job { token, check: self }
@@ -103,7 +114,9 @@ fn untrusted(token: &str) -> Option<jwt_compact::UntrustedToken<'_>> {
 
 #[inline(never)]
 fn is_valid(key: &Key, token: &jwt_compact::UntrustedToken<'_>) -> bool {
-    Verifier(key.alg()).validator::<Empty>(key).validate(token).is_ok()
+    // By the token's own name of the algorithm, as far as it is one of the key's.
+    let name = Some(token.algorithm()).filter(|name| Alg::from_name(name) == Some(key.alg()));
+    Verifier(name.unwrap_or(key.alg().name())).validator::<Empty>(key).validate(token).is_ok()
 }
 
 /// The payload of a token that one of `keys` has signed, claims not judged; tokens of up to
@@ -208,8 +221,8 @@ const fn rsa(alg: Alg) -> Option<Rsa> {
     }
 }
 
-/// All algorithms that Rust checks as one, for `jwt-compact`; verifies only.
-struct Verifier(Alg);
+/// All algorithms that Rust checks as one, for `jwt-compact`, under the name that a token has for it; verifies only.
+struct Verifier<'n>(&'n str);
 
 /// The bytes as the token has them.
 struct RawSignature(Vec<u8>);
@@ -224,13 +237,13 @@ impl AlgorithmSignature for RawSignature {
     }
 }
 
-impl Algorithm for Verifier {
+impl Algorithm for Verifier<'_> {
     type SigningKey = Infallible;
     type VerifyingKey = Key;
     type Signature = RawSignature;
 
     fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed(self.0.name())
+        Cow::Owned(self.0.to_owned())
     }
 
     fn sign(&self, signing_key: &Infallible, _: &[u8]) -> RawSignature {

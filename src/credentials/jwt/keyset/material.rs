@@ -44,6 +44,17 @@ pub(in crate::credentials::jwt) enum Material {
 }
 
 impl Material {
+    /// What tells two of one algorithm apart.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Rsa { spki, .. } | Self::P256 { spki, .. } | Self::P384 { spki } => spki,
+            Self::Ed25519(public) => public.as_bytes(),
+            Self::Hs256(secret) => secret.as_ref(),
+            Self::Hs384(secret) => secret.as_ref(),
+            Self::Hs512(secret) => secret.as_ref(),
+        }
+    }
+
     #[inline(never)]
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, SkipReason> {
         let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));

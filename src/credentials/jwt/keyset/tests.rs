@@ -1,5 +1,7 @@
-use super::{KEY_SET_BYTES_MAX, KEYS_MAX, KeySet, KeySetError, Origin, Secret, SelectError, SkipReason};
-use crate::credentials::jwt::jose::{self, Alg, TOKEN_BYTES_MAX};
+use std::collections::BTreeSet;
+
+use super::{KEY_SET_BYTES_MAX, KEYS_MAX, KeySet, KeySetError, Origin, Secret, SkipReason};
+use crate::credentials::jwt::jose::{self, Alg, SelectError, TOKEN_BYTES_MAX};
 use crate::credentials::jwt::testing::{ALGS, OCT_K, RSA_N, b64, jwk_members, unb64};
 use crate::values::json::JsonError;
 
@@ -156,15 +158,69 @@ fn private_key_has_no_place_in_a_configuration() {
 
 #[test]
 fn duplicate_kid_is_excluded() {
-    let (a, b, c) =
-        (rsa(r#","kid":"a""#), rsa(r#","kid":"b""#), format!(r#"{{"kid":"a",{}}}"#, jwk_members(Alg::Es256)));
-    let remote = set(&[&a, &b, &c], Origin::Remote).unwrap();
+    let other_n = format!("{}{}", "z".repeat(341), "w");
+    let other = |members: &str| rsa(members).replace(RSA_N, &other_n);
+    let (a, b) = (rsa(r#","kid":"a""#), rsa(r#","kid":"b""#));
+    let again = other(r#","kid":"a""#);
+    let remote = set(&[&a, &b, &again], Origin::Remote).unwrap();
     assert_eq!(remote.keys().iter().map(|key| key.kid()).collect::<Vec<_>>(), [Some("b")]);
-    assert!(remote.skipped().iter().all(|key| key.reason == SkipReason::DuplicateKid));
-    assert!(matches!(set(&[&a, &b, &c], Origin::Inline), Err(KeySetError::BadKeys(bad)) if bad.len() == 2));
-    // Also where the other one is unusable: which of the two signed would be a guess.
-    assert!(set(&[&a, r#"{"kid":"a","kty":"?"}"#], Origin::Remote).is_err());
+    let skipped: Vec<_> = remote.skipped().iter().map(|key| (key.index, key.reason)).collect();
+    assert_eq!(skipped, [(0, SkipReason::DuplicateKid), (2, SkipReason::DuplicateKid)]);
+    selects(&remote, r#"{"alg":"RS256","kid":"a"}"#, Err(SelectError::SkippedKid));
+    assert!(matches!(set(&[&a, &b, &again], Origin::Inline), Err(KeySetError::BadKeys(bad)) if bad.len() == 2));
     assert!(set(&[&a, &b], Origin::Inline).is_ok());
+}
+
+/// As identity providers publish their keys.
+#[test]
+fn one_kid_names_a_key_for_each_of_its_algorithms() {
+    let alg = |alg: &str| rsa(&format!(r#","kid":"k","alg":"{alg}""#));
+    let (first, second, third) = (alg("RS256"), alg("RS384"), alg("RS512"));
+    let encrypts = rsa(r#","kid":"k","use":"enc","alg":"RSA-OAEP""#);
+    let es = format!(r#"{{"kid":"k",{}}}"#, jwk_members(Alg::Es256));
+    for origin in [Origin::Inline, Origin::Remote] {
+        // In any order, listed twice, beside one that encrypts or is of another type.
+        for keys in [
+            vec![&first, &second, &third, &es],
+            vec![&third, &first, &es, &second, &first],
+            vec![&encrypts, &first, &second, &encrypts, &third, &third, &es],
+        ] {
+            let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+            let set = set(&keys, origin).unwrap();
+            assert_eq!(set.keys().len(), 4);
+            assert!(set.skipped().iter().all(|key| key.reason == SkipReason::Purpose));
+            for name in ["RS256", "RS384", "RS512", "ES256"] {
+                let header = format!(r#"{{"alg":"{name}","kid":"k"}}"#);
+                selects(&set, &header, Ok(Some("k")));
+            }
+            selects(&set, r#"{"alg":"PS256","kid":"k"}"#, Err(SelectError::AlgMismatch));
+            selects(&set, r#"{"alg":"RS256","kid":"K"}"#, Err(SelectError::UnknownKid));
+        }
+    }
+    let secret = |alg| Secret { kid: Some("k"), alg, bytes: &[7; 64] };
+    let secrets = [Alg::Hs256, Alg::Hs512, Alg::Hs256].map(secret);
+    assert_eq!(KeySet::from_secrets(&secrets).unwrap().keys().len(), 2);
+    let other = Secret { bytes: &[8; 64], ..secret(Alg::Hs256) };
+    assert!(KeySet::from_secrets(&[secret(Alg::Hs256), other]).is_err());
+}
+
+#[test]
+fn kid_of_a_skipped_key_is_told_from_an_unknown_one() {
+    let es512 = r#"{"kid":"p521","kty":"EC","crv":"P-521","x":"AA","y":"AA","alg":"ES512"}"#;
+    let broken = r#"{"kid":"broken","kty":"RSA","n":"A=","e":"AQAB"}"#;
+    let set = set(&[&rsa(r#","kid":"a""#), es512, broken, &rsa(r#","kid":"a","use":"enc""#)], Origin::Remote).unwrap();
+    let reasons: Vec<_> = set.skipped().iter().map(|key| (key.index, key.reason)).collect();
+    let expected = [(1, SkipReason::Unsupported), (2, SkipReason::Malformed("n")), (3, SkipReason::Purpose)];
+    assert_eq!(reasons, expected);
+    for (kid, expected) in [
+        ("a", Ok(Some("a"))),
+        ("p521", Err(SelectError::SkippedKid)),
+        ("broken", Err(SelectError::SkippedKid)),
+        ("", Err(SelectError::UnknownKid)),
+        ("new", Err(SelectError::UnknownKid)),
+    ] {
+        selects(&set, &format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#), expected);
+    }
 }
 
 #[test]
@@ -195,8 +251,10 @@ fn documents_that_are_no_key_set_are_refused() {
 
 #[test]
 fn every_error_has_a_text_of_its_own() {
-    let texts = [SelectError::UnknownKid, SelectError::NoKey, SelectError::AlgMismatch].map(|it| it.to_string());
-    assert!(texts.iter().all(|it| !it.is_empty()) && texts[0] != texts[1] && texts[1] != texts[2], "{texts:?}");
+    use SelectError::{AlgMismatch, NoKey, SkippedKid, UnknownKid};
+    let texts: BTreeSet<String> =
+        [UnknownKid, NoKey, SkippedKid, AlgMismatch].iter().map(ToString::to_string).collect();
+    assert!(texts.len() == 4 && !texts.contains(""), "{texts:?}");
 }
 
 #[track_caller]

@@ -3,7 +3,9 @@ use proptest::prelude::*;
 use super::{Hash, HostCrypto, NoHost, is_rsa_signature, verify, verify_compact};
 use crate::credentials::jwt::jose::{self, Alg, TOKEN_BYTES_MAX, TokenError};
 use crate::credentials::jwt::keyset::{KeySet, Origin};
-use crate::credentials::jwt::testing::{ALGS, RustHost, all_keys, b64, jwk_members, sign, token, unb64};
+use crate::credentials::jwt::testing::{
+    ALGS, RustHost, all_keys, b64, jwk_members, sign, token, token_with_header, unb64,
+};
 
 mod forgery;
 
@@ -64,6 +66,25 @@ fn examples_of_the_rfcs_verify() {
     let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     assert!(accepts(&single(Alg::EdDsa), Alg::EdDsa, message, &unb64(signature)));
+}
+
+/// RFC 9864: `Ed25519` is the fully specified name, `EdDSA` the old one; keys and tokens have either.
+#[test]
+fn ed25519_goes_by_both_of_its_names() {
+    for of_key in ["EdDSA", "Ed25519"] {
+        let jwk = format!(r#"{{"keys":[{{"alg":"{of_key}",{}}}]}}"#, jwk_members(Alg::EdDsa));
+        let keys = KeySet::from_jwks(jwk.as_bytes(), Origin::Remote).unwrap();
+        for of_token in ["EdDSA", "Ed25519"] {
+            let header = format!(r#"{{"alg":"{of_token}"}}"#);
+            let text = token_with_header(Alg::EdDsa, &header, PAYLOAD);
+            assert!(verify_compact(&keys, text.as_bytes(), &NoHost).is_ok(), "{of_key} {of_token}");
+            let forged = format!("{text}AA");
+            assert!(verify_compact(&keys, forged.as_bytes(), &NoHost).is_err(), "{of_key} {of_token}");
+        }
+        // Another curve under its fully specified name.
+        let other = token_with_header(Alg::EdDsa, r#"{"alg":"Ed448"}"#, PAYLOAD);
+        assert_eq!(verify_compact(&keys, other.as_bytes(), &NoHost).unwrap_err(), TokenError::AlgUnsupported);
+    }
 }
 
 #[test]

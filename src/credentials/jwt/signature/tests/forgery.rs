@@ -8,8 +8,8 @@ use rsa::{BigUint, Pss};
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::{PAYLOAD, accepts, single};
-use crate::credentials::jwt::jose::{Alg, TokenError};
-use crate::credentials::jwt::keyset::{KeySet, Origin, SelectError};
+use crate::credentials::jwt::jose::{Alg, SelectError, TokenError};
+use crate::credentials::jwt::keyset::{KeySet, Origin};
 use crate::credentials::jwt::signature::verify_compact;
 use crate::credentials::jwt::testing::{
     OCT_K, RSA_N, RustHost, all_keys, b64, jwk_members, rsa_key, sign, token_with_header, unb64,
