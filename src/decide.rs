@@ -2,31 +2,33 @@
 //!
 //! For whoever drives the filter from outside: tests, fuzzers, an operator who asks what a configuration does. [`decide`] is
 //! one request at a fresh worker; a [`Gate`] keeps its worker, so that limits and caches hold from one request to the next;
-//! [`run`] carries out the steps of [`crate::filter::request`] one by one, as the shell does. Shared data is [`Memory`]. No upstream answers
-//! here, so nothing is settled: what a request was charged stays charged. Nothing here is part of the filter in Envoy.
+//! [`run`] carries out the steps of [`crate::filter::request`] one by one, for these and for the shell. Shared data is
+//! [`Memory`]. No upstream answers here, so nothing is settled: what a request was charged stays charged.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::answer::denial::Denial;
 use crate::answer::problem::Answer;
 use crate::config::{Config, ConfigErrors};
 use crate::credentials::fetch::{self, Record};
 use crate::credentials::jwt::signature::HostCrypto;
-use crate::credentials::opaque::bucket::BucketId;
-use crate::credentials::opaque::build::{Buckets, Builder, Built, Progress};
-use crate::credentials::opaque::lookup;
+use crate::credentials::opaque::build::{BuildError, Builder, Built, Progress};
 use crate::filter::document::{DocumentError, DocumentId};
 use crate::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
 use crate::http::request_id;
-use crate::limits::key::SlotId;
-use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use crate::limits::memory;
+use crate::limits::ledger::Slots;
+use crate::values::shared::memory::Memory;
+use crate::values::shared::{SharedData, StoreError};
 use crate::values::time::Timestamp;
 
+pub use self::driver::{End, Platform, run};
+
+mod driver;
 #[cfg(test)]
 mod tests;
 
@@ -127,14 +129,13 @@ pub struct Gate {
     /// The worker.
     pub worker: Worker,
     memory: Memory,
-    index: Index,
     loads: u64,
 }
 
 impl Gate {
     /// A fresh worker.
     pub fn new(config: Config) -> Self {
-        Self { worker: Worker::new(config, 0), memory: Memory::default(), index: Index::default(), loads: 0 }
+        Self { worker: Worker::new(config, 0), memory: Memory::default(), loads: 0 }
     }
 
     /// Hands the worker a document as if it had been fetched now.
@@ -171,10 +172,14 @@ impl Gate {
         now: Timestamp,
         (refresh_at, stale_at): (Timestamp, Timestamp),
     ) -> Result<(), DocumentError> {
-        let claim = Record { build: self.loads, ..self.index.record };
+        let no_index = || DocumentError::Tokens(BuildError::Store(StoreError::Host));
+        let keys = self.worker.index().map(Rc::clone).ok_or_else(no_index)?;
+        let mut record = Vec::new();
+        self.memory.read(&keys.record, &mut record).map_err(|error| DocumentError::Tokens(error.into()))?;
+        let claim = Record { build: self.loads, ..Record::decode(&record) };
         let mut builder = Builder::new(bytes.to_vec(), &claim).map_err(DocumentError::Tokens)?;
         let built = loop {
-            if let Progress::Done(built) = builder.advance(&mut self.index).map_err(DocumentError::Tokens)? {
+            if let Progress::Done(built) = builder.advance(&mut self.memory, &keys).map_err(DocumentError::Tokens)? {
                 break built;
             }
         };
@@ -189,8 +194,9 @@ impl Gate {
             place: claim.place_for(generation),
             build: same.map_or(claim.build, |it| it.build),
         };
-        self.index.record = Record { document: Some(document), ..claim };
-        self.worker.on_record(DocumentId::Tokens, self.index.record);
+        let record = Record { document: Some(document), ..claim };
+        self.memory.write(&keys.record, &record.encode());
+        self.worker.on_record(DocumentId::Tokens, record);
         Ok(())
     }
 
@@ -199,25 +205,24 @@ impl Gate {
         let ends = call.body.is_none() && call.trailers.is_empty();
         let head = Head::from_pairs(call.head).ending(ends);
         let mut request = Request::default();
-        let Self { worker, memory, index, .. } = self;
-        let mut around = Around { worker, slots: memory, index, host, address: call.address, now };
-        let mut end = run(&mut around, &mut request, &head, Event::Head, |_| ());
+        let Self { worker, memory, .. } = self;
+        let mut outside = Outside { memory, host, address: call.address };
+        let mut tell = |request: &mut Request, event: Event<'_>| run(&mut outside, worker, request, &head, event, now);
+        let mut end = tell(&mut request, Event::Head);
         // Twice where a token is looked up again.
         for _ in 0..2 {
             let End::Body(max) = end else { break };
             let body = call.body.unwrap_or_default();
             let event = if body.len() > max { Event::TooBig } else { Event::Body(body) };
-            end = run(&mut around, &mut request, &head, event, |_| ());
+            end = tell(&mut request, event);
+        }
+        if matches!(end, End::Waits) {
+            tell(&mut request, Event::Gone);
         }
         match end {
             End::Pass(forward) => Verdict::Pass(self.passed(call, &mut request, &head, &forward)),
             End::Deny(denial) => Verdict::Deny(self.denied(call, &request, &head, denial)),
-            End::Waits => {
-                let Self { worker, memory, index, .. } = self;
-                let around = &mut Around { worker, slots: memory, index, host, address: None, now };
-                run(around, &mut request, &head, Event::Gone, |_| ());
-                Verdict::Waits
-            }
+            End::Waits => Verdict::Waits,
             // A request that ends in nothing does not pass.
             End::Body(_) | End::Nothing => Verdict::Deny(self.denied(call, &request, &head, Denial::Unavailable)),
         }
@@ -268,90 +273,27 @@ fn collect(into: &mut Vec<Edit<Vec<u8>>>) -> impl FnMut(Edit<&[u8]>) -> Result<(
     }
 }
 
-/// What a request is carried out with.
-pub struct Around<'a, S> {
-    /// The worker.
-    pub worker: &'a mut Worker,
-    /// Shared data: what is used up.
-    pub slots: &'a mut S,
-    /// Shared data: opaque tokens.
-    pub index: &'a mut dyn Buckets,
-    /// Who checks signatures first.
-    pub host: &'a dyn HostCrypto,
-    /// The trusted address of the source.
-    pub address: Option<IpAddr>,
-    /// The time.
-    pub now: Timestamp,
+/// What a request finds outside of its worker.
+struct Outside<'a> {
+    memory: &'a mut Memory,
+    host: &'a dyn HostCrypto,
+    address: Option<IpAddr>,
 }
 
-/// How far a request came.
-#[derive(Debug)]
-pub enum End {
-    /// It goes to the upstream.
-    Pass(Forward),
-    /// It is answered here.
-    Deny(Denial),
-    /// It waits for keys: tell it [`Event::Ready`] once [`Request::is_ready`].
-    Waits,
-    /// It waits for a body of at most so many bytes: tell it [`Event::Body`] or [`Event::TooBig`].
-    Body(usize),
-    /// The event changed nothing that anyone must act upon.
-    Nothing,
-}
-
-/// Tells the request an event and carries out its steps until it needs something from outside; `watch` sees every step.
-pub fn run<S: Slots>(
-    around: &mut Around<'_, S>,
-    request: &mut Request,
-    head: &Head,
-    event: Event<'_>,
-    mut watch: impl FnMut(&Step<'_>),
-) -> End {
-    let now = around.now;
-    let mut step = request.step(around.worker, head, now, event);
-    loop {
-        watch(&step);
-        let event = match step {
-            Step::NeedAddress => Event::Address(around.address),
-            Step::Charge(charges) => Event::Charged(ledger::reserve(around.slots, &charges, now)),
-            Step::Peek(charge) => Event::Peeked(ledger::peek(around.slots, charge, now)),
-            Step::Refund(receipt) => {
-                // As in the shell: a refund that fails leaves the charge in place.
-                let _ = ledger::cancel(around.slots, receipt, now);
-                Event::Refunded
-            }
-            Step::Verify(job) => Event::Verified(job.run(around.host)),
-            Step::Lookup(token) => Event::Found(lookup::find(around.index, &token)),
-            Step::AwaitKeys => return End::Waits,
-            Step::AwaitBody { max } => return End::Body(max),
-            Step::Pass(forward) => return End::Pass(forward),
-            Step::Deny(denial) => return End::Deny(denial),
-            Step::Reply(_) | Step::Nothing => return End::Nothing,
-        };
-        step = request.step(around.worker, head, now, event);
-    }
-}
-
-/// Slots of limits in memory, of one process and one thread.
-pub type Memory = memory::Memory<SlotId>;
-
-/// An index of opaque tokens in memory, of one process and one thread.
-#[derive(Debug, Default)]
-pub struct Index {
-    record: Record,
-    buckets: memory::Memory<BucketId>,
-}
-
-impl Buckets for Index {
-    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        Ok(self.buckets.read(&id, into))
+impl Platform for Outside<'_> {
+    fn slots<'a>(&'a mut self, _: &'a mut Worker, _: Timestamp) -> impl Slots + 'a {
+        &mut *self.memory
     }
 
-    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        Ok(self.buckets.swap(id, bytes, version))
+    fn index(&mut self) -> impl SharedData {
+        &mut *self.memory
     }
 
-    fn record(&mut self) -> Result<Record, StoreError> {
-        Ok(self.record)
+    fn crypto(&self) -> &dyn HostCrypto {
+        self.host
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 }

@@ -16,10 +16,12 @@ pub mod index;
 pub mod output;
 pub mod pairs;
 #[cfg(target_arch = "wasm32")]
-pub mod root;
-pub mod status;
+pub mod random;
 #[cfg(target_arch = "wasm32")]
-pub mod store;
+pub mod root;
+#[cfg(target_arch = "wasm32")]
+pub mod shared_data;
+pub mod status;
 pub mod verify;
 
 /// Where Envoy begins: the module's start function.

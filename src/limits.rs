@@ -3,8 +3,8 @@
 //! A bucket limit is the leaky bucket as a meter (the same admissions as GCRA): it holds `burst` and
 //! drains `amount` per `per`. What is stored is what was *used*, never what is left and never a time that
 //! depends on the rate, so that tokens of an old and a new tier of one client draw on one budget.
-//! State lives in slots of a fixed table ([`owner`] says which, [`slot`] how); [`ledger`] charges several
-//! budgets as one, through whatever keeps the slots ([`store`]).
+//! State lives in slots of a fixed table ([`key`] says which, [`slot`] how); [`ledger`] charges several
+//! budgets as one, through whatever keeps the slots ([`ledger::Slots`]).
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -21,14 +21,13 @@ mod calendar;
 pub mod charge;
 pub mod key;
 pub mod ledger;
-pub mod memory;
 pub mod outcome;
 pub(crate) mod policy_template;
-pub mod recent;
+pub mod refusal_cache;
 mod settle;
 pub mod slot;
-pub mod spent;
-pub mod store;
+pub mod slots;
+pub mod write_cache;
 
 /// Micro-units in a unit: levels are kept in these, so that rounding down what drained never admits too much.
 const UNIT: u64 = 1_000_000;
@@ -47,7 +46,7 @@ pub enum Unit {
 
 /// Whose budget a limit of a tier draws on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum KeyKind {
     /// One for all that the client does.
     #[default]
     Client,
@@ -143,7 +142,7 @@ impl Limit {
         Self { name, unit, window, id, policy_template }
     }
 
-    /// Which usage of an owner it judges: a hash of name, unit and kind of window. Parameters are not part
+    /// Which usage of an key it judges: a hash of name, unit and kind of window. Parameters are not part
     /// of it, so that usage is kept when they change and shared by the tiers that use the same name.
     pub const fn id(&self) -> u32 {
         self.id
@@ -216,7 +215,7 @@ impl Limit {
 #[derive(Clone, Debug)]
 pub struct Budget {
     /// Whose budget.
-    pub by: By,
+    pub by: KeyKind,
     /// The limits.
     pub limits: Rc<[Limit]>,
 }
@@ -265,7 +264,5 @@ const fn level_of(units: u64) -> u64 {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

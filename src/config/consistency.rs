@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::tiers::Tiers;
 use super::{ApiKeys, Issuer};
 use crate::credentials::api_key::KeyList;
-use crate::limits::By;
+use crate::limits::KeyKind;
 use crate::policy::route::{Credential, Route};
 
 /// Warns of limits that count by a key that no credential carries: they count by client.
@@ -22,9 +22,9 @@ pub(super) fn warn_of_unknown_keys(tiers: &Tiers<'_>, issuers: &Issuers<'_>, key
     let token = of_issuers.any(|it| it.1) || keys.is_some();
     for SpannedLimit { reader, by, .. } in &tiers.placed {
         let untold = match by {
-            By::District | By::ClientDistrict if !district => "no token and no key tells a district",
-            By::Token if !token => "there are neither API keys nor listed tokens",
-            By::Client | By::District | By::ClientDistrict | By::Token => continue,
+            KeyKind::District | KeyKind::ClientDistrict if !district => "no token and no key tells a district",
+            KeyKind::Token if !token => "there are neither API keys nor listed tokens",
+            KeyKind::Client | KeyKind::District | KeyKind::ClientDistrict | KeyKind::Token => continue,
         };
         reader.warn_at("by", format_args!("counts by client, since {untold}"));
     }

@@ -7,7 +7,7 @@ use super::duration;
 use super::name;
 use super::reader::{Object, Reader};
 use super::schema::limits::{AMOUNT, FAILURE_BUDGET, LIMIT, PER};
-use crate::limits::{Budget, By, LIMITS_MAX, Limit, Period, Unit, Window};
+use crate::limits::{Budget, KeyKind, LIMITS_MAX, Limit, Period, Unit, Window};
 use crate::values::names::Names;
 
 const FIELDS: &[&str] = &LIMIT.names::<{ LIMIT.count() }>();
@@ -27,13 +27,13 @@ pub(super) struct SpannedLimit<'a> {
     /// The limit.
     pub(super) limit: Limit,
     /// Whose budget it draws on.
-    pub(super) by: By,
+    pub(super) by: KeyKind,
 }
 
 /// Limits grouped by whose budget they draw on, in the order in which each kind comes first.
 #[inline(never)]
 pub(super) fn budgets(limits: Vec<SpannedLimit<'_>>) -> Vec<Budget> {
-    let mut groups: Vec<(By, Vec<Limit>)> = Vec::new();
+    let mut groups: Vec<(KeyKind, Vec<Limit>)> = Vec::new();
     for SpannedLimit { limit, by, .. } in limits {
         match groups.iter_mut().find(|(of, _)| *of == by) {
             Some((_, group)) => group.push(limit),
@@ -163,18 +163,18 @@ fn limit<'a>(
     let counted = counted(&fields);
     let per = fields.required("per").and_then(|field| per(&field));
     let window = window(&fields, counted.map(|(_, amount)| amount), per);
-    let by = fields.field("by", By::Client, by);
+    let by = fields.field("by", KeyKind::Client, by);
     let (unit, _) = counted?;
     Some(SpannedLimit { reader: *reader, limit: Limit::new(name?, unit, window?), by: by? })
 }
 
 /// `by`: `[client]`, `[district]`, both, or `[token]`.
 #[inline(never)]
-fn by(reader: &Reader<'_>) -> Option<By> {
-    let words = [("client", By::Client), ("district", By::District), ("token", By::Token)];
+fn by(reader: &Reader<'_>) -> Option<KeyKind> {
+    let words = [("client", KeyKind::Client), ("district", KeyKind::District), ("token", KeyKind::Token)];
     let by = match reader.list(2, |item| item.word(&words))?[..] {
         [one] => Some(one),
-        [By::Client, By::District] | [By::District, By::Client] => Some(By::ClientDistrict),
+        [KeyKind::Client, KeyKind::District] | [KeyKind::District, KeyKind::Client] => Some(KeyKind::ClientDistrict),
         _ => None,
     };
     if by.is_none() {

@@ -10,7 +10,7 @@ use super::reader::{Object, Reader};
 use super::schema::credentials::{EXTENSION, EXTENSIONS_MAX, RETIREMENT};
 use super::tiers::{self, Tiers};
 use crate::credentials::retirement::{Announcement, Dates, Schedule};
-use crate::limits::{By, Limit, Unit, Window};
+use crate::limits::{KeyKind, Limit, Unit, Window};
 use crate::values::names::Names;
 use crate::values::text::is_plain;
 use crate::values::time::{Timestamp, whole_second};
@@ -199,7 +199,7 @@ fn warn_of_softer(fields: &Object<'_>, tiers: &[Tier], throttled: usize, granted
 /// The first limit of a tier that another exceeds or lacks.
 #[inline(never)]
 fn exceeded<'t>(by: &Tier, tier: &'t Tier) -> Option<&'t Limit> {
-    let is_held = |of: By, limit: &Limit| limits(by).any(|(other, it)| other == of && is_within(it, limit));
+    let is_held = |of: KeyKind, limit: &Limit| limits(by).any(|(other, it)| other == of && is_within(it, limit));
     limits(tier).find(|(of, limit)| !is_held(*of, limit)).map(|(_, limit)| limit)
 }
 
@@ -211,7 +211,7 @@ fn ceiling(tier: &Tier) -> u64 {
 }
 
 /// The limits of a tier, each with whose budget it draws on.
-fn limits(tier: &Tier) -> impl Iterator<Item = (By, &Limit)> {
+fn limits(tier: &Tier) -> impl Iterator<Item = (KeyKind, &Limit)> {
     tier.budgets.iter().flat_map(|budget| budget.limits.iter().map(|limit| (budget.by, limit)))
 }
 

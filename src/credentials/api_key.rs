@@ -45,7 +45,7 @@ pub struct ApiKey {
     /// The client's tier, by index; `None`: it is not configured.
     pub tier: Option<usize>,
     /// Whose budgets its requests draw on: the client's, unless a limit counts each key.
-    pub owners: LimitKeys,
+    pub limit_keys: LimitKeys,
     /// What it opens alone, without a token; `None`: nothing.
     pub grants: Option<Box<Grants>>,
     hash: KeyHash,
@@ -273,7 +273,7 @@ fn key(entry: &Entry<'_>, context: &Context<'_>) -> Result<ApiKey, ListError> {
         client: client.to_owned(),
         tier,
         // No issuer has an empty name.
-        owners: LimitKeys::new(context.issuer.unwrap_or_default(), client, districts.as_deref(), Some(&hash)),
+        limit_keys: LimitKeys::new(context.issuer.unwrap_or_default(), client, districts.as_deref(), Some(&hash)),
         grants: grants(districts, schools, context).map(Box::new),
         hash: KeyHash(hash),
         not_before,

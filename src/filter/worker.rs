@@ -21,7 +21,7 @@ use crate::filter::document::{Document, DocumentError, DocumentId, Documents};
 use crate::filter::metrics::Metrics;
 use crate::http::strip::StripSet;
 use crate::limits::key::{LimitKeys, Secret};
-use crate::limits::recent::Recent;
+use crate::limits::write_cache::WriteCache;
 use crate::values::json::tape::Tape;
 use crate::values::time::Timestamp;
 
@@ -106,7 +106,7 @@ pub struct Worker {
     /// Keys the hash that finds the slot of a limit key; the same for all workers of a process.
     pub secret: Secret,
     /// What it wrote to slots last.
-    pub recent: Recent,
+    pub write_cache: WriteCache,
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
     failures: AuthenticationFailures,
@@ -125,7 +125,7 @@ impl Worker {
             strip: headers::strip_set(&config),
             waiting: 0,
             secret: Secret::default(),
-            recent: Recent::default(),
+            write_cache: WriteCache::default(),
             documents: Documents::new(&config),
             index: config
                 .issuers

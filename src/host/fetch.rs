@@ -17,12 +17,10 @@ use crate::filter::document::{Document, DocumentId};
 use crate::filter::metrics::{Count, FetchResult};
 use crate::filter::worker::Worker;
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
-use crate::host::index::{Making, SharedIndex};
-use crate::host::status::Status;
+use crate::host::index::Making;
+use crate::host::shared_data::Shared;
+use crate::values::shared::{Edit, SharedData, StoreError, Swap, Version, update};
 use crate::values::time::Timestamp;
-
-/// Swaps of a record that are tried before the outcome of a fetch is given up.
-const SWAPS_MAX: usize = 100;
 
 /// One source of documents, as this worker's root context sees it.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ impl Source {
     #[inline(never)]
     pub fn on_tick(&mut self, worker: &mut Worker, serves: bool, now: Timestamp) {
         self.make(worker, now);
-        let (record, cas) = self.read();
+        let (record, version) = self.read();
         if worker.on_record(self.id, record) {
             self.adopt(worker, record, now);
         }
@@ -83,7 +81,7 @@ impl Source {
             }
         }
         if let Action::Claim(claim) = record.on_tick(&self.remote, worker.wanted(self.id), now)
-            && abi::set_shared_data(&self.key, &claim.encode(), cas).is_ok()
+            && Shared.swap(&self.key, &claim.encode(), version) == Ok(Swap::Done)
         {
             self.last = Some(now);
             worker.on_record(self.id, claim);
@@ -125,7 +123,7 @@ impl Source {
         let Some(keys) = worker.index().filter(|_| record.started == started) else {
             return Err(BuildError::Superseded);
         };
-        let mut making = Making::new(bytes, SharedIndex(Rc::clone(keys)), &record, now)?;
+        let mut making = Making::new(bytes, Rc::clone(keys), &record, now)?;
         making.max_age = cache_age();
         self.making = Some(Box::new(making));
         Ok(())
@@ -139,13 +137,13 @@ impl Source {
         };
         let started = making.started;
         // A sign of life, and a look whether the claim is still ours.
-        let (record, cas) = self.read();
+        let (record, version) = self.read();
         let Some(alive) = record.on_progress(started, now) else {
             self.log(&format!("fetching {} failed: {}", self.what(), BuildError::Superseded));
             worker.metrics.count(Count::Fetch(self.id, FetchResult::Failed));
             return;
         };
-        let _ = abi::set_shared_data(&self.key, &alive.encode(), cas);
+        let _ = Shared.swap(&self.key, &alive.encode(), version);
         match making.slice(now) {
             Ok(None) => self.making = Some(making),
             Ok(Some(built)) => {
@@ -179,15 +177,8 @@ impl Source {
         let Some(started) = self.call.take().map(|(_, started)| started).or(making) else {
             return;
         };
-        for _ in 0..SWAPS_MAX {
-            let (record, cas) = self.read();
-            let Some(next) = record.on_abandoned(started) else {
-                return;
-            };
-            if abi::set_shared_data(&self.key, &next.encode(), cas) != Err(Status::CasMismatch) {
-                return;
-            }
-        }
+        // Where the host refuses, the claim ends by itself, later.
+        let _ = self.update(|record| Ok(record.on_abandoned(started)));
     }
 
     #[inline(never)]
@@ -213,41 +204,38 @@ impl Source {
     /// Records how a fetch ended.
     #[inline(never)]
     fn finish(&mut self, worker: &mut Worker, started: Timestamp, answer: Option<Answer>, now: Timestamp) {
-        for _ in 0..SWAPS_MAX {
-            let (record, cas) = self.read();
-            let is_old = answer.as_ref().is_some_and(|answer| record.is_older(answer.fetched));
+        let (mut is_old, mut recorded) = (false, None);
+        let written = self.update(|record| {
+            is_old = answer.as_ref().is_some_and(|answer| record.is_older(answer.fetched));
             let good = answer.as_ref().filter(|_| !is_old);
-            let next = match good {
+            recorded = match good {
                 Some(answer) => record.on_success(&self.remote, started, answer.fetched, now),
                 None => record.on_failure(&self.remote, started, now),
             };
-            let Some(next) = next else {
-                break;
-            };
-            let written = good.map_or(Ok(()), |answer| self.write(record, answer));
-            match written.and_then(|()| abi::set_shared_data(&self.key, &next.encode(), cas)) {
-                Err(Status::CasMismatch) => continue,
-                Err(_) => break,
-                Ok(()) => {}
+            if let (Some(answer), Some(_)) = (good, recorded) {
+                self.write(record, answer)?;
             }
-            if is_old {
-                self.log(&format!("fetching {} failed: its version is older than the last one", self.what()));
-            }
-            let result = if good.is_some() { FetchResult::Ok } else { FetchResult::Failed };
-            worker.metrics.count(Count::Fetch(self.id, result));
-            if worker.on_record(self.id, next)
-                && let Some(document) = answer.filter(|_| !is_old).and_then(|answer| answer.document)
-            {
-                worker.adopt(self.id, next, document);
-            }
+            Ok(recorded)
+        });
+        let good = answer.filter(|_| written.is_ok() && recorded.is_some() && !is_old);
+        let result = if good.is_some() { FetchResult::Ok } else { FetchResult::Failed };
+        worker.metrics.count(Count::Fetch(self.id, result));
+        let (Ok(()), Some(next)) = (written, recorded) else {
             return;
+        };
+        if is_old {
+            self.log(&format!("fetching {} failed: its version is older than the last one", self.what()));
         }
-        worker.metrics.count(Count::Fetch(self.id, FetchResult::Failed));
+        if worker.on_record(self.id, next)
+            && let Some(document) = good.and_then(|answer| answer.document)
+        {
+            worker.adopt(self.id, next, document);
+        }
     }
 
     /// Writes a document to the place that the current record does not name, unless it is the current document.
     #[inline(never)]
-    fn write(&self, record: Record, answer: &Answer) -> Result<(), Status> {
+    fn write(&self, record: Record, answer: &Answer) -> Result<(), StoreError> {
         let generation = answer.fetched.generation;
         if record.document.is_some_and(|document| document.generation == generation) {
             return Ok(());
@@ -255,7 +243,7 @@ impl Source {
         let Some(bytes) = &answer.bytes else {
             return Ok(());
         };
-        abi::set_shared_data(&self.place_key(record.place_for(generation)), bytes, 0)
+        abi::set_shared_data(&self.place_key(record.place_for(generation)), bytes, 0).map_err(|_| StoreError::Host)
     }
 
     /// Takes over the document that a record names.
@@ -280,12 +268,25 @@ impl Source {
         [&self.key, suffix].concat()
     }
 
-    /// The record, and the number to swap it with.
-    fn read(&self) -> (Record, u32) {
-        match abi::shared_data(&self.key) {
-            Ok(shared) => (Record::decode(&shared.value), shared.cas),
-            Err(_) => (Record::default(), abi::CAS_CREATE),
+    /// The record, and its version to swap it with.
+    fn read(&self) -> (Record, Version) {
+        let mut bytes = Vec::new();
+        match Shared.read(&self.key, &mut bytes) {
+            Ok(version) => (Record::decode(&bytes), version),
+            Err(_) => (Record::default(), Version::Absent),
         }
+    }
+
+    /// Replaces the record by what `next` makes of it; `None` leaves it as it is.
+    #[inline(never)]
+    fn update(&self, mut next: impl FnMut(Record) -> Result<Option<Record>, StoreError>) -> Result<(), StoreError> {
+        update(&mut Shared, &self.key, &mut Vec::new(), |bytes| {
+            let next = next(Record::decode(bytes))?;
+            Ok(next.map_or(Edit::Kept, |next| {
+                *bytes = next.encode();
+                Edit::Changed
+            }))
+        })
     }
 
     const fn what(&self) -> &'static str {

@@ -1,27 +1,30 @@
 //! One request in Envoy: turns callbacks into events, and steps into host calls.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::credentials::opaque::lookup;
+use crate::credentials::jwt::signature::HostCrypto;
+use crate::decide::{self, End, Platform};
 use crate::filter::request::{Event, ReplyHead, Request, Step};
 use crate::filter::worker::Worker;
 use crate::host::abi::{self, MapType, StreamType};
 use crate::host::body::{Seen, Verdict};
 #[cfg(feature = "test-faults")]
 use crate::host::faults::{self, Callback};
-use crate::host::index::SharedIndex;
 use crate::host::output::{self, PublishedFields};
+use crate::host::random::random_bytes;
 use crate::host::root::Shared;
+use crate::host::shared_data::{self, slots};
 use crate::host::status::Status;
-use crate::host::store::slots;
 use crate::host::verify::Host;
 use crate::http::head::Head;
 use crate::http::request_id;
-use crate::limits::ledger;
+use crate::limits::ledger::{self, Slots};
+use crate::values::shared::SharedData;
 use crate::values::time::Timestamp;
 
 /// The state of one request.
@@ -122,7 +125,7 @@ impl Http {
         stream.reply(&mut worker)
     }
 
-    /// Removes the settlement header from the response's trailers. It settles nothing there: by then the head has told the
+    /// Removes the settlement header from the response's trailers. It settles nothing there: by then the head has published the
     /// client what is left.
     fn hide_settlement(&self) -> Result<(), Status> {
         let shared = self.shared.as_ref().ok_or(Status::InternalFailure)?;
@@ -258,7 +261,7 @@ impl Stream {
         if request_id::accepted(&self.head).is_some() {
             return Ok(());
         }
-        self.fresh_id = request_id::fresh(output::random_bytes());
+        self.fresh_id = request_id::fresh(random_bytes());
         abi::set_header(MapType::RequestHeaders, b"x-request-id", self.fresh_id.as_bytes())
     }
 
@@ -279,54 +282,32 @@ impl Stream {
     /// Carries out steps until the request passes, is answered or waits.
     fn run(&mut self, worker: &mut Worker, event: Event<'_>, now: Timestamp) -> Result<Flow, Status> {
         let Self { request, head, fresh_id, body, ended, published, .. } = self;
-        let mut step = request.step(worker, head, now, event);
-        loop {
+        let mut end = decide::run(&mut Envoy, worker, request, head, event, now);
+        while let End::Body(max) = end {
+            body.ask(max);
             let bytes;
-            let event = match step {
-                Step::NeedAddress => Event::Address(output::source_address()),
-                Step::Charge(charges) => Event::Charged(ledger::reserve(&mut slots(worker, now), &charges, now)),
-                Step::Peek(charge) => Event::Peeked(ledger::peek(&mut slots(worker, now), charge, now)),
-                Step::Refund(receipt) => {
-                    // A refund that fails leaves the charge in place: stricter, never looser.
-                    let _ = ledger::cancel(&mut slots(worker, now), receipt, now);
-                    Event::Refunded
+            let event = match body.look()? {
+                Verdict::More => break,
+                Verdict::TooBig => Event::TooBig,
+                Verdict::Whole(whole) => {
+                    bytes = whole;
+                    Event::Body(&bytes)
                 }
-                Step::Verify(job) => Event::Verified(job.run(&Host)),
-                Step::Lookup(token) => Event::Found(match worker.index() {
-                    Some(keys) => lookup::find(&mut SharedIndex(Rc::clone(keys)), &token),
-                    None => Err(ledger::StoreError::Host),
-                }),
-                Step::AwaitBody { max } => {
-                    body.ask(max);
-                    match body.look()? {
-                        Verdict::More => break,
-                        Verdict::TooBig => Event::TooBig,
-                        Verdict::Whole(whole) => {
-                            bytes = whole;
-                            Event::Body(&bytes)
-                        }
-                    }
-                }
-                Step::Pass(forward) => {
-                    output::forward_to_upstream(&forward, worker)?;
-                    output::publish(request, worker, published);
-                    *head = Head::default();
-                    *ended = true;
-                    return Ok(Flow::Pass);
-                }
-                Step::Deny(denial) => {
-                    output::publish(request, worker, published);
-                    output::answer(&denial, request, worker, id_of(head, fresh_id))?;
-                    *head = Head::default();
-                    *ended = true;
-                    return Ok(Flow::Held);
-                }
-                Step::AwaitKeys | Step::Reply(_) | Step::Nothing => break,
             };
-            step = request.step(worker, head, now, event);
+            end = decide::run(&mut Envoy, worker, request, head, event, now);
+        }
+        if let End::Pass(forward) = &end {
+            output::forward_to_upstream(forward, worker)?;
         }
         output::publish(request, worker, published);
-        Ok(Flow::Held)
+        if let End::Deny(denial) = &end {
+            output::answer(denial, request, worker, id_of(head, fresh_id))?;
+        }
+        if matches!(end, End::Pass(_) | End::Deny(_)) {
+            *head = Head::default();
+            *ended = true;
+        }
+        Ok(if matches!(end, End::Pass(_)) { Flow::Pass } else { Flow::Held })
     }
 
     /// Edits the response's head, and settles the cost.
@@ -363,6 +344,27 @@ impl Stream {
     }
 }
 
+/// What Envoy supplies to a request.
+struct Envoy;
+
+impl Platform for Envoy {
+    fn slots<'a>(&'a mut self, worker: &'a mut Worker, now: Timestamp) -> impl Slots + 'a {
+        slots(worker, now)
+    }
+
+    fn index(&mut self) -> impl SharedData {
+        shared_data::Shared
+    }
+
+    fn crypto(&self) -> &dyn HostCrypto {
+        &Host
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        output::source_address()
+    }
+}
+
 /// The id that the head brings, or else the one that was made.
 fn id_of<'a>(head: &'a Head, fresh: &'a str) -> &'a str {
     request_id::accepted(head).unwrap_or(fresh)
@@ -388,7 +390,7 @@ fn refuse_broken(stream: &Rc<RefCell<Stream>>) {
         }
         Err(_) => (String::new(), None),
     };
-    let id = if id.is_empty() { request_id::fresh(output::random_bytes()) } else { id };
+    let id = if id.is_empty() { request_id::fresh(random_bytes()) } else { id };
     if output::answer_broken(&id, retirement.as_ref()).is_err() {
         let _ = abi::close_stream(StreamType::Request);
     }

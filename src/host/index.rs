@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::credentials::fetch::Record;
-use crate::credentials::opaque::bucket::{BucketId, IndexKeys};
-use crate::credentials::opaque::build::{Buckets, BuildError, Builder, Built, Progress};
-use crate::host::{abi, store};
-use crate::limits::ledger::{StoreError, Swap, Version};
+use crate::credentials::opaque::bucket::IndexKeys;
+use crate::credentials::opaque::build::{BuildError, Builder, Built, Progress};
+use crate::host::abi;
+use crate::host::shared_data::Shared;
 use crate::values::time::{self, Timestamp};
 
 /// Longest slice, microseconds, but for the last piece.
@@ -18,33 +18,11 @@ const SLICE_US: u64 = 2_500;
 /// Most pieces of a slice, should the clock stand still.
 const SLICE_PIECES: usize = 64;
 
-/// The index of one list, in the shared data of this `vm_id`.
-#[derive(Clone, Debug)]
-pub struct SharedIndex(pub Rc<IndexKeys>);
-
-impl Buckets for SharedIndex {
-    #[inline(never)]
-    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        store::read(self.0.bucket(id).as_bytes(), into)
-    }
-
-    #[inline(never)]
-    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        store::swap(self.0.bucket(id).as_bytes(), bytes, version)
-    }
-
-    fn record(&mut self) -> Result<Record, StoreError> {
-        let mut bytes = Vec::new();
-        store::read(&self.0.record, &mut bytes)?;
-        Ok(Record::decode(&bytes))
-    }
-}
-
 /// A list that is being made into an index.
 #[derive(Debug)]
 pub struct Making {
     builder: Builder,
-    index: SharedIndex,
+    keys: Rc<IndexKeys>,
     /// When its claim began.
     pub started: Timestamp,
     /// How long its server says that it may be kept.
@@ -61,11 +39,11 @@ impl Making {
     ///
     /// # Errors
     /// The list is too long.
-    pub fn new(bytes: Vec<u8>, index: SharedIndex, record: &Record, now: Timestamp) -> Result<Self, BuildError> {
+    pub fn new(bytes: Vec<u8>, keys: Rc<IndexKeys>, record: &Record, now: Timestamp) -> Result<Self, BuildError> {
         let builder = Builder::new(bytes, record)?;
         let (started, since) = (record.started, now);
         let copy_us = time::micros(abi::now().unwrap_or(now).since(now));
-        Ok(Self { builder, index, started, max_age: None, since, copy_us, slices: 0, longest_us: 0 })
+        Ok(Self { builder, keys, started, max_age: None, since, copy_us, slices: 0, longest_us: 0 })
     }
 
     /// Works for a slice; `None`: there is more to do.
@@ -77,7 +55,7 @@ impl Making {
         let mut done = None;
         let mut taken_us = 0;
         for _ in 0..SLICE_PIECES {
-            let progress = self.builder.advance(&mut self.index)?;
+            let progress = self.builder.advance(&mut Shared, &self.keys)?;
             let at = abi::now().unwrap_or(now);
             taken_us = at.micros().saturating_sub(now.micros());
             if let Progress::Done(built) = progress {

@@ -132,14 +132,3 @@ pub fn source_address() -> Option<IpAddr> {
     let text = std::str::from_utf8(&bytes).ok()?;
     text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
 }
-
-/// 16 bytes that nobody can guess.
-pub fn random_bytes() -> [u8; 16] {
-    use std::hash::{BuildHasher, RandomState};
-    let word = || RandomState::new().hash_one(0_u8).to_le_bytes();
-    let mut bytes = [0; 16];
-    let (low, high) = bytes.split_at_mut(8);
-    low.copy_from_slice(&word());
-    high.copy_from_slice(&word());
-    bytes
-}

@@ -17,7 +17,7 @@ use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
 use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
 use crate::host::http::{Http, Stream};
-use crate::host::store;
+use crate::host::shared_data;
 use crate::values::time::Timestamp;
 
 /// Tick while nothing waits: how old a worker's view of the shared keys and its metrics may be.
@@ -113,7 +113,7 @@ impl Root {
             log(Level::Warn, &format!("configuration: {warning}"));
         }
         let mut worker = Worker::new(config, RandomState::new().build_hasher().finish());
-        worker.secret = store::secret();
+        worker.secret = shared_data::secret();
         self.metrics = define_metrics(&worker);
         self.sources = fetch::sources(&worker);
         let now = abi::now().unwrap_or_default();

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use super::Limit;
 use super::key::LimitKey;
 
-/// What a request asks of one owner's budgets.
+/// What a request asks of the budgets of one key.
 #[derive(Clone, Debug)]
 pub struct Charge {
     /// Whose budgets.
-    pub owner: LimitKey,
+    pub key: LimitKey,
     /// All of them must admit; at most [`super::LIMITS_MAX`], with distinct names.
     pub limits: Rc<[Limit]>,
     /// Amount under limits that count requests.

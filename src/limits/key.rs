@@ -1,7 +1,7 @@
 //! Whose budget a charge draws on, and in which slot it stands.
 //!
 //! Two configurations may share one `vm_id` and with it the shared data, so the sizes of the tables and the way
-//! from an owner to a slot are fixed for good; a change needs another key prefix.
+//! from an key to a slot are fixed for good; a change needs another key prefix.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher13;
 
-use super::By;
+use super::KeyKind;
+use crate::values::bytes::is_same;
 
 /// A table of slots. Each slot holds at most [`super::slot::SLOT_BYTES_MAX`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +31,7 @@ impl Table {
     }
 }
 
-/// What nobody outside knows, so that nobody can tell which owners share a slot. All workers of a process have the same.
+/// What nobody outside knows, so that nobody can tell which keys share a slot. All workers of a process have the same.
 #[derive(Clone, Copy, Default)]
 pub struct Secret(pub [u8; 16]);
 
@@ -40,7 +41,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The owner of a budget.
+/// The key of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitKey {
     table: Table,
@@ -48,7 +49,7 @@ pub struct LimitKey {
 }
 
 impl LimitKey {
-    /// A client of an issuer. Issuers are strangers: the same client id of two issuers is two owners.
+    /// A client of an issuer. Issuers are strangers: the same client id of two issuers is two keys.
     pub fn client(issuer: &str, client: &str) -> Self {
         Self { table: Table::Clients, tag: tag("client", &[issuer.as_bytes(), client.as_bytes()]) }
     }
@@ -82,7 +83,7 @@ impl LimitKey {
         Self { table: Table::Addresses, tag }
     }
 
-    /// An owner that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
+    /// An key that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
     #[cfg(test)]
     pub(super) fn in_first_slot(nth: u8) -> Self {
         let mut tag = [0; 16];
@@ -90,7 +91,7 @@ impl LimitKey {
         Self { table: Table::Clients, tag }
     }
 
-    /// The slot, without searching for owners that share one.
+    /// The slot, without searching for keys that share one.
     #[cfg(test)]
     pub(super) fn slot_in_tests(&self) -> SlotId {
         match self.tag {
@@ -99,7 +100,7 @@ impl LimitKey {
         }
     }
 
-    /// The slot that holds the owner's entry. Strangers choose addresses, of which they have whole networks, and some choose
+    /// The slot that holds the key's entry. Strangers choose addresses, of which they have whole networks, and some choose
     /// the names of clients: without the secret anyone could crowd the slot of somebody else.
     pub fn slot(&self, secret: &Secret) -> SlotId {
         let hash = SipHasher13::new_with_key(&secret.0).hash(&self.tag);
@@ -107,12 +108,12 @@ impl LimitKey {
         SlotId { table: self.table, index: u32::try_from(hash & last).unwrap_or_default() }
     }
 
-    /// A number that is another one for nearly every owner, and has nothing to do with the slot.
+    /// A number that is another one for nearly every key, and has nothing to do with the slot.
     pub(super) fn number(&self) -> u32 {
         self.tag.last_chunk().map_or(0, |tail| u32::from_le_bytes(*tail))
     }
 
-    /// What tells the owner's entry from others in its slot.
+    /// What tells the key's entry from others in its slot.
     pub(super) const fn tag(&self) -> &[u8; 16] {
         &self.tag
     }
@@ -128,7 +129,7 @@ pub struct LimitKeys {
 }
 
 impl LimitKeys {
-    /// The owners of `client` of `issuer`, which opens `districts`; `token` is the hash of the credential, unless its holder
+    /// The keys of `client` of `issuer`, which opens `districts`; `token` is the hash of the credential, unless its holder
     /// can have any number of them made (a JWT).
     pub fn new(issuer: &str, client: &str, districts: Option<&[String]>, token: Option<&[u8]>) -> Self {
         let district = match districts {
@@ -146,12 +147,12 @@ impl LimitKeys {
 
     /// Whose budget a limit draws on. What a credential cannot tell (which of several districts, which token) is
     /// counted for its client, under the limit's name, so that no limit is without a budget.
-    pub fn of(&self, by: By) -> LimitKey {
+    pub fn of(&self, by: KeyKind) -> LimitKey {
         let other = match by {
-            By::Client => None,
-            By::District => self.district.map(|(district, _)| district),
-            By::ClientDistrict => self.district.map(|(_, both)| both),
-            By::Token => self.token,
+            KeyKind::Client => None,
+            KeyKind::District => self.district.map(|(district, _)| district),
+            KeyKind::ClientDistrict => self.district.map(|(_, both)| both),
+            KeyKind::Token => self.token,
         };
         other.unwrap_or(self.client)
     }
@@ -165,11 +166,6 @@ pub struct SlotId {
 }
 
 impl SlotId {
-    /// The number of the slot in its table.
-    pub(super) const fn number(self) -> u32 {
-        self.index
-    }
-
     /// The key of the slot in shared data.
     pub fn key(self) -> SlotKey {
         let mut text = match self.table {
@@ -186,8 +182,30 @@ impl SlotId {
 }
 
 /// A key such as `hallpass2/c/000012ab`: the version of the layout, the table, the index in hexadecimal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct SlotKey([u8; 20]);
+
+impl SlotKey {
+    /// A key that was written before.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// A number that is another one for nearly every key: its last four digits, spread (Knuth, volume 3, 6.4).
+    pub(super) fn number(&self) -> u32 {
+        let digits = self.0.last_chunk().map_or(0, |tail| u32::from_le_bytes(*tail));
+        digits.wrapping_mul(0x9e37_79b9) >> 16
+    }
+}
+
+impl PartialEq for SlotKey {
+    /// In blocks: `memcmp` goes byte by byte in wasm.
+    fn eq(&self, other: &Self) -> bool {
+        is_same(&self.0, &other.0)
+    }
+}
+
+impl Eq for SlotKey {}
 
 impl AsRef<[u8]> for SlotKey {
     fn as_ref(&self) -> &[u8] {
@@ -230,18 +248,18 @@ mod tests {
     #[test]
     fn every_kind_of_budget_has_owners_of_its_own() {
         let one = [String::from("d1")];
-        let owners = LimitKeys::new("i", "c", Some(&one), Some(b"hash"));
-        let kinds = [By::Client, By::District, By::ClientDistrict, By::Token];
+        let keys = LimitKeys::new("i", "c", Some(&one), Some(b"hash"));
+        let kinds = [KeyKind::Client, KeyKind::District, KeyKind::ClientDistrict, KeyKind::Token];
         for (at, kind) in kinds.into_iter().enumerate() {
             for other in kinds.iter().skip(at + 1) {
-                assert_ne!(owners.of(kind), owners.of(*other), "{kind:?} and {other:?}");
+                assert_ne!(keys.of(kind), keys.of(*other), "{kind:?} and {other:?}");
             }
         }
-        assert_eq!(owners.of(By::Client), LimitKey::client("i", "c"));
+        assert_eq!(keys.of(KeyKind::Client), LimitKey::client("i", "c"));
     }
 
     #[track_caller]
-    fn share(by: By, expected: bool, one: &LimitKeys, other: &LimitKeys) {
+    fn share(by: KeyKind, expected: bool, one: &LimitKeys, other: &LimitKeys) {
         assert_eq!(one.of(by) == other.of(by), expected, "{by:?}");
     }
 
@@ -257,10 +275,10 @@ mod tests {
         // Another client for the same district.
         let client = of("b", "d1", 4);
         let shared = [
-            (By::Client, [true, true, false]),
-            (By::District, [true, false, true]),
-            (By::ClientDistrict, [true, false, false]),
-            (By::Token, [false, false, false]),
+            (KeyKind::Client, [true, true, false]),
+            (KeyKind::District, [true, false, true]),
+            (KeyKind::ClientDistrict, [true, false, false]),
+            (KeyKind::Token, [false, false, false]),
         ];
         for (by, expected) in shared {
             for (expected, other) in expected.into_iter().zip([&token, &district, &client]) {
@@ -268,7 +286,7 @@ mod tests {
             }
         }
         let stranger = LimitKeys::new("other", "c", Some(&["d1".to_owned()]), Some(&[1]));
-        for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
+        for by in [KeyKind::Client, KeyKind::District, KeyKind::ClientDistrict, KeyKind::Token] {
             share(by, false, &base, &stranger);
         }
     }
@@ -277,9 +295,9 @@ mod tests {
     fn what_a_credential_cannot_tell_counts_for_the_client() {
         let two = ["d1".to_owned(), "d2".to_owned()];
         for districts in [None, Some(&[][..]), Some(&two[..])] {
-            let owners = LimitKeys::new("i", "c", districts, None);
-            for by in [By::Client, By::District, By::ClientDistrict, By::Token] {
-                assert_eq!(owners.of(by), LimitKey::client("i", "c"), "{by:?} of {districts:?}");
+            let keys = LimitKeys::new("i", "c", districts, None);
+            for by in [KeyKind::Client, KeyKind::District, KeyKind::ClientDistrict, KeyKind::Token] {
+                assert_eq!(keys.of(by), LimitKey::client("i", "c"), "{by:?} of {districts:?}");
             }
         }
     }
@@ -296,12 +314,12 @@ mod tests {
     /// What shares a slot under one secret, as an attacker would look for it, is apart under another.
     #[track_caller]
     fn check_slots_of(table: Table) {
-        let owner = |nth: u32| LimitKey { table, tag: u128::from(nth).to_le_bytes() };
+        let key = |nth: u32| LimitKey { table, tag: u128::from(nth).to_le_bytes() };
         let home = |secret: u8, it: LimitKey| it.slot(&Secret([secret; 16]));
         let shared: Vec<LimitKey> =
-            (1..table.slots().saturating_mul(20)).map(owner).filter(|it| home(1, *it) == home(1, owner(0))).collect();
+            (1..table.slots().saturating_mul(20)).map(key).filter(|it| home(1, *it) == home(1, key(0))).collect();
         assert!(shared.len() > 8, "enough to crowd a slot: {}", shared.len());
-        assert!(shared.into_iter().filter(|it| home(2, *it) == home(2, owner(0))).count() <= 2);
+        assert!(shared.into_iter().filter(|it| home(2, *it) == home(2, key(0))).count() <= 2);
     }
 
     #[test]

@@ -12,17 +12,18 @@ use super::key::{LimitKey, SlotId};
 use super::outcome::{Evaluation, Posted, Reservation, Wait};
 use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
-use super::store::edit;
+use super::slots::edit;
 use super::{Judged, Limit, level_of};
 use crate::values::time::Timestamp;
 
 pub use super::charge::Charge;
 pub use super::outcome::{LimitStatus, Outcome, Receipt};
 pub use super::settle::{cancel, settle};
-pub use super::store::{Slots, StoreError, Swap, Version};
+pub use super::slots::Slots;
+pub use crate::values::shared::StoreError;
 
 /// Charges everything, or nothing if any limit refuses. A denial writes nothing but corrections of times: a dry run
-/// calls this as well and passes the request on. Charges of one owner are added up.
+/// calls this as well and passes the request on. Charges of one key are added up.
 ///
 /// # Errors
 /// [`StoreError`]: the caller fails closed. What was charged until then stays.
@@ -64,7 +65,7 @@ pub fn reserve(slots: &mut impl Slots, charges: &[Charge], now: Timestamp) -> Re
 pub fn peek(slots: &mut impl Slots, charge: Charge, now: Timestamp) -> Result<Outcome, StoreError> {
     let mut reservation = Reservation::new(slots, charge);
     let mut bytes = Vec::new();
-    slots.read(reservation.slot, &mut bytes)?;
+    slots.read(reservation.slot.key().as_ref(), &mut bytes)?;
     let before = Slot::parse(bytes);
     let (mut slot, id) = (before.clone(), reservation.slot);
     let group = &mut [&mut reservation];
@@ -113,7 +114,7 @@ fn roll_back(slots: &mut impl Slots, group: &mut [&mut Reservation], now: Timest
     edit(slots, id, |slot, _| {
         for reservation in group.iter() {
             for (limit, evaluation) in reservation.charge.limits.iter().zip(&reservation.evaluations) {
-                adjust(slot, &reservation.charge.owner, limit, evaluation, reservation.charge.amount(limit), 0, now);
+                adjust(slot, &reservation.charge.key, limit, evaluation, reservation.charge.amount(limit), 0, now);
             }
         }
         view_group(slot, group, now);
@@ -121,7 +122,7 @@ fn roll_back(slots: &mut impl Slots, group: &mut [&mut Reservation], now: Timest
 }
 
 fn slot_order(reservation: &Reservation) -> (SlotId, LimitKey) {
-    (reservation.slot, reservation.charge.owner)
+    (reservation.slot, reservation.charge.key)
 }
 
 fn same_slot(a: &&mut Reservation, b: &&mut Reservation) -> bool {
@@ -146,7 +147,7 @@ fn charge_group(slot: &mut Slot, group: &mut [&mut Reservation], now: Timestamp)
                 break;
             };
             let amount = reservation.charge.amount(limit);
-            let evaluation = charge_one(slot, &reservation.charge.owner, limit, amount, asked, now);
+            let evaluation = charge_one(slot, &reservation.charge.key, limit, amount, asked, now);
             admitted &= evaluation.wait == Wait::None;
             if let Some(slot) = reservation.evaluations.get_mut(place) {
                 *slot = evaluation;
@@ -165,7 +166,7 @@ fn asked_from(group: &[&mut Reservation], nth: usize, place: usize, id: u32) -> 
         let same = reservation.charge.limits.iter().skip(skip).filter(|limit| limit.id() == id);
         asked = same.fold(asked, |sum, limit| sum.saturating_add(reservation.charge.amount(limit).into()));
         skip = 0;
-        if reservations.peek().is_none_or(|next| next.charge.owner != reservation.charge.owner) {
+        if reservations.peek().is_none_or(|next| next.charge.key != reservation.charge.key) {
             break;
         }
     }
@@ -173,8 +174,8 @@ fn asked_from(group: &[&mut Reservation], nth: usize, place: usize, id: u32) -> 
 }
 
 /// Charges `amount` to one limit if `asked`, which includes it, fits.
-fn charge_one(slot: &mut Slot, owner: &LimitKey, limit: &Limit, amount: u32, asked: u64, now: Timestamp) -> Evaluation {
-    let tag = owner.tag();
+fn charge_one(slot: &mut Slot, key: &LimitKey, limit: &Limit, amount: u32, asked: u64, now: Timestamp) -> Evaluation {
+    let tag = key.tag();
     let seat = if amount == 0 { slot.find(tag, limit.id(), now) } else { slot.claim(tag, limit.id(), now) };
     let (at, overflow) = match seat {
         Seat::Own(at) => (Some(at), false),
@@ -225,7 +226,7 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Reservation], now: Timestamp) {
     for reservation in group {
         let Reservation { charge, evaluations, .. } = &mut **reservation;
         for (limit, noted) in charge.limits.iter().zip(evaluations) {
-            let at = match slot.find(charge.owner.tag(), limit.id(), now) {
+            let at = match slot.find(charge.key.tag(), limit.id(), now) {
                 Seat::Own(at) | Seat::Overflow(at) => at,
                 Seat::Vacant | Seat::Full(_) => {
                     // What a full slot refuses keeps the mark of the refusal.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::charge::Charge;
 use super::key::SlotId;
 use super::policy_template::PolicyTemplate;
-use super::store::Slots;
+use super::slots::Slots;
 use super::{Limit, UNIT, Unit};
 use crate::values::time::{Timestamp, micros};
 
@@ -16,7 +16,7 @@ use crate::values::time::{Timestamp, micros};
 #[derive(Clone, Debug)]
 pub(super) struct Reservation {
     pub(super) charge: Charge,
-    /// Where the owner's entry is.
+    /// Where the key's entry is.
     pub(super) slot: SlotId,
     pub(super) evaluations: Vec<Evaluation>,
 }
@@ -177,11 +177,7 @@ impl Outcome {
 impl Reservation {
     /// A charge that was not judged yet.
     pub(super) fn new(slots: &impl Slots, charge: Charge) -> Self {
-        Self {
-            slot: slots.slot_of(&charge.owner),
-            evaluations: vec![Evaluation::default(); charge.limits.len()],
-            charge,
-        }
+        Self { slot: slots.slot_of(&charge.key), evaluations: vec![Evaluation::default(); charge.limits.len()], charge }
     }
 
     fn statuses(&self, charge: usize, now: Timestamp) -> impl Iterator<Item = LimitStatus> {

@@ -6,8 +6,9 @@
 use super::key::LimitKey;
 use super::outcome::{Evaluation, Posted, Receipt, Reservation};
 use super::slot::{REFUND_STEP, Record, Seat, Slot};
-use super::store::{Slots, StoreError, edit};
+use super::slots::{Slots, edit};
 use super::{Limit, Window, level_of};
+use crate::values::shared::StoreError;
 use crate::values::time::Timestamp;
 
 /// Gives back the whole charge: never what of it must have drained since; of a calendar quota only within the period that
@@ -48,7 +49,7 @@ fn settle_each(
         edit(slots, *slot, |slot, _| {
             for (limit, evaluation) in charge.limits.iter().zip(evaluations) {
                 let (charged, actual) = change(limit);
-                adjust(slot, &charge.owner, limit, evaluation, charged, actual, now);
+                adjust(slot, &charge.key, limit, evaluation, charged, actual, now);
             }
         })?;
     }
@@ -59,7 +60,7 @@ fn settle_each(
 #[inline(never)]
 pub(super) fn adjust(
     slot: &mut Slot,
-    owner: &LimitKey,
+    key: &LimitKey,
     limit: &Limit,
     evaluation: &Evaluation,
     charged: u32,
@@ -67,7 +68,7 @@ pub(super) fn adjust(
     now: Timestamp,
 ) {
     let Some(posted) = evaluation.posted else { return };
-    let at = match slot.find(owner.tag(), limit.id(), now) {
+    let at = match slot.find(key.tag(), limit.id(), now) {
         Seat::Own(at) if !evaluation.overflow => at,
         Seat::Overflow(at) if evaluation.overflow => at,
         _ => return,

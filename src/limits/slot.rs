@@ -1,10 +1,10 @@
-//! The bytes of one slot: usage of the few owners whose tags lead to it.
+//! The bytes of one slot: usage of the few keys whose tags lead to it.
 //!
-//! A version byte, then entries: the owner's tag (16), a count (1), and that many records of 30 bytes (all numbers
+//! A version byte, then entries: the key's tag (16), a count (1), and that many records of 30 bytes (all numbers
 //! little-endian): limit id (4), level (8), stamp (8), time of clearance in seconds (4), outflow (6). Level and stamp
 //! take 52 bits; the 12 above each hold the low and the high half of what was given back.
 //!
-//! An owner's entry makes room for another only when everything in it would answer as for a newcomer. When there is
+//! An key's entry makes room for another only when everything in it would answer as for a newcomer. When there is
 //! no room, newcomers share the *overflow* entry, for which room is always kept. Who later gets an entry of his own
 //! starts it with the overflow's usage, since part of that may be his: nothing resets a live limit.
 //! Bytes that do not parse are an empty slot.
@@ -21,11 +21,11 @@ const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 17;
 const RECORD_BYTES: usize = 30;
 const ENTRY_BYTES_MAX: usize = HEAD_BYTES + LIMITS_MAX * RECORD_BYTES;
-/// What owners may fill together, so that the overflow entry always has room.
+/// What keys may fill together, so that the overflow entry always has room.
 const OWNED_BYTES_MAX: usize = SLOT_BYTES_MAX - 1 - ENTRY_BYTES_MAX;
 const _: () = assert!(ENTRY_BYTES_MAX <= OWNED_BYTES_MAX, "a full entry fits a slot beside a full overflow entry");
 
-/// The tag of the overflow entry. A hash that equals it is as likely as two owners with one tag.
+/// The tag of the overflow entry. A hash that equals it is as likely as two keys with one tag.
 const OVERFLOW: [u8; 16] = [0xff; 16];
 const OUTFLOW_MASK: u64 = (1 << 48) - 1;
 /// Sends moments that are close to numbers that are not: 2^64 by the golden ratio (Knuth, volume 3, 6.4).
@@ -38,7 +38,7 @@ const REFUNDED_MASK: u64 = (1 << (2 * HALF_BITS)) - 1;
 /// What refunds are counted in, micro-units.
 pub(super) const REFUND_STEP: u64 = UNIT / 64;
 
-/// Usage of one limit by one owner.
+/// Usage of one limit by one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Micro-units in use.
@@ -112,10 +112,10 @@ impl Record {
     }
 }
 
-/// Where the usage of a limit by an owner stands in a slot.
+/// Where the usage of a limit by an key stands in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
-    /// In the owner's entry; the offset of the record.
+    /// In the key's entry; the offset of the record.
     Own(usize),
     /// In the overflow entry.
     Overflow(usize),
@@ -240,7 +240,7 @@ impl Slot {
         records.filter(|(_, found)| *found == id).map(|(at, _)| level(self.get(at))).sum()
     }
 
-    /// Drops what is as good as none: whole entries of other owners, and single records of this owner and of the
+    /// Drops what is as good as none: whole entries of other keys, and single records of this key and of the
     /// overflow. Times that only a clock set back explains are moved back first, or they would stay for good.
     fn evict(&mut self, tag: &[u8; 16], now: Timestamp) {
         let mut left = Vec::with_capacity(SLOT_BYTES_MAX);
@@ -271,7 +271,7 @@ impl Slot {
         }
     }
 
-    /// Whether the owner's entry may grow by one record.
+    /// Whether the key's entry may grow by one record.
     fn has_own_room(&self, tag: &[u8; 16]) -> bool {
         let need = if self.entry(tag).is_some() { RECORD_BYTES } else { HEAD_BYTES + RECORD_BYTES };
         self.owned_bytes().saturating_add(need) <= OWNED_BYTES_MAX

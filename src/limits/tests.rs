@@ -5,8 +5,9 @@
 use std::rc::Rc;
 
 use super::key::{LimitKey, SlotId};
-use super::ledger::{Charge, Slots, StoreError, Swap, Version};
+use super::ledger::{Charge, Slots};
 use super::*;
+use crate::values::shared::{self, SharedData, StoreError, Swap, Version};
 
 pub(super) fn bucket(name: &str, amount: u32, per_secs: u64, burst: u32) -> Limit {
     let (amount, burst) = (NonZeroU32::new(amount).unwrap(), NonZeroU32::new(burst).unwrap());
@@ -22,32 +23,34 @@ pub(super) fn costly(limit: Limit) -> Limit {
     Limit::new(limit.name, Unit::Cost, limit.window)
 }
 
-pub(super) fn charge(owner: LimitKey, limits: &[Limit], amount: u32) -> Charge {
-    Charge { owner, limits: Rc::from(limits), requests: amount, cost: amount }
+pub(super) fn charge(key: LimitKey, limits: &[Limit], amount: u32) -> Charge {
+    Charge { key, limits: Rc::from(limits), requests: amount, cost: amount }
 }
 
 /// Slots of one worker, without races; counts the calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    pub(super) slots: memory::Memory<SlotId>,
+    pub(super) slots: shared::memory::Memory,
     pub(super) reads: usize,
     pub(super) swaps: usize,
 }
 
 impl Slots for Memory {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot_in_tests()
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot_in_tests()
     }
+}
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+impl SharedData for Memory {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.reads += 1;
-        Ok(self.slots.read(&id, into))
+        self.slots.read(key, into)
     }
 
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
         self.swaps += 1;
         assert!(bytes.len() <= slot::SLOT_BYTES_MAX, "{} bytes", bytes.len());
-        Ok(self.slots.swap(id, bytes, version))
+        self.slots.swap(key, bytes, version)
     }
 }
 
@@ -92,11 +95,4 @@ fn the_length_of_a_window_is_advertised_unless_it_varies() {
     ] {
         assert_eq!(&*limit.policy_template.policy, policy);
     }
-}
-
-#[test]
-fn errors_of_shared_data_have_texts_of_their_own() {
-    let (host, contended) = (StoreError::Host.to_string(), StoreError::Contended.to_string());
-    assert_eq!(host, "the host refused access to shared data");
-    assert_eq!(contended, "shared data stayed contended");
 }

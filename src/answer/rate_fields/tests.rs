@@ -4,24 +4,27 @@ use std::time::Duration;
 
 use super::*;
 use crate::limits::key::{LimitKey, Secret, SlotId};
-use crate::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
+use crate::limits::ledger::{self, Charge, Slots};
 use crate::limits::{Limit, Period, Window};
+use crate::values::shared::{SharedData, StoreError, Swap, Version};
 use crate::values::time::Timestamp;
 
 /// Slots that nothing was ever written to, and that take everything.
 struct Fresh;
 
 impl Slots for Fresh {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot(&Secret::default())
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot(&Secret::default())
     }
+}
 
-    fn read(&mut self, _: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+impl SharedData for Fresh {
+    fn read(&mut self, _: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
         Ok(Version::Absent)
     }
 
-    fn swap(&mut self, _: SlotId, _: &[u8], _: Version) -> Result<Swap, StoreError> {
+    fn swap(&mut self, _: &[u8], _: &[u8], _: Version) -> Result<Swap, StoreError> {
         Ok(Swap::Done)
     }
 }
@@ -40,7 +43,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_780_228_800 + 1_800);
 
 /// How these limits stand after the first request.
 fn statuses(limits: &[Limit]) -> Vec<LimitStatus> {
-    let charge = Charge { owner: LimitKey::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
+    let charge = Charge { key: LimitKey::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
     ledger::reserve(&mut Fresh, &[charge], NOW).unwrap().statuses
 }
 

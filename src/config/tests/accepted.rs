@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Dialect, RateLimitHeaders, Source};
 use super::*;
 use crate::credentials::ids::ListFormat;
-use crate::limits::{Budget, By, Period, Unit, Window};
+use crate::limits::{Budget, KeyKind, Period, Unit, Window};
 use crate::policy::cost::Factor;
 use crate::policy::route::HostMatch;
 use crate::policy::scope::{Location, Missing};
@@ -164,7 +164,8 @@ fn limits_are_grouped_by_whose_budget_they_draw_on() {
     let config = accepted(&[("/tiers", tiers), ("/issuers/0/tiers", json!(null))]);
     let names = |budget: &Budget| budget.limits.iter().map(|limit| limit.name.clone()).collect::<String>();
     let groups: Vec<_> = config.tiers[0].budgets.iter().map(|budget| (budget.by, names(budget))).collect();
-    let expected = [(By::ClientDistrict, "ae"), (By::Client, "bc"), (By::Token, "d"), (By::District, "f")];
+    let expected =
+        [(KeyKind::ClientDistrict, "ae"), (KeyKind::Client, "bc"), (KeyKind::Token, "d"), (KeyKind::District, "f")];
     assert_eq!(groups, expected.map(|(by, names)| (by, names.to_owned())));
 }
 

@@ -10,7 +10,7 @@ use crate::credentials::ids::ListFormat;
 use crate::credentials::list::Origin;
 use crate::filter::request::testing::sha256;
 use crate::http::head::Head;
-use crate::limits::By;
+use crate::limits::KeyKind;
 use crate::values::time::Timestamp;
 
 const CONTEXT: Context<'_> = Context {
@@ -58,9 +58,9 @@ fn key_is_found_by_its_hash() {
 #[test]
 fn keys_of_one_client_share_an_owner() {
     let keys = accepted(&[entry("k1", "acme", "a"), entry("k2", "acme", "b"), entry("k3", "other", "c")]);
-    let owner = |key: &[u8]| keys.find(key).unwrap().owners.of(By::Client);
-    assert_eq!(owner(b"a"), owner(b"b"));
-    assert_ne!(owner(b"a"), owner(b"c"));
+    let limit_key = |key: &[u8]| keys.find(key).unwrap().limit_keys.of(KeyKind::Client);
+    assert_eq!(limit_key(b"a"), limit_key(b"b"));
+    assert_ne!(limit_key(b"a"), limit_key(b"c"));
 }
 
 #[test]

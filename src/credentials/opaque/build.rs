@@ -9,40 +9,17 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::bucket::{self, Added, BucketId};
+use super::bucket::{self, Added, BucketId, IndexKeys};
 use super::reader::{ListReader, Read};
 use super::{Grant, TOKENS, TOKENS_BYTES_MAX, TokenHash, entry};
 use crate::credentials::fetch::{self, Place, Record};
 use crate::credentials::list::ListError;
-use crate::limits::ledger::{StoreError, Swap, Version};
+use crate::values::shared::{Edit, SharedData, StoreError, update};
 
 /// Bytes that one call hashes, or reads and writes.
 const PIECE_BYTES: usize = 64 << 10;
 /// Entries that one call reads.
 const PIECE_ENTRIES: usize = 16;
-/// Times that a swap is tried. Only an abandoned builder races, once.
-const TRIES_MAX: usize = 100;
-
-/// The buckets, which all workers share.
-pub trait Buckets {
-    /// Replaces the contents of `into` with a bucket's value, empty if it has none.
-    ///
-    /// # Errors
-    /// [`StoreError::Host`] if the host refuses.
-    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError>;
-
-    /// Writes `bytes` if the bucket is still in the state that `version` names.
-    ///
-    /// # Errors
-    /// [`StoreError::Host`] if the host refuses for any other reason than a lost race.
-    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError>;
-
-    /// The record of the list's fetches.
-    ///
-    /// # Errors
-    /// [`StoreError::Host`] if the host refuses.
-    fn record(&mut self) -> Result<Record, StoreError>;
-}
 
 /// Why there is no new index. Names members and places, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +109,7 @@ impl Builder {
     /// # Errors
     /// It is no such list, or shared data failed, or somebody else builds. Nothing has changed then.
     #[inline(never)]
-    pub fn advance(&mut self, buckets: &mut impl Buckets) -> Result<Progress, BuildError> {
+    pub fn advance(&mut self, data: &mut impl SharedData, keys: &IndexKeys) -> Result<Progress, BuildError> {
         match &mut self.phase {
             Phase::Hashing { digest, at } => {
                 let rest = self.bytes.get(*at..).unwrap_or_default();
@@ -152,9 +129,9 @@ impl Builder {
                     let before = reader.position();
                     match reader.next(&self.bytes)? {
                         Read::Entry(hash, grant) => {
-                            let id = BucketId::of(&hash, *place);
+                            let key = keys.bucket(BucketId::of(&hash, *place));
                             let nth = reader.entries().saturating_sub(1);
-                            add(buckets, id, self.build, (&hash, &grant, nth), &mut self.scratch)?;
+                            add(data, key.as_bytes(), self.build, (&hash, &grant, nth), &mut self.scratch)?;
                             work = work.saturating_add(self.scratch.len());
                         }
                         Read::More => {}
@@ -197,24 +174,17 @@ impl fmt::Debug for Builder {
 /// Adds a token to its bucket, unless somebody else builds.
 #[inline(never)]
 fn add(
-    buckets: &mut impl Buckets,
-    id: BucketId,
+    data: &mut impl SharedData,
+    bucket: &[u8],
     build: u64,
     (hash, grant, nth): (&TokenHash, &Grant, usize),
     bytes: &mut Vec<u8>,
 ) -> Result<(), BuildError> {
     let wrong = |what| ListError::Expected { path: format!("{TOKENS}[{nth}].sha256"), what };
-    for _ in 0..TRIES_MAX {
-        let version = buckets.read(id, bytes)?;
-        match bucket::add(bytes, build, hash, grant) {
-            Added::Done => {}
-            Added::Twice => return Err(wrong(entry::DISTINCT).into()),
-            Added::Full => return Err(wrong("hashes that are spread evenly, as those of random tokens are").into()),
-            Added::Superseded => return Err(BuildError::Superseded),
-        }
-        if buckets.swap(id, bytes, version)? == Swap::Done {
-            return Ok(());
-        }
-    }
-    Err(BuildError::Store(StoreError::Contended))
+    update(data, bucket, bytes, |bytes| match bucket::add(bytes, build, hash, grant) {
+        Added::Done => Ok(Edit::Changed),
+        Added::Twice => Err(wrong(entry::DISTINCT).into()),
+        Added::Full => Err(wrong("hashes that are spread evenly, as those of random tokens are").into()),
+        Added::Superseded => Err(BuildError::Superseded),
+    })
 }

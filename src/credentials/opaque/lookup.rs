@@ -4,11 +4,10 @@
 //! that is being built anew, makes it read the record once more: what one worker has finished building, all others find at
 //! once.
 
-use super::bucket::{self, BucketId};
-use super::build::Buckets;
+use super::bucket::{self, BucketId, IndexKeys};
 use super::{Grant, TokenHash};
 use crate::credentials::fetch::{Document, Record};
-use crate::limits::ledger::StoreError;
+use crate::values::shared::{SharedData, StoreError};
 
 /// A token to look up, and in which index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +34,16 @@ pub struct Found {
 /// # Errors
 /// Shared data failed.
 #[inline(never)]
-pub fn find(buckets: &mut (impl Buckets + ?Sized), lookup: &Lookup) -> Result<Found, StoreError> {
+pub fn find(data: &mut impl SharedData, keys: &IndexKeys, lookup: &Lookup) -> Result<Found, StoreError> {
     let mut bytes = Vec::new();
-    if let Some(grant) = look(buckets, &lookup.hash, &lookup.document, &mut bytes)? {
+    if let Some(grant) = look(data, keys, &lookup.hash, &lookup.document, &mut bytes)? {
         return Ok(Found { grant: Some(grant), record: None });
     }
-    let record = buckets.record()?;
+    data.read(&keys.record, &mut bytes)?;
+    let record = Record::decode(&bytes);
     let newer = record.document.filter(|document| document.build != lookup.document.build);
     let grant = match newer {
-        Some(document) => look(buckets, &lookup.hash, &document, &mut bytes)?,
+        Some(document) => look(data, keys, &lookup.hash, &document, &mut bytes)?,
         None => None,
     };
     Ok(Found { grant, record: Some(record) })
@@ -51,11 +51,12 @@ pub fn find(buckets: &mut (impl Buckets + ?Sized), lookup: &Lookup) -> Result<Fo
 
 #[inline(never)]
 fn look(
-    buckets: &mut (impl Buckets + ?Sized),
+    data: &mut impl SharedData,
+    keys: &IndexKeys,
     hash: &TokenHash,
     document: &Document,
     bytes: &mut Vec<u8>,
 ) -> Result<Option<Grant>, StoreError> {
-    buckets.read(BucketId::of(hash, document.place), bytes)?;
+    data.read(keys.bucket(BucketId::of(hash, document.place)).as_bytes(), bytes)?;
     Ok(bucket::find(bytes, document.build, hash))
 }

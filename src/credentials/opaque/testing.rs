@@ -6,41 +6,40 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::TokenHash;
-use super::bucket::BucketId;
-use super::build::{Buckets, BuildError, Builder, Built, Progress};
+use super::bucket::IndexKeys;
+use super::build::{BuildError, Builder, Built, Progress};
 use crate::credentials::fetch::Record;
-use crate::limits::ledger::{StoreError, Swap, Version};
-use crate::limits::memory::Memory;
-use crate::limits::testing::Failing;
+use crate::values::shared::memory::Memory;
+use crate::values::shared::testing::Failing;
+use crate::values::shared::{SharedData, StoreError, Swap, Version};
 
-/// Shared data in memory; may be told to fail.
+/// Shared data in memory; may be told to fail. The record of the list stands apart, so that tests can set it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     pub(crate) record: Record,
-    pub(crate) buckets: Memory<BucketId>,
+    pub(crate) buckets: Memory,
     pub(crate) failing: Failing,
     /// Swaps that are lost although nobody else wrote.
     pub(crate) losses: usize,
 }
 
-impl Buckets for Shelf {
-    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+impl SharedData for Shelf {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
         self.failing.call()?;
-        Ok(self.buckets.read(&id, into))
+        if key.starts_with(b"hallpass1/tokens/") {
+            *into = self.record.encode();
+            return Ok(Version::Cas(1));
+        }
+        self.buckets.read(key, into)
     }
 
-    fn swap(&mut self, id: BucketId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
         self.failing.call()?;
         if self.losses > 0 {
             self.losses -= 1;
             return Ok(Swap::Lost);
         }
-        Ok(self.buckets.swap(id, bytes, version))
-    }
-
-    fn record(&mut self) -> Result<Record, StoreError> {
-        self.failing.call()?;
-        Ok(self.record)
+        self.buckets.swap(key, bytes, version)
     }
 }
 
@@ -66,9 +65,9 @@ pub(crate) fn list(version: u64, entries: &[Value]) -> String {
 }
 
 /// Builds to the end.
-pub(crate) fn finish(builder: &mut Builder, shelf: &mut Shelf) -> Result<Built, BuildError> {
+pub(crate) fn finish(builder: &mut Builder, shelf: &mut Shelf, keys: &IndexKeys) -> Result<Built, BuildError> {
     loop {
-        if let Progress::Done(built) = builder.advance(shelf)? {
+        if let Progress::Done(built) = builder.advance(shelf, keys)? {
             return Ok(built);
         }
     }

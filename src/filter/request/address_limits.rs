@@ -28,7 +28,7 @@ impl Request {
             self.stage = Stage::Address(purpose);
             return Step::NeedAddress;
         };
-        let (owner, limits) = match purpose {
+        let (key, limits) = match purpose {
             AddressFor::Limits => {
                 let Some(route) = self.route_of(worker) else {
                     return self.deny(worker, Denial::Unavailable);
@@ -56,7 +56,7 @@ impl Request {
             AddressFor::Guard(result) => return self.guard(worker, head, now, *result),
         };
         self.stage = if matches!(purpose, AddressFor::Limits) { Stage::AddressLimits } else { Stage::Failures };
-        Step::Charge(smallvec![Charge { owner, limits, requests: 1, cost: 0 }])
+        Step::Charge(smallvec![Charge { key, limits, requests: 1, cost: 0 }])
     }
 
     pub(super) fn on_address_limits<'h>(
@@ -198,5 +198,5 @@ impl Request {
 /// What a failed credential costs its address.
 fn guard_charge(worker: &mut Worker, address: IpAddr) -> Charge {
     let limits = Rc::clone(&worker.config.authentication_failures);
-    Charge { owner: worker.failure_key(address), limits, requests: 1, cost: 0 }
+    Charge { key: worker.failure_key(address), limits, requests: 1, cost: 0 }
 }

@@ -36,7 +36,7 @@ impl Request {
                 }
                 // What its head does not tell for sure costs the weight; the request is refused for it later.
                 let cost = self.cost_of_head(worker, head).unwrap_or_else(|_| self.weight(worker));
-                match self.charge_tier(worker, self.tier(), &key.owners, cost, Stage::Admission) {
+                match self.charge_tier(worker, self.tier(), &key.limit_keys, cost, Stage::Admission) {
                     Some(step) => step,
                     None => self.admitted(worker, head, now),
                 }
@@ -78,7 +78,7 @@ impl Request {
         match refused {
             None => self.deny(worker, Denial::KeyRefused),
             Some(Some(denial)) => self.deny(worker, denial),
-            Some(None) => self.plan(worker, head, self.tier(), &key.owners),
+            Some(None) => self.plan(worker, head, self.tier(), &key.limit_keys),
         }
     }
 

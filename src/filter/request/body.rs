@@ -116,7 +116,7 @@ impl Request {
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return self.deny(worker, denial);
         }
-        let of_key = self.key.as_ref().map(|key| key.owners);
+        let of_key = self.key.as_ref().map(|key| key.limit_keys);
         let limit_keys = of_key.or_else(|| self.caller.as_ref().map(|caller| caller.limit_keys));
         let tier = self.tier().and_then(|tier| worker.config.tiers.get(tier));
         let (Some(limit_keys), Some(tier)) = (limit_keys, tier) else {

@@ -186,8 +186,8 @@ impl Request {
 /// What a request asks of a tier's budgets.
 pub(super) fn charges(tier: &Tier, limit_keys: &LimitKeys, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
     let charge = |Budget { by, limits }: &Budget| {
-        let (owner, limits) = (limit_keys.of(*by), Rc::clone(limits));
-        Charge { owner, limits, requests, cost }
+        let (key, limits) = (limit_keys.of(*by), Rc::clone(limits));
+        Charge { key, limits, requests, cost }
     };
     tier.budgets.iter().map(charge).collect()
 }

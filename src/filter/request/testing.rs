@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,14 +12,16 @@ use super::{Event, ReplyEdits, ReplyHead, Request, Step};
 use crate::config::Config;
 use crate::credentials::fetch::{Document, Place, Record};
 use crate::credentials::jwt::jose::Alg;
-use crate::credentials::jwt::signature::NoHost;
+use crate::credentials::jwt::signature::{HostCrypto, NoHost};
 use crate::credentials::jwt::testing::{OCT_K, token_with_header};
 pub(crate) use crate::decide::End;
-use crate::decide::{self, Around, Index, Memory};
+use crate::decide::{self, Platform};
 use crate::filter::document::DocumentId;
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
-use crate::limits::ledger;
+use crate::limits::ledger::{self, Slots};
+use crate::values::shared::SharedData;
+use crate::values::shared::memory::Memory;
 use crate::values::time::Timestamp;
 
 /// When the tests begin: 2026-05-31, noon.
@@ -119,7 +122,6 @@ pub(crate) struct Stack {
     pub(crate) worker: Worker,
     pub(crate) now: Timestamp,
     memory: Memory,
-    index: Index,
 }
 
 impl Stack {
@@ -136,7 +138,7 @@ impl Stack {
         document["issuers"][0]["secrets"] = secret;
         let config = Config::from_bytes(document.to_string().as_bytes());
         let config = config.unwrap_or_else(|errors| panic!("{changes:?}: {errors}"));
-        Self { worker: Worker::new(config, 1), now: START, memory: Memory::default(), index: Index::default() }
+        Self { worker: Worker::new(config, 1), now: START, memory: Memory::default() }
     }
 
     pub(crate) fn sleep(&mut self, secs: u64) {
@@ -238,23 +240,49 @@ impl Stack {
 
     pub(crate) fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
-        let Self { worker, memory, index, now } = self;
-        let address = Some("192.0.2.1".parse().unwrap());
-        let mut around = Around { worker, slots: memory, index, host: &NoHost, address, now: *now };
-        let reached = decide::run(&mut around, request, head, event, |step| match step {
-            Step::Charge(charges) => {
-                for charge in charges {
-                    let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
-                    trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
-                }
-            }
-            Step::Peek(_) => trace.push("peek".to_owned()),
-            Step::Verify(_) => trace.push("verify".to_owned()),
-            _ => {}
-        });
+        let Self { worker, memory, now } = self;
+        let reached = decide::run(&mut Traced { memory, trace }, worker, request, head, event, *now);
         // Whatever comes after the end leaves it as it is.
         if !matches!(reached, End::Nothing) {
             *end = reached;
+        }
+    }
+}
+
+/// What a request finds outside of its worker; notes its steps.
+struct Traced<'a> {
+    memory: &'a mut Memory,
+    trace: &'a mut Vec<String>,
+}
+
+impl Platform for Traced<'_> {
+    fn slots<'a>(&'a mut self, _: &'a mut Worker, _: Timestamp) -> impl Slots + 'a {
+        &mut *self.memory
+    }
+
+    fn index(&mut self) -> impl SharedData {
+        &mut *self.memory
+    }
+
+    fn crypto(&self) -> &dyn HostCrypto {
+        &NoHost
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        "192.0.2.1".parse().ok()
+    }
+
+    fn on_step(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Charge(charges) => {
+                for charge in charges {
+                    let names: Vec<&str> = charge.limits.iter().map(|limit| limit.name.as_str()).collect();
+                    self.trace.push(format!("{}x{}/{}", names.join("+"), charge.requests, charge.cost));
+                }
+            }
+            Step::Peek(_) => self.trace.push("peek".to_owned()),
+            Step::Verify(_) => self.trace.push("verify".to_owned()),
+            _ => {}
         }
     }
 }

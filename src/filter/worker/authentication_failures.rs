@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Worker;
 use crate::limits::key::LimitKey;
 use crate::limits::ledger::Outcome;
-use crate::limits::spent::Spent;
+use crate::limits::refusal_cache::RefusalCache;
 use crate::values::time::Timestamp;
 
 /// What this worker knows of these budgets.
@@ -14,7 +14,7 @@ pub(super) struct AuthenticationFailures {
     /// The last address that was asked about: many requests come from few.
     last: Option<(IpAddr, LimitKey)>,
     /// Those that have nothing left.
-    spent: Spent,
+    refusals: RefusalCache,
 }
 
 impl Worker {
@@ -31,18 +31,18 @@ impl Worker {
     /// The outcome of a charge to the budget of this address, if the worker knows that it has nothing left.
     pub fn exhausted_failures(&mut self, address: IpAddr, now: Timestamp) -> Option<Outcome> {
         let key = self.failure_key(address);
-        self.failures.spent.ask(&key, now)
+        self.failures.refusals.ask(&key, now)
     }
 
     /// Remembers the outcome of a charge to the budget of this address.
     pub fn note_failure_outcome(&mut self, address: IpAddr, outcome: &Outcome, now: Timestamp) {
         let key = self.failure_key(address);
-        self.failures.spent.note(key, outcome, now);
+        self.failures.refusals.note(key, outcome, now);
     }
 
     /// Notes that something was given back to the budget of this address.
     pub fn note_refund(&mut self, address: IpAddr) {
         let key = self.failure_key(address);
-        self.failures.spent.forget(&key);
+        self.failures.refusals.forget(&key);
     }
 }

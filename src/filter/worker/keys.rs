@@ -71,7 +71,7 @@ impl Worker {
             districts: Some(grants.districts.clone()),
             permissions: None,
         };
-        let caller = Caller::new(&self.config, issuer, key.client.clone(), key.owners, granted);
+        let caller = Caller::new(&self.config, issuer, key.client.clone(), key.limit_keys, granted);
         Some(Caller { tier: key.tier, not_after: key.not_after(), ..caller })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::Period;
 use super::super::tests::{Memory, bucket, charge, costly, quota};
 use super::*;
+use crate::values::shared::{SharedData, Swap, Version};
 
 mod clock;
 mod larger;
@@ -264,14 +265,15 @@ fn a_denied_slower_tier_keeps_its_entry() {
 fn a_slot_that_stays_contended_is_an_error() {
     struct Contended;
     impl Slots for Contended {
-        fn slot_of(&self, owner: &LimitKey) -> SlotId {
-            owner.slot_in_tests()
+        fn slot_of(&self, key: &LimitKey) -> SlotId {
+            key.slot_in_tests()
         }
-
-        fn read(&mut self, _: SlotId, _: &mut Vec<u8>) -> Result<Version, StoreError> {
+    }
+    impl SharedData for Contended {
+        fn read(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<Version, StoreError> {
             Ok(Version::Absent)
         }
-        fn swap(&mut self, _: SlotId, _: &[u8], _: Version) -> Result<Swap, StoreError> {
+        fn swap(&mut self, _: &[u8], _: &[u8], _: Version) -> Result<Swap, StoreError> {
             Ok(Swap::Lost)
         }
     }
@@ -279,7 +281,7 @@ fn a_slot_that_stays_contended_is_an_error() {
     assert_eq!(outcome.unwrap_err(), StoreError::Contended);
 }
 
-/// A slot whose owners have no room for another, and how many they are.
+/// A slot whose keys have no room for another, and how many they are.
 fn full(limit: &Limit, now: Timestamp) -> (Memory, u8) {
     let mut slots = Memory::default();
     let mut seated = 0;

@@ -10,7 +10,7 @@ fn live(level: u64) -> Record {
     Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3, refunded: 0 }
 }
 
-/// Claims and fills `count` records of an owner.
+/// Claims and fills `count` records of an key.
 fn fill(slot: &mut Slot, tag: [u8; 16], count: u32) -> Vec<Seat> {
     let claim = |id| {
         let seat = slot.claim(&tag, id, NOW);
@@ -22,7 +22,7 @@ fn fill(slot: &mut Slot, tag: [u8; 16], count: u32) -> Vec<Seat> {
     (0..count).map(claim).collect()
 }
 
-/// A slot in which others leave room for one owner of sixteen limits and for no second one.
+/// A slot in which others leave room for one key of sixteen limits and for no second one.
 fn crowded() -> Slot {
     let mut slot = Slot::parse(Vec::new());
     for (tag, count) in [([0xa1; 16], 16), ([0xa2; 16], 16), ([0xa3; 16], 1)] {
@@ -160,7 +160,7 @@ fn what_is_no_slot_is_an_empty_one() {
         (with(|bytes| bytes[0] = VERSION + 1), false),
         (with(|bytes| bytes.push(0)), false),
         (with(|bytes| bytes.truncate(bytes.len() - 1)), false),
-        // as many as owners may fill, and one more
+        // as many as keys may fill, and one more
         (entries(&many(32)), true),
         (entries(&many(33)), false),
         // a full overflow entry beside them, and one with a record more, also alone

@@ -18,7 +18,7 @@ fn several_workers_together_admit_exactly_the_limit() {
     check_exactness(4);
 }
 
-/// Envoy counts the writes to shared data all together, on which `limits::recent` builds.
+/// Envoy counts the writes to shared data all together, on which `limits::write_cache` builds.
 #[test]
 fn a_worker_that_is_alone_reads_a_budget_once() {
     let upstream = Upstream::start();

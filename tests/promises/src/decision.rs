@@ -10,7 +10,8 @@ use hallpass::filter::request::{Edit, Event, Forward, ReplyHead, Request, Step};
 use hallpass::filter::worker::Worker;
 use hallpass::http::head::Head;
 use hallpass::limits::key::{LimitKey, Secret, SlotId};
-use hallpass::limits::ledger::{self, Slots, StoreError, Swap, Version};
+use hallpass::limits::ledger::{self, Slots};
+use hallpass::values::shared::{SharedData, StoreError, Swap, Version};
 
 use crate::token::sign;
 use crate::{NOW, fields, is_header_safe, line, paragraph};
@@ -42,26 +43,28 @@ struct Drive {
     worker: Worker,
     request: Request,
     head: Head,
-    shelf: HashMap<SlotId, Vec<u8>>,
+    shelf: HashMap<Vec<u8>, Vec<u8>>,
     has_verified: bool,
     ends: u32,
 }
 
-struct Shelf<'a>(&'a mut HashMap<SlotId, Vec<u8>>);
+struct Shelf<'a>(&'a mut HashMap<Vec<u8>, Vec<u8>>);
 
 impl Slots for Shelf<'_> {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot(&Secret::default())
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot(&Secret::default())
     }
+}
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+impl SharedData for Shelf<'_> {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
-        into.extend_from_slice(self.0.get(&id).map_or(&[][..], Vec::as_slice));
+        into.extend_from_slice(self.0.get(key).map_or(&[][..], Vec::as_slice));
         Ok(Version::Cas(1))
     }
 
-    fn swap(&mut self, id: SlotId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
-        self.0.insert(id, bytes.to_vec());
+    fn swap(&mut self, key: &[u8], bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
+        self.0.insert(key.to_vec(), bytes.to_vec());
         Ok(Swap::Done)
     }
 }

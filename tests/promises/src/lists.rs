@@ -1,6 +1,5 @@
 //! Documents over the network and in shared data: lists of keys, revocations, records of fetches.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -8,11 +7,11 @@ use hallpass::credentials::api_key::{Context, KeyList};
 use hallpass::credentials::fetch::{Action, Fetched, Record, Remote};
 use hallpass::credentials::ids::ListFormat;
 use hallpass::credentials::list::{self, Origin};
-use hallpass::credentials::opaque::bucket::BucketId;
-use hallpass::credentials::opaque::build::{Buckets, Builder, Progress};
+use hallpass::credentials::opaque::bucket::IndexKeys;
+use hallpass::credentials::opaque::build::{Builder, Progress};
 use hallpass::credentials::revocation::RevocationList;
 use hallpass::limits::key::LimitKey;
-use hallpass::limits::ledger::{StoreError, Swap, Version};
+use hallpass::values::shared::memory::Memory;
 use hallpass::values::time::rfc3339;
 
 use crate::{NOW, is_header_safe};
@@ -50,10 +49,10 @@ pub fn lists(data: &[u8]) {
 
 /// As a list of tokens, which is read a little at a time: it ends, and it is the same list as read at once.
 fn tokens(data: &[u8]) {
-    let mut shelf = Shelf::default();
+    let (mut memory, keys) = (Memory::default(), IndexKeys::new(&remote()));
     let Ok(mut builder) = Builder::new(data.to_vec(), &Record { build: 1, ..Record::default() }) else { return };
     for _ in 0..data.len() + 10 {
-        match builder.advance(&mut shelf) {
+        match builder.advance(&mut memory, &keys) {
             Ok(Progress::Working) => {}
             Ok(Progress::Done(built)) => {
                 let value: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
@@ -64,27 +63,6 @@ fn tokens(data: &[u8]) {
         }
     }
     panic!("no end");
-}
-
-/// Buckets in memory, which nobody else writes.
-#[derive(Default)]
-struct Shelf(HashMap<BucketId, Vec<u8>>);
-
-impl Buckets for Shelf {
-    fn read(&mut self, id: BucketId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        into.extend_from_slice(self.0.get(&id).map_or(&[][..], Vec::as_slice));
-        Ok(Version::Cas(1))
-    }
-
-    fn swap(&mut self, id: BucketId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
-        self.0.insert(id, bytes.to_vec());
-        Ok(Swap::Done)
-    }
-
-    fn record(&mut self) -> Result<Record, StoreError> {
-        Ok(Record::default())
-    }
 }
 
 /// A record in shared data that nobody wrote: the machine goes on and never fetches twice within a cooldown.

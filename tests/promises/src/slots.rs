@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hallpass::limits::key::{LimitKey, Secret, SlotId};
-use hallpass::limits::ledger::{self, Charge, Slots, StoreError, Swap, Version};
+use hallpass::limits::ledger::{self, Charge, Slots};
 use hallpass::limits::slot::{SLOT_BYTES_MAX, Slot};
 use hallpass::limits::{Limit, Period, Unit, Window};
+use hallpass::values::shared::{SharedData, StoreError, Swap, Version};
 use hallpass::values::time::Timestamp;
 
 use crate::NOW;
@@ -36,23 +37,25 @@ pub fn slots(data: &[u8]) {
 #[derive(Default)]
 struct Shelf {
     first: Vec<u8>,
-    written: HashMap<SlotId, Vec<u8>>,
+    written: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Slots for Shelf {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot(&Secret::default())
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot(&Secret::default())
     }
+}
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+impl SharedData for Shelf {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
         into.clear();
-        into.extend_from_slice(self.written.get(&id).unwrap_or(&self.first));
+        into.extend_from_slice(self.written.get(key).unwrap_or(&self.first));
         Ok(Version::Cas(1))
     }
 
-    fn swap(&mut self, id: SlotId, bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
+    fn swap(&mut self, key: &[u8], bytes: &[u8], _: Version) -> Result<Swap, StoreError> {
         assert!(bytes.len() <= SLOT_BYTES_MAX);
-        self.written.insert(id, bytes.to_vec());
+        self.written.insert(key.to_vec(), bytes.to_vec());
         Ok(Swap::Done)
     }
 }
@@ -60,7 +63,7 @@ impl Slots for Shelf {
 struct Run {
     limits: Rc<[Limit]>,
     now: Timestamp,
-    /// Admitted so far, per owner: requests and cost.
+    /// Admitted so far, per key: requests and cost.
     admitted: [(u64, u64); 2],
     /// Whether something was given back, or a clock set back: then the sums say nothing.
     is_mixed: bool,
@@ -80,7 +83,7 @@ impl Run {
         Self { limits: limits.into(), now: NOW, admitted: [(0, 0); 2], is_mixed: false }
     }
 
-    /// Bit 0: which of two owners. Bits 1 and 2: what happens. The rest: how much.
+    /// Bit 0: which of two keys. Bits 1 and 2: what happens. The rest: how much.
     fn step(&mut self, slots: &mut Shelf, instruction: u8) {
         let (nth, amount) = (usize::from(instruction & 1), u32::from(instruction >> 3));
         match instruction >> 1 & 3 {
@@ -96,8 +99,8 @@ impl Run {
     }
 
     fn of(&self, nth: usize, cost: u32) -> Charge {
-        let owner = LimitKey::client("i", if nth == 0 { "a" } else { "b" });
-        Charge { owner, limits: Rc::clone(&self.limits), requests: 1, cost }
+        let key = LimitKey::client("i", if nth == 0 { "a" } else { "b" });
+        Charge { key, limits: Rc::clone(&self.limits), requests: 1, cost }
     }
 
     fn charge(&mut self, slots: &mut Shelf, nth: usize, cost: u32) {

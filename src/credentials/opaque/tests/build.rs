@@ -4,13 +4,14 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::time::Duration;
 
+use super::super::bucket::IndexKeys;
 use super::super::build::{BuildError, Builder, Progress};
 use super::super::lookup::{Found, Lookup, find};
 use super::super::testing::{Shelf, entry, finish, list};
 use super::super::{TOKENS_BYTES_MAX, TokenHash};
 use crate::credentials::fetch::{Action, Fetched, Record, Remote};
-use crate::limits::ledger::StoreError;
-use crate::limits::testing::Failing;
+use crate::values::shared::StoreError;
+use crate::values::shared::testing::Failing;
 use crate::values::time::Timestamp;
 
 fn remote() -> Remote {
@@ -24,6 +25,10 @@ fn remote() -> Remote {
         max_stale: Duration::from_hours(1),
         cooldown: Duration::from_secs(1),
     }
+}
+
+fn keys() -> IndexKeys {
+    IndexKeys::new(&remote())
 }
 
 fn at(secs: u64) -> Timestamp {
@@ -59,7 +64,7 @@ fn record(shelf: &mut Shelf, claim: &Record, built: super::super::build::Built, 
 fn fetch(shelf: &mut Shelf, text: &str, now: Timestamp) -> usize {
     let claim = claim(shelf, now);
     let mut builder = Builder::new(text.as_bytes().to_vec(), &claim).unwrap();
-    let built = finish(&mut builder, shelf).unwrap();
+    let built = finish(&mut builder, shelf, &keys()).unwrap();
     assert!(record(shelf, &claim, built, now));
     built.tokens
 }
@@ -67,7 +72,7 @@ fn fetch(shelf: &mut Shelf, text: &str, now: Timestamp) -> usize {
 /// Looks a token up as a worker does that knows `known`.
 fn look(shelf: &mut Shelf, known: &Record, token: &str) -> Found {
     let document = known.document.unwrap();
-    find(shelf, &Lookup { hash: TokenHash::of(token.as_bytes()), issuer: 0, document }).unwrap()
+    find(shelf, &keys(), &Lookup { hash: TokenHash::of(token.as_bytes()), issuer: 0, document }).unwrap()
 }
 
 #[track_caller]
@@ -136,7 +141,7 @@ fn bad_list_changes_nothing() {
         let now = at(200 + nth);
         let claim = claim(&mut shelf, now);
         let mut builder = Builder::new(text.as_bytes().to_vec(), &claim).unwrap();
-        let error = finish(&mut builder, &mut shelf).expect_err(text);
+        let error = finish(&mut builder, &mut shelf, &keys()).expect_err(text);
         assert!(matches!(error, BuildError::List(_)), "{error:?}");
         shelf.record = shelf.record.on_failure(&remote(), claim.started, now).unwrap();
         has(&mut shelf, &["a", "b"], &["c", "d"]);
@@ -151,20 +156,20 @@ fn shared_data_that_fails_fails_the_build_and_the_lookup() {
     for calls in 0..4 {
         let mut broken = Shelf { failing: Failing { after: Some(calls) }, ..shelf.clone() };
         let mut builder = Builder::new(list(2, &entries(&["b", "c"])).into_bytes(), &claim).unwrap();
-        assert_eq!(finish(&mut builder, &mut broken), Err(BuildError::Store(StoreError::Host)), "{calls}");
+        assert_eq!(finish(&mut builder, &mut broken, &keys()), Err(BuildError::Store(StoreError::Host)), "{calls}");
     }
     for calls in 0..2 {
         let mut broken = Shelf { failing: Failing { after: Some(calls) }, ..shelf.clone() };
         let lookup = Lookup { hash: TokenHash::of(b"x"), issuer: 0, document: shelf.record.document.unwrap() };
-        assert_eq!(find(&mut broken, &lookup), Err(StoreError::Host), "{calls}");
+        assert_eq!(find(&mut broken, &keys(), &lookup), Err(StoreError::Host), "{calls}");
     }
     // a race that is lost once is tried again
     let mut racing = Shelf { losses: 3, ..shelf.clone() };
     let mut builder = Builder::new(list(2, &entries(&["b", "c"])).into_bytes(), &claim).unwrap();
-    assert!(finish(&mut builder, &mut racing).is_ok());
+    assert!(finish(&mut builder, &mut racing, &keys()).is_ok());
     let mut racing = Shelf { losses: usize::MAX, ..shelf };
     let mut builder = Builder::new(list(2, &entries(&["b", "c"])).into_bytes(), &claim).unwrap();
-    assert_eq!(finish(&mut builder, &mut racing), Err(BuildError::Store(StoreError::Contended)));
+    assert_eq!(finish(&mut builder, &mut racing, &keys()), Err(BuildError::Store(StoreError::Contended)));
 }
 
 #[test]
@@ -207,7 +212,7 @@ fn work(many: &[Value]) -> (usize, usize) {
     let claim = claim(&mut shelf, at(100));
     let mut builder = Builder::new(list(1, many).into_bytes(), &claim).unwrap();
     let (mut calls, mut most, mut before) = (0, 0, 0);
-    while builder.advance(&mut shelf).unwrap() == Progress::Working {
+    while builder.advance(&mut shelf, &keys()).unwrap() == Progress::Working {
         let swaps = shelf.buckets.writes as usize;
         most = most.max(swaps - before);
         before = swaps;
@@ -247,7 +252,7 @@ fn each_piece_of_work_is_small() {
     let claim = claim(&mut shelf, at(100));
     let mut builder = Builder::new(list(1, &many).into_bytes(), &claim).unwrap();
     let (mut calls, mut before) = (0, 0);
-    while builder.advance(&mut shelf).unwrap() == Progress::Working {
+    while builder.advance(&mut shelf, &keys()).unwrap() == Progress::Working {
         let swaps = shelf.buckets.writes;
         assert!(swaps - before <= 16, "{}", swaps - before);
         before = swaps;
@@ -306,7 +311,7 @@ proptest! {
                 }
             };
             let Some((builder, claim, list_of)) = &mut builders[slot] else { continue };
-            match builder.advance(&mut shelf) {
+            match builder.advance(&mut shelf, &keys()) {
                 Ok(Progress::Working) => {
                     if let Some(alive) = shelf.record.on_progress(claim.started, now) {
                         shelf.record = alive;

@@ -237,7 +237,7 @@ fn replay(scene: &Scene, sequence: &[Happens]) -> String {
 /// A charge for events that nobody asked for.
 fn spare_charge(stack: &Stack) -> Charge {
     let limits = std::rc::Rc::clone(&stack.worker.config.authentication_failures);
-    Charge { owner: LimitKey::client("spare", "spare"), limits, requests: 1, cost: 1 }
+    Charge { key: LimitKey::client("spare", "spare"), limits, requests: 1, cost: 1 }
 }
 
 /// What a lookup came to.

@@ -13,14 +13,16 @@ use crate::credentials::jwt::jose::Alg;
 use crate::credentials::jwt::signature::{HostCrypto, NoHost};
 use crate::credentials::opaque::build::Builder;
 use crate::credentials::opaque::testing::{self as opaque, Shelf as Index};
-use crate::decide::{self, Around, End, Memory};
+use crate::decide::{self, End, Platform};
 use crate::filter::document::DocumentId;
 use crate::filter::request::{Event, Forward, ReplyEdits, ReplyHead, Request, Step};
 use crate::filter::worker::Worker;
 use crate::http::head::Head;
 use crate::limits::key::{LimitKey, SlotId};
-use crate::limits::ledger::{self, Slots, StoreError, Swap, Version};
-use crate::limits::testing::Failing;
+use crate::limits::ledger::{self, Slots};
+use crate::values::shared::memory::Memory;
+use crate::values::shared::testing::Failing;
+use crate::values::shared::{SharedData, StoreError, Swap, Version};
 use crate::values::time::Timestamp;
 
 /// Slots in memory; may be told to fail.
@@ -31,18 +33,20 @@ pub(super) struct Shelf {
 }
 
 impl Slots for Shelf {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        self.slots.slot_of(owner)
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        self.slots.slot_of(key)
+    }
+}
+
+impl SharedData for Shelf {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.failing.call()?;
+        self.slots.read(key, into)
     }
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
         self.failing.call()?;
-        Ok(self.slots.read(&id, into))
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.failing.call()?;
-        Ok(self.slots.swap(id, bytes, version))
+        self.slots.swap(key, bytes, version)
     }
 }
 
@@ -107,7 +111,9 @@ impl Stack {
             Action::Idle => panic!("a fetch is not due"),
         };
         self.index.record = claim;
-        let built = opaque::finish(&mut Builder::new(text.into_bytes(), &claim).unwrap(), &mut self.index).unwrap();
+        let keys = self.worker.index().unwrap();
+        let mut builder = Builder::new(text.into_bytes(), &claim).unwrap();
+        let built = opaque::finish(&mut builder, &mut self.index, keys).unwrap();
         let fetched = Fetched { generation: built.generation, version: built.version, max_age: None };
         self.index.record = claim.on_success(&remote, self.now, fetched, self.now).unwrap();
     }
@@ -212,12 +218,43 @@ impl Stack {
     fn run(&mut self, exchange: &mut Exchange, event: Event<'_>) {
         let Exchange { request, head, end, trace } = exchange;
         let Self { worker, shelf, index, now, address, host } = self;
-        let mut around = Around { worker, slots: shelf, index, host: host.as_ref(), address: *address, now: *now };
-        let reached = decide::run(&mut around, request, head, event, |step| trace.extend(name_of(step)));
+        let mut outside = Outside { shelf, index, host: host.as_ref(), address: *address, trace };
+        let reached = decide::run(&mut outside, worker, request, head, event, *now);
         // Whatever comes after the end leaves it as it is.
         if !matches!(reached, End::Nothing) {
             *end = reached;
         }
+    }
+}
+
+/// What a request finds outside of its worker; notes its steps.
+struct Outside<'a> {
+    shelf: &'a mut Shelf,
+    index: &'a mut Index,
+    host: &'a dyn HostCrypto,
+    address: Option<IpAddr>,
+    trace: &'a mut Vec<String>,
+}
+
+impl Platform for Outside<'_> {
+    fn slots<'a>(&'a mut self, _: &'a mut Worker, _: Timestamp) -> impl Slots + 'a {
+        &mut *self.shelf
+    }
+
+    fn index(&mut self) -> impl SharedData {
+        &mut *self.index
+    }
+
+    fn crypto(&self) -> &dyn HostCrypto {
+        self.host
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    fn on_step(&mut self, step: &Step<'_>) {
+        self.trace.extend(name_of(step));
     }
 }
 

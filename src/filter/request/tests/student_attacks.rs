@@ -93,7 +93,7 @@ fn head_in_other_spellings_tells_nothing_else_about_the_body() {
 
 #[test]
 fn client_without_an_issuer_is_nobodys_client() {
-    use crate::limits::By;
+    use crate::limits::KeyKind;
     use crate::limits::key::LimitKey;
     let mut stack = Stack::new(&[]);
     stack.worker.config.api_keys.as_mut().unwrap().issuer = None;
@@ -101,7 +101,7 @@ fn client_without_an_issuer_is_nobodys_client() {
     let list = json!({"version": 1, "keys": [key("a", "acme", "starter")]});
     let read = DocumentId::ApiKeys.read(&stack.worker.config, list.to_string().as_bytes()).unwrap();
     let crate::filter::document::Document::ApiKeys(list) = read else { panic!("no keys") };
-    assert_ne!(list.find(b"key-a").unwrap().owners.of(By::Client), LimitKey::client("api-keys", "acme"));
+    assert_ne!(list.find(b"key-a").unwrap().limit_keys.of(KeyKind::Client), LimitKey::client("api-keys", "acme"));
 }
 
 #[test]

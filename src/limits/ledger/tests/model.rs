@@ -16,16 +16,16 @@ enum Op {
     Forward(u64),
     /// The clock is set back.
     Back(u64),
-    /// An owner asks for an amount, in a tier.
-    Ask { owner: u8, tier: usize, amount: u32 },
+    /// An key asks for an amount, in a tier.
+    Ask { key: u8, tier: usize, amount: u32 },
     /// A receipt is settled at a cost.
     Settle { receipt: usize, cost: u32 },
 }
 
-fn ops(backwards: bool, owners: u8) -> impl Strategy<Value = Vec<Op>> {
+fn ops(backwards: bool, keys: u8) -> impl Strategy<Value = Vec<Op>> {
     let forward = prop_oneof![0..3_000_000_u64, 0..100_000_u64, Just(1), 0..40_000_000_u64].prop_map(Op::Forward);
-    let ask = (0..owners, 0..2_usize, prop_oneof![Just(1), 1..6_u32]).prop_map(|(owner, tier, amount)| Op::Ask {
-        owner,
+    let ask = (0..keys, 0..2_usize, prop_oneof![Just(1), 1..6_u32]).prop_map(|(key, tier, amount)| Op::Ask {
+        key,
         tier,
         amount,
     });
@@ -35,7 +35,7 @@ fn ops(backwards: bool, owners: u8) -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(prop_oneof![2 => forward, 6 => ask, 3 => settle, weight => back], 1..80)
 }
 
-/// One run: slots, the clock, and the log of every owner's one limit.
+/// One run: slots, the clock, and the log of every key's one limit.
 struct Run {
     slots: Memory,
     tiers: [Limit; 2],
@@ -45,9 +45,9 @@ struct Run {
     receipts: Vec<Taken>,
 }
 
-/// An admission that may be settled: its place in an owner's log, and under which tier.
+/// An admission that may be settled: its place in an key's log, and under which tier.
 struct Taken {
-    owner: usize,
+    key: usize,
     entry: usize,
     tier: usize,
     level: u64,
@@ -55,8 +55,8 @@ struct Taken {
 }
 
 impl Run {
-    fn new(tiers: [Limit; 2], owners: u8) -> Self {
-        let logs = vec![Log::new(); usize::from(owners)];
+    fn new(tiers: [Limit; 2], keys: u8) -> Self {
+        let logs = vec![Log::new(); usize::from(keys)];
         Self { slots: Memory::default(), tiers, now: NOON, elapsed: 0, logs, receipts: Vec::new() }
     }
 
@@ -73,22 +73,22 @@ impl Run {
                 self.elapsed += micros;
             }
             Op::Back(micros) => self.now = Timestamp::from_micros(self.now.micros() - micros),
-            Op::Ask { owner, tier, amount } => {
-                self.ask(owner, tier, amount);
+            Op::Ask { key, tier, amount } => {
+                self.ask(key, tier, amount);
             }
             Op::Settle { receipt, cost } => self.settle(receipt, cost),
         }
     }
 
-    fn ask(&mut self, owner: u8, tier: usize, amount: u32) -> bool {
-        let charge = charge(LimitKey::in_first_slot(owner), &self.tiers[tier..=tier], amount);
+    fn ask(&mut self, key: u8, tier: usize, amount: u32) -> bool {
+        let charge = charge(LimitKey::in_first_slot(key), &self.tiers[tier..=tier], amount);
         let outcome = reserve(&mut self.slots, &[charge], self.now).unwrap();
         let Some(receipt) = outcome.receipt else {
             return false;
         };
-        let log = &mut self.logs[usize::from(owner)];
+        let log = &mut self.logs[usize::from(key)];
         let level = u64::from(amount) * UNIT;
-        self.receipts.push(Taken { owner: owner.into(), entry: log.len(), tier, level, receipt });
+        self.receipts.push(Taken { key: key.into(), entry: log.len(), tier, level, receipt });
         log.push((self.elapsed, level));
         true
     }
@@ -99,15 +99,15 @@ impl Run {
             return;
         }
         let nth = self.receipts.len() - 1 - receipt % self.receipts.len();
-        let Taken { owner, entry, tier, level: charged, receipt } = self.receipts.remove(nth);
+        let Taken { key, entry, tier, level: charged, receipt } = self.receipts.remove(nth);
         let before = self.level(tier);
         settle(&mut self.slots, receipt, cost, self.now).unwrap();
         let after = self.level(tier);
         let back = before.saturating_sub(after);
         assert!(back <= charged.saturating_sub(u64::from(cost) * UNIT), "more was given back than asked for");
-        self.logs[owner][entry].1 -= back;
+        self.logs[key][entry].1 -= back;
         if after > before {
-            self.logs[owner].push((self.elapsed, after - before));
+            self.logs[key].push((self.elapsed, after - before));
         }
     }
 
@@ -178,8 +178,8 @@ proptest! {
     fn a_crowd_in_one_slot_resets_nobody(ops in ops(false, 60), amount in 1..50_u32, per in 1..60_u64, burst in 1..4_u32) {
         let mut run = Run::new(tiers([amount; 2], per, [burst; 2]), 60);
         // A full slot first, so that everyone's way leads through eviction and the overflow.
-        for owner in 0..60 {
-            run.ask(owner, 0, 1);
+        for key in 0..60 {
+            run.ask(key, 0, 1);
         }
         run.steps(&ops);
         run.check();
@@ -240,7 +240,7 @@ proptest! {
         let mut slots = Memory::default();
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
         let home = slots.slot_of(&client());
-        let (value, _) = slots.slots.values.get_mut(&home).unwrap();
+        let (value, _) = slots.slots.values.get_mut(home.key().as_ref()).unwrap();
         value[at] = byte;
         // Whatever the times and levels are.
         let records = value.iter_mut().skip(22);
@@ -250,7 +250,7 @@ proptest! {
                 settle(&mut slots, receipt, u32::from(byte), now).unwrap();
             }
         }
-        slots.slots.values.insert(home, (bytes, 9));
+        slots.slots.values.insert(home.key().as_ref().to_vec(), (bytes, 9));
         let _ = reserve(&mut slots, &charges, NOON).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::super::recent::{Recalling, Recent};
+use super::super::super::write_cache::{CachedSlots, WriteCache};
 use super::*;
 
 /// What the workers share: the slots, and whose turn it is.
@@ -27,7 +27,7 @@ struct State {
 /// One worker: what it remembers, and its way to the table.
 struct Worker {
     number: usize,
-    recent: Recent,
+    cache: WriteCache,
     way: Way,
 }
 
@@ -71,40 +71,44 @@ impl Way {
 }
 
 impl Worker {
-    fn recalling(&mut self) -> Recalling<'_, Way> {
-        Recalling { slots: self.way.clone(), recent: &mut self.recent, now: NOON }
+    fn cached(&mut self) -> CachedSlots<'_, Way> {
+        CachedSlots { slots: self.way.clone(), cache: &mut self.cache, now: NOON }
     }
 }
 
 impl Slots for Worker {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot_in_tests()
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot_in_tests()
+    }
+}
+
+impl SharedData for Worker {
+    fn recall(&mut self, key: &[u8]) -> Option<(Vec<u8>, Version)> {
+        self.cached().recall(key)
     }
 
-    fn recall(&mut self, id: SlotId) -> Option<(Vec<u8>, Version)> {
-        self.recalling().recall(id)
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.cached().read(key, into)
     }
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.recalling().read(id, into)
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.recalling().swap(id, bytes, version)
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        self.cached().swap(key, bytes, version)
     }
 }
 
 impl Slots for Way {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot_in_tests()
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        key.slot_in_tests()
+    }
+}
+
+impl SharedData for Way {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.step(|slots| slots.read(key, into))
     }
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.step(|slots| slots.read(id, into))
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.step(|slots| slots.swap(id, bytes, version))
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        self.step(|slots| slots.swap(key, bytes, version))
     }
 }
 
@@ -125,7 +129,7 @@ fn race(
         let workers: Vec<_> = (0..WORKERS)
             .map(|number| {
                 let way = Way { number, table: Arc::clone(&table) };
-                let mut worker = Worker { number, recent: Recent::default(), way };
+                let mut worker = Worker { number, cache: WriteCache::default(), way };
                 scope.spawn(move || {
                     let mut admitted = 0;
                     for nth in 0.. {

@@ -1,4 +1,4 @@
-//! Buckets and quotas of several owners against a slow model: a queue of charges with what of each is in use, in exact
+//! Buckets and quotas of several keys against a slow model: a queue of charges with what of each is in use, in exact
 //! arithmetic, and the calendar of `chrono`. What is told (waits, what is left, until when) is tried out.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use crate::limits::{UNIT, Window};
 const PARTS: i128 = 3_600_000_000;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What one owner used of one limit.
+/// What one key used of one limit.
 #[derive(Clone, Default)]
 struct Usage {
     /// Charges, oldest first: their numbers, and what of them is in use, in parts.
@@ -29,7 +29,7 @@ struct Usage {
 
 struct Taken {
     number: usize,
-    owner: u8,
+    key: u8,
     charge: Charge,
     /// How many refunds each budget had seen.
     refunds: Vec<usize>,
@@ -116,15 +116,15 @@ impl World {
         Self { slots, limits, budgets, taken, now: Timestamp::from_secs(start), rng, asked: 0 }
     }
 
-    fn usage(&self, owner: u8, nth: usize) -> Usage {
-        self.budgets.get(&(owner, nth)).cloned().unwrap_or_default()
+    fn usage(&self, key: u8, nth: usize) -> Usage {
+        self.budgets.get(&(key, nth)).cloned().unwrap_or_default()
     }
 
     /// What stands in the slot.
-    fn level(&self, owner: u8, nth: usize) -> u64 {
-        let owner = LimitKey::in_first_slot(owner);
-        let slot = Slot::parse(self.slots.slots.values[&owner.slot_in_tests()].0.clone());
-        match slot.find(owner.tag(), self.limits[nth].id(), self.now) {
+    fn level(&self, key: u8, nth: usize) -> u64 {
+        let key = LimitKey::in_first_slot(key);
+        let slot = Slot::parse(self.slots.slots.values[key.slot_in_tests().key().as_ref()].0.clone());
+        match slot.find(key.tag(), self.limits[nth].id(), self.now) {
             Seat::Own(at) => slot.get(at).level,
             seat => panic!("{seat:?}"),
         }
@@ -148,10 +148,10 @@ impl World {
 
     fn ask(&mut self) {
         let most = [1, 5, 40][self.rng.gen_range(0..3)];
-        let (owner, requests, cost) =
+        let (key, requests, cost) =
             (self.rng.gen_range(0..3), self.rng.gen_range(0..=most.min(5)), self.rng.gen_range(0..=most));
         let limits = self.limits.clone();
-        let charge = Charge { owner: LimitKey::in_first_slot(owner), limits: limits.clone().into(), requests, cost };
+        let charge = Charge { key: LimitKey::in_first_slot(key), limits: limits.clone().into(), requests, cost };
         let foreseen = peek(&mut self.slots, charge.clone(), self.now).unwrap();
         let outcome = reserve(&mut self.slots, std::slice::from_ref(&charge), self.now).unwrap();
         assert_eq!((foreseen.admitted, foreseen.retry_after), (outcome.admitted, outcome.retry_after));
@@ -159,7 +159,7 @@ impl World {
         let mut after = Vec::new();
         for (nth, limit) in limits.iter().enumerate() {
             let amount = limit.amount(requests, cost);
-            let mut seen = self.usage(owner, nth).seen(limit, self.now);
+            let mut seen = self.usage(key, nth).seen(limit, self.now);
             let (before, max) = (seen.level(), parts(limit.capacity()));
             if amount > 0 {
                 seen.queue.push((self.asked, parts(amount.into())));
@@ -176,8 +176,8 @@ impl World {
         if let Some(receipt) = outcome.receipt {
             let refunds = after.iter().map(|usage| usage.refunds).collect();
             let charged = after.into_iter().enumerate().filter(|(nth, _)| limits[*nth].amount(requests, cost) > 0);
-            self.budgets.extend(charged.map(|(nth, usage)| ((owner, nth), usage)));
-            self.taken.push(Taken { number: self.asked, owner, charge, refunds, receipt });
+            self.budgets.extend(charged.map(|(nth, usage)| ((key, nth), usage)));
+            self.taken.push(Taken { number: self.asked, key, charge, refunds, receipt });
         } else if !outcome.never {
             let told = Duration::from_secs(crate::values::time::seconds_up(outcome.retry_after));
             assert!(self.later(&charge, outcome.retry_after) && self.later(&charge, told), "{charge:?} after {told:?}");
@@ -190,7 +190,7 @@ impl World {
         }
         for (limit, status) in limits.into_iter().zip(&outcome.statuses) {
             let of = |amount: u64| {
-                super::charge(LimitKey::in_first_slot(owner), std::slice::from_ref(&limit), amount.try_into().unwrap())
+                super::charge(LimitKey::in_first_slot(key), std::slice::from_ref(&limit), amount.try_into().unwrap())
             };
             assert!(self.later(&of(status.remaining), Duration::ZERO), "{status:?}");
             assert!(!self.later(&of(status.remaining + 1), Duration::ZERO), "{status:?}");
@@ -206,13 +206,13 @@ impl World {
         if self.taken.is_empty() {
             return;
         }
-        let Taken { number, owner, charge, refunds, receipt } =
+        let Taken { number, key, charge, refunds, receipt } =
             self.taken.remove(self.rng.gen_range(0..self.taken.len()));
         let actual = [0, 1, self.rng.gen_range(0..12), u32::MAX][self.rng.gen_range(0..4)];
         let cancels = self.rng.gen_ratio(1, 3);
         let charged = |nth: usize| charge.amount(&charge.limits[nth]);
         let places: Vec<usize> = (0..self.limits.len()).filter(|nth| charged(*nth) > 0).collect();
-        let before: Vec<u64> = places.iter().map(|nth| self.level(owner, *nth)).collect();
+        let before: Vec<u64> = places.iter().map(|nth| self.level(key, *nth)).collect();
         if cancels {
             cancel(&mut self.slots, receipt, self.now).unwrap();
         } else {
@@ -221,7 +221,7 @@ impl World {
         for (nth, before) in places.into_iter().zip(before) {
             let limit = self.limits[nth].clone();
             let wanted = if cancels { 0 } else { limit.amount(charged(nth), actual) };
-            let (mut usage, after) = (self.usage(owner, nth), self.level(owner, nth));
+            let (mut usage, after) = (self.usage(key, nth), self.level(key, nth));
             if wanted > charged(nth) {
                 usage = usage.seen(&limit, self.now);
                 let more = parts((wanted - charged(nth)).into()).min(parts(limit.capacity()) - usage.level());
@@ -244,7 +244,7 @@ impl World {
                 }
                 usage.refunds += usize::from(given > 0);
             }
-            self.budgets.insert((owner, nth), usage);
+            self.budgets.insert((key, nth), usage);
         }
     }
 }

@@ -190,7 +190,7 @@ fn settling_on_what_was_charged_does_not_even_read() {
     }
 }
 
-/// How much is left of 5, for an owner of the first slot.
+/// How much is left of 5, for an key of the first slot.
 fn left(slots: &mut Memory, nth: u8, limits: &[Limit], now: Timestamp) -> u64 {
     reserve(slots, &[charge(LimitKey::in_first_slot(nth), limits, 0)], now).unwrap().statuses[0].remaining
 }
@@ -207,7 +207,7 @@ fn refund_goes_to_the_budget_that_was_charged() {
     assert_eq!(left(&mut slots, newcomer, &limits, at(0)), 2);
     cancel(&mut slots, receipt, at(0)).unwrap();
     assert_eq!(left(&mut slots, newcomer, &limits, at(0)), 4);
-    // Charged to the owner's entry, which is lost; others have filled the slot since.
+    // Charged to the key's entry, which is lost; others have filled the slot since.
     let mut slots = Memory::default();
     let receipt = take(&mut slots, 200, 3, at(0));
     let (mut slots, newcomer) = full(&limits[0], at(0));
@@ -222,7 +222,7 @@ fn charge_to_the_overflow_is_not_given_back_to_an_owner() {
     let (mut slots, newcomer) = full(&limits[0], at(0));
     let charges = |amount| [charge(LimitKey::in_first_slot(newcomer), &limits, amount)];
     let receipt = reserve(&mut slots, &charges(4), at(0)).unwrap().receipt.unwrap();
-    // A second later there is room, and the owner has an entry of his own, which takes the overflow's usage along.
+    // A second later there is room, and the key has an entry of his own, which takes the overflow's usage along.
     let outcome = reserve(&mut slots, &charges(1), at(1)).unwrap();
     assert!(outcome.admitted && !outcome.overflow);
     cancel(&mut slots, receipt, at(1)).unwrap();
@@ -266,10 +266,10 @@ fn what_was_given_back_in_full_is_not_kept_by_a_denial() {
 #[test]
 fn receipt_of_an_entry_that_made_room_gives_nothing_back_of_the_next() {
     let (slow, fast) = ([bucket("b", 1, 3_600, 100)], [bucket("b", 100, 1, 100)]);
-    let owner = LimitKey::in_first_slot(200);
+    let key = LimitKey::in_first_slot(200);
     let mut slots = Memory::default();
-    let mut take = |owner, limits: &[Limit], amount, now| {
-        let outcome = reserve(&mut slots, &[charge(owner, limits, amount)], now).unwrap();
+    let mut take = |key, limits: &[Limit], amount, now| {
+        let outcome = reserve(&mut slots, &[charge(key, limits, amount)], now).unwrap();
         assert!(outcome.admitted && !outcome.overflow);
         (outcome.receipt.unwrap(), slots.clone())
     };
@@ -277,11 +277,11 @@ fn receipt_of_an_entry_that_made_room_gives_nothing_back_of_the_next() {
     for nth in 0..31 {
         take(LimitKey::in_first_slot(nth), &[bucket("b", 1, 86_400, 2)], 1, at(0));
     }
-    let (receipt, _) = take(owner, &slow, 50, at(0));
+    let (receipt, _) = take(key, &slow, 50, at(0));
     // All of it drains at the pace of the fast tier; another takes the place for a while.
-    take(owner, &fast, 1, at(1));
+    take(key, &fast, 1, at(1));
     take(LimitKey::in_first_slot(201), &fast, 1, at(2));
-    let (_, mut slots) = take(owner, &slow, 100, at(3));
+    let (_, mut slots) = take(key, &slow, 100, at(3));
     cancel(&mut slots, receipt, at(3)).unwrap();
-    assert_eq!(reserve(&mut slots, &[charge(owner, &slow, 0)], at(3)).unwrap().statuses[0].remaining, 0);
+    assert_eq!(reserve(&mut slots, &[charge(key, &slow, 0)], at(3)).unwrap().statuses[0].remaining, 0);
 }

@@ -12,12 +12,14 @@
 
 use std::time::Duration;
 
-use super::key::{LimitKey, SlotId};
-use super::store::{Slots, StoreError, Swap, Version};
+use super::key::{LimitKey, SlotId, SlotKey};
+use super::slots::Slots;
 use crate::values::bytes::is_same;
+use crate::values::direct_mapped::DirectMapped;
+use crate::values::shared::{SharedData, StoreError, Swap, Version};
 use crate::values::time::Timestamp;
 
-/// How many slots are remembered; a power of two.
+/// How many slots are remembered.
 const PLACES: u32 = 1_024;
 /// For how long the worker counts on, after it looked. Far from 2^32 writes, however fast the others are.
 const COUNT_LIFE: Duration = Duration::from_secs(10);
@@ -28,8 +30,8 @@ const PAUSE_MAX: u32 = 255;
 
 /// The slots that one worker wrote last, as it wrote them.
 #[derive(Debug)]
-pub struct Recent {
-    places: Vec<Option<Written>>,
+pub struct WriteCache {
+    slots: DirectMapped<SlotKey, Written>,
     count: Option<Count>,
     /// Tells what was written with this count from what was written before.
     epoch: u32,
@@ -42,7 +44,6 @@ pub struct Recent {
 /// A slot as this worker left it.
 #[derive(Debug)]
 struct Written {
-    id: SlotId,
     epoch: u32,
     number: u32,
     bytes: Vec<u8>,
@@ -57,29 +58,28 @@ struct Count {
     writes: u32,
 }
 
-impl Default for Recent {
+impl Default for WriteCache {
     fn default() -> Self {
-        Self { places: (0..PLACES).map(|_| None).collect(), count: None, epoch: 0, pause: 0, patience: 0 }
+        Self { slots: DirectMapped::new(PLACES, SlotKey::number), count: None, epoch: 0, pause: 0, patience: 0 }
     }
 }
 
-impl Recent {
+impl WriteCache {
     /// Takes out the slot as this worker wrote it, and the number that it then has if nobody wrote since. Ends a count that is
     /// too old.
-    fn take(&mut self, id: SlotId, now: Timestamp) -> Option<(Vec<u8>, u32)> {
+    fn take(&mut self, key: SlotKey, now: Timestamp) -> Option<(Vec<u8>, u32)> {
         self.count.take_if(|count| !count.holds(now));
         self.count.as_ref()?;
-        let place = self.places.get_mut(place_of(id))?;
-        let written = place.take_if(|written| written.id == id)?;
+        let written = self.slots.remove(&key)?;
         (written.epoch == self.epoch).then_some((written.bytes, written.number))
     }
 
     /// Remembers a write, if the worker counts. Otherwise returns whether it should look what number the write has.
-    fn wrote(&mut self, id: SlotId, bytes: &[u8]) -> bool {
+    fn wrote(&mut self, key: SlotKey, bytes: &[u8]) -> bool {
         if let Some(count) = &mut self.count {
             let number = count.next;
             (count.next, count.writes) = (after(number), count.writes.saturating_add(1));
-            self.put(id, number, bytes);
+            self.put(key, number, bytes);
             return false;
         }
         let looks = self.pause == 0;
@@ -88,10 +88,10 @@ impl Recent {
     }
 
     /// Counts on from a write that was looked at: its bytes and its number.
-    fn saw(&mut self, id: SlotId, bytes: &[u8], number: u32, now: Timestamp) {
+    fn saw(&mut self, key: SlotKey, bytes: &[u8], number: u32, now: Timestamp) {
         self.count = Some(Count { next: after(number), since: now, writes: 0 });
         self.epoch = self.epoch.wrapping_add(1);
-        self.put(id, number, bytes);
+        self.put(key, number, bytes);
     }
 
     /// Stops counting: another worker wrote. The more often that happens, the longer it is until the next look.
@@ -104,11 +104,8 @@ impl Recent {
         self.pause = self.patience;
     }
 
-    fn put(&mut self, id: SlotId, number: u32, bytes: &[u8]) {
-        let epoch = self.epoch;
-        if let Some(place) = self.places.get_mut(place_of(id)) {
-            *place = Some(Written { id, epoch, number, bytes: bytes.to_vec() });
-        }
+    fn put(&mut self, key: SlotKey, number: u32, bytes: &[u8]) {
+        self.slots.insert(key, Written { epoch: self.epoch, number, bytes: bytes.to_vec() });
     }
 }
 
@@ -127,55 +124,53 @@ const fn after(number: u32) -> u32 {
     }
 }
 
-fn place_of(id: SlotId) -> usize {
-    (id.number() % PLACES) as usize
-}
-
 /// Slots, and what this worker wrote to them last.
 #[derive(Debug)]
-pub struct Recalling<'a, S> {
+pub struct CachedSlots<'a, S> {
     /// What keeps the slots.
     pub slots: S,
     /// What this worker wrote.
-    pub recent: &'a mut Recent,
+    pub cache: &'a mut WriteCache,
     /// The time of the request.
     pub now: Timestamp,
 }
 
-impl<S: Slots> Slots for Recalling<'_, S> {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        self.slots.slot_of(owner)
+impl<S: Slots> Slots for CachedSlots<'_, S> {
+    fn slot_of(&self, key: &LimitKey) -> SlotId {
+        self.slots.slot_of(key)
     }
+}
 
-    fn recall(&mut self, id: SlotId) -> Option<(Vec<u8>, Version)> {
-        let (bytes, number) = self.recent.take(id, self.now)?;
+impl<S: SharedData> SharedData for CachedSlots<'_, S> {
+    fn recall(&mut self, key: &[u8]) -> Option<(Vec<u8>, Version)> {
+        let (bytes, number) = self.cache.take(SlotKey::read(key)?, self.now)?;
         Some((bytes, Version::Cas(number)))
     }
 
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.slots.read(id, into)
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.slots.read(key, into)
     }
 
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        let swap = self.slots.swap(id, bytes, version)?;
-        match swap {
-            Swap::Lost => self.recent.lost(),
-            Swap::Done if self.recent.wrote(id, bytes) => self.look(id, bytes),
-            Swap::Done => {}
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        let swap = self.slots.swap(key, bytes, version)?;
+        match (swap, SlotKey::read(key)) {
+            (Swap::Lost, _) => self.cache.lost(),
+            (Swap::Done, Some(slot)) if self.cache.wrote(slot, bytes) => self.look(slot, bytes),
+            (Swap::Done, _) => {}
         }
         Ok(swap)
     }
 }
 
-impl<S: Slots> Recalling<'_, S> {
-    /// Looks what number a write has that was just made. It is made, whether this succeeds or not.
+impl<S: SharedData> CachedSlots<'_, S> {
+    /// Reads what number a write has that was just made. It is made, whether this succeeds or not.
     #[cold]
     #[inline(never)]
-    fn look(&mut self, id: SlotId, written: &[u8]) {
+    fn look(&mut self, key: SlotKey, written: &[u8]) {
         let mut bytes = Vec::new();
-        match self.slots.read(id, &mut bytes) {
-            Ok(Version::Cas(number)) if is_same(&bytes, written) => self.recent.saw(id, written, number, self.now),
-            _ => self.recent.lost(),
+        match self.slots.read(key.as_ref(), &mut bytes) {
+            Ok(Version::Cas(number)) if is_same(&bytes, written) => self.cache.saw(key, written, number, self.now),
+            _ => self.cache.lost(),
         }
     }
 }

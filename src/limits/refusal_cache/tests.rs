@@ -7,12 +7,12 @@ use super::*;
 
 const NOON: Timestamp = Timestamp::from_secs(1_700_049_600); // 15 November 2023, 12:00 UTC
 
-fn owner(nth: u8) -> LimitKey {
+fn key(nth: u8) -> LimitKey {
     LimitKey::address("guesses", [192, 0, 2, nth].into())
 }
 
 fn ask(slots: &mut Memory, limit: &Limit, now: Timestamp) -> Outcome {
-    reserve(slots, &[charge(owner(1), std::slice::from_ref(limit), 1)], now).unwrap()
+    reserve(slots, &[charge(key(1), std::slice::from_ref(limit), 1)], now).unwrap()
 }
 
 /// Uses the budget up; the first refusal.
@@ -32,11 +32,11 @@ fn millis(millis: u64) -> Timestamp {
 /// Whether it is remembered after so many microseconds; then the answer is what the slots say.
 #[track_caller]
 fn check(limit: &Limit, micros: u64, remembered: bool) {
-    let (mut slots, mut spent) = (Memory::default(), Spent::default());
+    let (mut slots, mut refusals) = (Memory::default(), RefusalCache::default());
     let refused = use_up(&mut slots, limit, NOON);
-    spent.note(owner(1), &refused, NOON);
+    refusals.note(key(1), &refused, NOON);
     let now = NOON.after(Duration::from_micros(micros));
-    let told = spent.ask(&owner(1), now);
+    let told = refusals.ask(&key(1), now);
     assert_eq!(told.is_some(), remembered, "{} after {micros} us", limit.name);
     let (Some(told), asked) = (told, ask(&mut slots, limit, now)) else {
         return;
@@ -76,88 +76,88 @@ fn it_says_what_the_slots_would_say_for_a_tenth_of_a_second_at_most() {
     check(&faster, 19_999, true);
     check(&faster, 20_000, false);
     // Noon is not midnight, but a second before it is.
-    let (mut slots, mut spent, day) = (Memory::default(), Spent::default(), quota("day", 2, Period::Day));
+    let (mut slots, mut refusals, day) = (Memory::default(), RefusalCache::default(), quota("day", 2, Period::Day));
     let late = NOON.after(Duration::from_millis(12 * 3_600_000 - 30));
-    spent.note(owner(1), &use_up(&mut slots, &day, late), late);
-    assert!(spent.ask(&owner(1), late.after(Duration::from_millis(29))).is_some());
-    assert!(spent.ask(&owner(1), late.after(Duration::from_millis(30))).is_none());
+    refusals.note(key(1), &use_up(&mut slots, &day, late), late);
+    assert!(refusals.ask(&key(1), late.after(Duration::from_millis(29))).is_some());
+    assert!(refusals.ask(&key(1), late.after(Duration::from_millis(30))).is_none());
 }
 
 /// A budget that is used up, and remembered at noon.
-fn spent() -> (Spent, Outcome) {
-    let (mut slots, mut spent) = (Memory::default(), Spent::default());
+fn refusals() -> (RefusalCache, Outcome) {
+    let (mut slots, mut refusals) = (Memory::default(), RefusalCache::default());
     let refused = use_up(&mut slots, &bucket("slow", 10, 3_600, 3), NOON);
-    spent.note(owner(1), &refused, NOON);
-    (spent, refused)
+    refusals.note(key(1), &refused, NOON);
+    (refusals, refused)
 }
 
 #[test]
 fn it_is_of_one_owner_and_says_nothing_of_the_past() {
-    let (spent, _) = spent();
-    assert!(spent.ask(&owner(1), NOON).is_some());
-    assert!(spent.ask(&owner(2), NOON).is_none(), "another address");
+    let (refusals, _) = refusals();
+    assert!(refusals.ask(&key(1), NOON).is_some());
+    assert!(refusals.ask(&key(2), NOON).is_none(), "another address");
     // A clock that was set back.
-    assert!(spent.ask(&owner(1), Timestamp::from_micros(NOON.micros() - 1)).is_none());
+    assert!(refusals.ask(&key(1), Timestamp::from_micros(NOON.micros() - 1)).is_none());
 }
 
 #[test]
 fn what_is_told_from_it_makes_it_last_no_longer() {
-    let (mut spent, _) = spent();
-    let told = spent.ask(&owner(1), millis(90)).unwrap();
-    spent.note(owner(1), &told, millis(90));
-    assert!(spent.ask(&owner(1), millis(99)).is_some());
-    assert!(spent.ask(&owner(1), millis(100)).is_none());
+    let (mut refusals, _) = refusals();
+    let told = refusals.ask(&key(1), millis(90)).unwrap();
+    refusals.note(key(1), &told, millis(90));
+    assert!(refusals.ask(&key(1), millis(99)).is_some());
+    assert!(refusals.ask(&key(1), millis(100)).is_none());
     // Asked again after its end, it begins anew.
-    spent.note(owner(1), &told, millis(100));
-    assert!(spent.ask(&owner(1), millis(199)).is_some());
+    refusals.note(key(1), &told, millis(100));
+    assert!(refusals.ask(&key(1), millis(199)).is_some());
 }
 
 #[test]
 fn what_makes_room_is_heeded() {
-    let (mut given_back, _) = spent();
-    given_back.forget(&owner(2));
-    assert!(given_back.ask(&owner(1), NOON).is_some(), "another address");
-    given_back.forget(&owner(1));
-    assert!(given_back.ask(&owner(1), NOON).is_none());
+    let (mut given_back, _) = refusals();
+    given_back.forget(&key(2));
+    assert!(given_back.ask(&key(1), NOON).is_some(), "another address");
+    given_back.forget(&key(1));
+    assert!(given_back.ask(&key(1), NOON).is_none());
     // One that was charged before the budget was used up, and finds room after all.
     let (mut slots, limit) = (Memory::default(), bucket("slow", 10, 3_600, 1));
-    let (mut spent, held) = (Spent::default(), ask(&mut slots, &limit, NOON));
-    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
-    assert!(spent.ask(&owner(1), NOON).is_some());
+    let (mut refusals, held) = (RefusalCache::default(), ask(&mut slots, &limit, NOON));
+    refusals.note(key(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(refusals.ask(&key(1), NOON).is_some());
     cancel(&mut slots, held.receipt.unwrap(), NOON).unwrap();
-    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
-    assert!(spent.ask(&owner(1), NOON).is_none());
+    refusals.note(key(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(refusals.ask(&key(1), NOON).is_none());
 }
 
 #[test]
 fn what_was_admitted_or_never_will_be_is_not_remembered() {
     let (mut slots, limit) = (Memory::default(), bucket("slow", 10, 3_600, 3));
-    let mut spent = Spent::default();
-    spent.note(owner(1), &ask(&mut slots, &limit, NOON), NOON);
-    assert!(spent.ask(&owner(1), NOON).is_none());
-    let never = reserve(&mut slots, &[charge(owner(1), &[limit], 4)], NOON).unwrap();
+    let mut refusals = RefusalCache::default();
+    refusals.note(key(1), &ask(&mut slots, &limit, NOON), NOON);
+    assert!(refusals.ask(&key(1), NOON).is_none());
+    let never = reserve(&mut slots, &[charge(key(1), &[limit], 4)], NOON).unwrap();
     assert!(never.never);
-    spent.note(owner(1), &never, NOON);
-    assert!(spent.ask(&owner(1), NOON).is_none());
+    refusals.note(key(1), &never, NOON);
+    assert!(refusals.ask(&key(1), NOON).is_none());
     // Nor does it take the place of a refusal.
     let mut others = (0..).map(|nth: u32| LimitKey::address("others", std::net::IpAddr::V4(nth.into())));
-    let other = others.find(|it| place_of(it) == place_of(&owner(1))).unwrap();
+    let other = others.find(|it| it.number() % PLACES == key(1).number() % PLACES).unwrap();
     let refused = use_up(&mut slots, &bucket("slow", 10, 3_600, 3), NOON);
-    spent.note(owner(1), &refused, NOON);
+    refusals.note(key(1), &refused, NOON);
     for outcome in [Outcome::room(), never] {
-        spent.note(other, &outcome, NOON);
-        assert!(spent.ask(&owner(1), NOON).is_some(), "{outcome:?}");
+        refusals.note(other, &outcome, NOON);
+        assert!(refusals.ask(&key(1), NOON).is_some(), "{outcome:?}");
     }
 }
 
 #[test]
 fn memory_is_bounded_and_the_latest_is_remembered() {
-    let (mut spent, refused) = spent();
-    let owners = (0..10_000_u32).map(|nth| LimitKey::address("guesses", std::net::IpAddr::V4(nth.into())));
-    for owner in owners {
-        spent.note(owner, &refused, NOON);
-        assert!(spent.ask(&owner, NOON).is_some());
+    let (mut refusals, refused) = refusals();
+    let keys = (0..10_000_u32).map(|nth| LimitKey::address("guesses", std::net::IpAddr::V4(nth.into())));
+    for key in keys {
+        refusals.note(key, &refused, NOON);
+        assert!(refusals.ask(&key, NOON).is_some());
     }
-    assert_eq!(spent.places.len(), 256);
-    assert!(spent.places.iter().all(Option::is_some), "all places are used");
+    assert_eq!(refusals.0.places().len(), 256);
+    assert!(refusals.0.places().iter().all(Option::is_some), "all places are used");
 }

@@ -8,22 +8,20 @@ use std::time::Duration;
 
 use super::key::LimitKey;
 use super::outcome::{LimitStatus, Outcome};
+use crate::values::direct_mapped::DirectMapped;
 use crate::values::time::Timestamp;
 
-/// How many budgets are remembered; a power of two.
+/// How many budgets are remembered.
 const PLACES: u32 = 256;
 /// For how long, at most.
 const LIFE_MAX: Duration = Duration::from_millis(100);
 
-/// Refusals of the last moments, of budgets of one kind. Of two owners with one place it has the later one.
+/// Refusals of the last moments, of budgets of one kind.
 #[derive(Debug)]
-pub struct Spent {
-    places: Vec<Option<Refusal>>,
-}
+pub struct RefusalCache(DirectMapped<LimitKey, Refusal>);
 
 #[derive(Debug)]
 struct Refusal {
-    owner: LimitKey,
     at: Timestamp,
     until: Timestamp,
     retry_after: Duration,
@@ -31,47 +29,43 @@ struct Refusal {
     statuses: Vec<LimitStatus>,
 }
 
-impl Default for Spent {
+impl Default for RefusalCache {
     fn default() -> Self {
-        Self { places: (0..PLACES).map(|_| None).collect() }
+        Self(DirectMapped::new(PLACES, LimitKey::number))
     }
 }
 
-impl Spent {
+impl RefusalCache {
     /// Remembers how asking for one request came out, if it was refused; forgets a refusal where there is room again.
     #[inline(never)]
-    pub fn note(&mut self, owner: LimitKey, outcome: &Outcome, now: Timestamp) {
-        let Some(place) = self.places.get_mut(place_of(&owner)) else {
+    pub fn note(&mut self, key: LimitKey, outcome: &Outcome, now: Timestamp) {
+        if outcome.admitted {
+            self.forget(&key);
             return;
-        };
-        match place {
-            // It keeps its end, whatever is told from it.
-            Some(refusal) if refusal.owner == owner && refusal.holds(now) && !outcome.admitted => {}
-            Some(refusal) if refusal.owner == owner && outcome.admitted => *place = None,
-            _ if outcome.admitted || outcome.never => {}
-            _ => *place = Some(Refusal::new(owner, outcome, now)),
+        }
+        // A refusal that still holds keeps its end, whatever is told from it.
+        let is_known = self.0.get(&key).is_some_and(|refusal| refusal.holds(now));
+        if !is_known && !outcome.never {
+            self.0.insert(key, Refusal::new(outcome, now));
         }
     }
 
     /// Forgets a refusal: something was given back.
-    pub fn forget(&mut self, owner: &LimitKey) {
-        if let Some(place) = self.places.get_mut(place_of(owner)) {
-            place.take_if(|refusal| refusal.owner == *owner);
-        }
+    pub fn forget(&mut self, key: &LimitKey) {
+        self.0.remove(key);
     }
 
     /// How asking for one request would come out, if that is known: it is refused.
-    pub fn ask(&self, owner: &LimitKey, now: Timestamp) -> Option<Outcome> {
-        let refusal = self.places.get(place_of(owner))?.as_ref()?;
-        (refusal.owner == *owner && refusal.holds(now)).then(|| refusal.seen_at(now))
+    pub fn ask(&self, key: &LimitKey, now: Timestamp) -> Option<Outcome> {
+        self.0.get(key).filter(|refusal| refusal.holds(now)).map(|refusal| refusal.seen_at(now))
     }
 }
 
 impl Refusal {
-    fn new(owner: LimitKey, outcome: &Outcome, now: Timestamp) -> Self {
+    fn new(outcome: &Outcome, now: Timestamp) -> Self {
         let Outcome { retry_after, overflow, ref statuses, .. } = *outcome;
         let until = now.after(retry_after.min(LIFE_MAX));
-        Self { owner, at: now, until, retry_after, overflow, statuses: statuses.clone() }
+        Self { at: now, until, retry_after, overflow, statuses: statuses.clone() }
     }
 
     /// A clock that was set back says nothing about what has drained.
@@ -89,10 +83,6 @@ impl Refusal {
         let retry_after = self.retry_after.saturating_sub(elapsed);
         Outcome { admitted: false, never: false, retry_after, overflow: self.overflow, statuses, receipt: None }
     }
-}
-
-fn place_of(owner: &LimitKey) -> usize {
-    (owner.number() % PLACES) as usize
 }
 
 #[cfg(test)]

@@ -18,46 +18,29 @@ fn limits() -> [Limit; 3] {
     [bucket("minute", 60, 60, 12), quota("day", 40, Period::Day), costly(bucket("cost", 600, 60, 100))]
 }
 
-/// The slots, as one worker reaches them.
-struct Shared<'a>(&'a mut Memory);
-
-impl Slots for Shared<'_> {
-    fn slot_of(&self, owner: &LimitKey) -> SlotId {
-        owner.slot_in_tests()
-    }
-
-    fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        self.0.read(id, into)
-    }
-
-    fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-        self.0.swap(id, bytes, version)
-    }
-}
-
 /// Workers of one process, and a time.
 struct Process {
     slots: Memory,
-    workers: Vec<Recent>,
+    workers: Vec<WriteCache>,
     now: Timestamp,
 }
 
 impl Process {
     fn new(workers: usize) -> Self {
-        let workers = (0..workers).map(|_| Recent::default()).collect();
+        let workers = (0..workers).map(|_| WriteCache::default()).collect();
         Self { slots: Memory::default(), workers, now: NOON }
     }
 
-    fn worker(&mut self, number: usize) -> Recalling<'_, Shared<'_>> {
-        Recalling { slots: Shared(&mut self.slots), recent: &mut self.workers[number], now: self.now }
+    fn worker(&mut self, number: usize) -> CachedSlots<'_, &mut Memory> {
+        CachedSlots { slots: &mut self.slots, cache: &mut self.workers[number], now: self.now }
     }
 
     /// Charges one request; returns what was left of the first limit, and the reads and swaps that it took.
     #[track_caller]
-    fn charge(&mut self, worker: usize, owner: LimitKey) -> (u64, usize, usize) {
+    fn charge(&mut self, worker: usize, key: LimitKey) -> (u64, usize, usize) {
         (self.slots.reads, self.slots.swaps) = (0, 0);
         let now = self.now;
-        let outcome = reserve(&mut self.worker(worker), &[charge(owner, &limits(), 1)], now).unwrap();
+        let outcome = reserve(&mut self.worker(worker), &[charge(key, &limits(), 1)], now).unwrap();
         (outcome.statuses[0].remaining, self.slots.reads, self.slots.swaps)
     }
 }
@@ -66,7 +49,7 @@ impl Process {
 fn who_is_alone_reads_a_slot_once() {
     let mut process = Process::new(1);
     let (a, b) = (client(1), client(2));
-    for (nth, (owner, expected)) in [
+    for (nth, (key, expected)) in [
         (a, (11, 2, 1)), // and looks what number the write has
         (a, (10, 0, 1)),
         (b, (11, 1, 1)),
@@ -77,14 +60,14 @@ fn who_is_alone_reads_a_slot_once() {
     .into_iter()
     .enumerate()
     {
-        assert_eq!(process.charge(0, owner), expected, "{nth}");
+        assert_eq!(process.charge(0, key), expected, "{nth}");
     }
 }
 
 #[test]
 fn another_worker_s_write_is_seen() {
     let mut process = Process::new(2);
-    let owner = client(1);
+    let key = client(1);
     for (nth, (worker, expected)) in [
         (0, (11, 2, 1)),
         (0, (10, 0, 1)),
@@ -97,7 +80,7 @@ fn another_worker_s_write_is_seen() {
     .into_iter()
     .enumerate()
     {
-        assert_eq!(process.charge(worker, owner), expected, "{nth}");
+        assert_eq!(process.charge(worker, key), expected, "{nth}");
     }
 }
 
@@ -132,25 +115,25 @@ fn many_slots_are_remembered() {
 #[test]
 fn a_write_elsewhere_ends_the_count() {
     let mut process = Process::new(1);
-    let owner = client(1);
-    process.charge(0, owner);
+    let key = client(1);
+    process.charge(0, key);
     process.slots.slots.writes += 1;
-    assert_eq!(process.charge(0, owner), (10, 0, 1), "the number of the first write is known");
-    assert_eq!(process.charge(0, owner), (9, 1, 2));
+    assert_eq!(process.charge(0, key), (10, 0, 1), "the number of the first write is known");
+    assert_eq!(process.charge(0, key), (9, 1, 2));
 }
 
 #[test]
 fn refusals_are_never_taken_from_memory() {
     let mut process = Process::new(2);
-    let owner = client(1);
+    let key = client(1);
     for _ in 0..12 {
-        process.charge(0, owner);
+        process.charge(0, key);
     }
     let now = process.now;
-    let asked = [charge(owner, &limits(), 1)];
+    let asked = [charge(key, &limits(), 1)];
     // What this worker remembers is full; the other one gives back.
     let full = quota("day", 40, Period::Day);
-    let receipt = reserve(&mut process.worker(1), &[charge(owner, &[full], 1)], now).unwrap().receipt.unwrap();
+    let receipt = reserve(&mut process.worker(1), &[charge(key, &[full], 1)], now).unwrap().receipt.unwrap();
     cancel(&mut process.worker(1), receipt, now).unwrap();
     (process.slots.reads, process.slots.swaps) = (0, 0);
     let refused = reserve(&mut process.worker(0), &asked, now).unwrap();
@@ -199,20 +182,21 @@ fn the_count_begins_anew_after_the_last_number() {
 fn what_the_host_refuses_is_not_remembered() {
     struct Blind(Memory);
     impl Slots for Blind {
-        fn slot_of(&self, owner: &LimitKey) -> SlotId {
-            owner.slot_in_tests()
-        }
-
-        fn read(&mut self, id: SlotId, into: &mut Vec<u8>) -> Result<Version, StoreError> {
-            if self.0.swaps > 0 { Err(StoreError::Host) } else { self.0.read(id, into) }
-        }
-
-        fn swap(&mut self, id: SlotId, bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
-            self.0.swap(id, bytes, version)
+        fn slot_of(&self, key: &LimitKey) -> SlotId {
+            key.slot_in_tests()
         }
     }
-    let mut recent = Recent::default();
-    let mut slots = Recalling { slots: Blind(Memory::default()), recent: &mut recent, now: NOON };
+    impl SharedData for Blind {
+        fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+            if self.0.swaps > 0 { Err(StoreError::Host) } else { self.0.read(key, into) }
+        }
+
+        fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+            self.0.swap(key, bytes, version)
+        }
+    }
+    let mut recent = WriteCache::default();
+    let mut slots = CachedSlots { slots: Blind(Memory::default()), cache: &mut recent, now: NOON };
     assert!(reserve(&mut slots, &[charge(client(1), &limits(), 1)], NOON).unwrap().admitted);
     assert!(recent.count.is_none());
 }

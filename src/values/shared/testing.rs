@@ -1,7 +1,7 @@
 //! What tests of shared data have in common.
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::store::StoreError;
+use super::StoreError;
 
 /// Lets shared data fail from some call on.
 #[derive(Clone, Debug, Default)]
