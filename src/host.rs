@@ -4,6 +4,7 @@
 pub mod abi;
 #[cfg(target_arch = "wasm32")]
 pub mod body;
+pub mod call_failure;
 #[cfg(all(target_arch = "wasm32", feature = "test-faults"))]
 pub mod faults;
 #[cfg(target_arch = "wasm32")]
@@ -11,7 +12,7 @@ pub mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub mod http;
 #[cfg(target_arch = "wasm32")]
-pub mod index;
+pub mod index_build;
 #[cfg(target_arch = "wasm32")]
 pub mod output;
 pub mod pairs;
@@ -22,7 +23,11 @@ pub mod root;
 #[cfg(target_arch = "wasm32")]
 pub mod shared_data;
 pub mod status;
+#[cfg(target_arch = "wasm32")]
+pub mod stream;
 pub mod verify;
+#[cfg(target_arch = "wasm32")]
+pub mod worker_context;
 
 /// Where Envoy begins: the module's start function.
 #[cfg(target_arch = "wasm32")]

@@ -142,7 +142,7 @@ impl Limit {
         Self { name, unit, window, id, policy_template }
     }
 
-    /// Which usage of an key it judges: a hash of name, unit and kind of window. Parameters are not part
+    /// Which usage of a key it judges: a hash of name, unit and kind of window. Parameters are not part
     /// of it, so that usage is kept when they change and shared by the tiers that use the same name.
     pub const fn id(&self) -> u32 {
         self.id
@@ -166,29 +166,29 @@ impl Limit {
         level_of(self.capacity())
     }
 
-    /// Judges stored usage at `now`.
-    fn judge(&self, stored: Record, now: Timestamp) -> Judged {
+    /// Evaluates stored usage at `now`.
+    fn evaluate(&self, stored: Record, now: Timestamp) -> Usage {
         match self.window {
             Window::Bucket { amount, per, .. } => {
-                bucket::judge(bucket::Rate::new(amount, per), self.level_max(), stored, now)
+                bucket::evaluate(bucket::Rate::new(amount, per), self.level_max(), stored, now)
             }
-            Window::Calendar { period, .. } => calendar::judge(period, stored, now),
+            Window::Calendar { period, .. } => calendar::evaluate(period, stored, now),
         }
     }
 
     /// What was judged with `level` more micro-units used.
-    fn add(&self, judged: &Judged, level: u64) -> Judged {
-        let current = judged.current;
+    fn add(&self, usage: &Usage, level: u64) -> Usage {
+        let current = usage.current;
         let used = current.level.saturating_add(level);
         let (clear_at, over) = match self.window {
             Window::Bucket { amount, per, .. } => {
-                let clear_at = bucket::clear_at(bucket::Rate::new(amount, per), self.level_max(), judged, level);
+                let clear_at = bucket::clear_at(bucket::Rate::new(amount, per), self.level_max(), usage, level);
                 (clear_at, used.saturating_sub(self.level_max()))
             }
             Window::Calendar { .. } => (current.clear_at, 0),
         };
         let after = Record { level: used, clear_at, ..current };
-        Judged { kept: after, current: after, over }
+        Usage { kept: after, current: after, over }
     }
 
     /// The time until `current` drains by `level` micro-units, in microseconds from `now`.
@@ -222,7 +222,7 @@ pub struct Budget {
 
 /// Stored usage, seen from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Judged {
+struct Usage {
     /// As stored, but with impossible times clamped and a later time of clearance noted: what must be written
     /// even when the request is denied.
     kept: Record,
@@ -233,7 +233,7 @@ struct Judged {
     over: u64,
 }
 
-impl Judged {
+impl Usage {
     /// What is in use, as the limit sees it.
     const fn counted(&self) -> u64 {
         self.current.level.saturating_sub(self.over)

@@ -8,7 +8,7 @@ use crate::host::status::Status;
 
 /// What is known of the body.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct BodyBuffer {
     len: usize,
     ended: bool,
     /// The longest body, once the request machine asked for one.
@@ -17,7 +17,7 @@ pub struct Seen {
 
 /// What can be said about a body that was asked for.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Buffered {
     /// More of it must come.
     More,
     /// It is longer than asked for.
@@ -26,7 +26,7 @@ pub enum Verdict {
     Whole(Vec<u8>),
 }
 
-impl Seen {
+impl BodyBuffer {
     /// Notes that `len` bytes are buffered, and whether no more will come.
     pub fn note(&mut self, len: Option<usize>, ended: bool) {
         self.len = len.unwrap_or(self.len);
@@ -43,22 +43,22 @@ impl Seen {
     /// # Errors
     /// The host does not hand over what it has announced.
     #[inline(never)]
-    pub fn look(&mut self) -> Result<Verdict, Status> {
+    pub fn look(&mut self) -> Result<Buffered, Status> {
         let Some(max) = self.max else {
-            return Ok(Verdict::More);
+            return Ok(Buffered::More);
         };
         if self.len > max {
             self.max = None;
-            return Ok(Verdict::TooBig);
+            return Ok(Buffered::TooBig);
         }
         if !self.ended {
-            return Ok(Verdict::More);
+            return Ok(Buffered::More);
         }
         self.max = None;
         match abi::buffer(BufferType::RequestBody, 0, max.saturating_add(1)) {
-            Ok(bytes) if bytes.len() == self.len => Ok(Verdict::Whole(bytes)),
+            Ok(bytes) if bytes.len() == self.len => Ok(Buffered::Whole(bytes)),
             // Nothing was ever buffered.
-            Err(_) if self.len == 0 => Ok(Verdict::Whole(Vec::new())),
+            Err(_) if self.len == 0 => Ok(Buffered::Whole(Vec::new())),
             Ok(_) => Err(Status::InternalFailure),
             Err(status) => Err(status),
         }

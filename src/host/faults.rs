@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::abi::{self, BufferType, LocalResponse, MapType};
-use super::root::Shared;
+use super::worker_context::WorkerContext;
 
 pub mod verify;
 
@@ -118,7 +118,7 @@ pub fn on_configure() -> bool {
 }
 
 /// Notes which callback the request wants to trap; says whether the request was answered.
-pub fn on_request(context: u32, shared: Option<&Rc<Shared>>) -> bool {
+pub fn on_request(context: u32, shared: Option<&Rc<WorkerContext>>) -> bool {
     if let Some((callback, scope)) =
         abi::header(MapType::RequestHeaders, b"x-test-trap").ok().and_then(|name| Callback::named(&name))
     {
@@ -138,7 +138,7 @@ pub fn on_request(context: u32, shared: Option<&Rc<Shared>>) -> bool {
 }
 
 /// Answers with the contexts of requests that live (this one too), and with those that wait.
-fn tell_state(shared: &Rc<Shared>) -> bool {
+fn tell_state(shared: &Rc<WorkerContext>) -> bool {
     let contexts = Rc::strong_count(shared).saturating_sub(1);
     let waiting = shared.worker.try_borrow().map_or(0, |worker| worker.waiting);
     let state = format!("{{\"contexts\":{contexts},\"waiting\":{waiting},\"waiters\":{}}}", shared.waiters());

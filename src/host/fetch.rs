@@ -17,7 +17,8 @@ use crate::filter::document::{Document, DocumentId};
 use crate::filter::metrics::{Count, FetchResult};
 use crate::filter::worker::Worker;
 use crate::host::abi::{self, BufferType, HttpCall, Level, MapType};
-use crate::host::index::Making;
+use crate::host::call_failure::{self, TEXT_BYTES_MAX};
+use crate::host::index_build::IndexBuild;
 use crate::host::shared_data::Shared;
 use crate::values::shared::{Edit, SharedData, StoreError, Swap, Version, update};
 use crate::values::time::Timestamp;
@@ -31,7 +32,7 @@ pub struct Source {
     /// The call-out under way, and when its claim began.
     call: Option<(u32, Timestamp)>,
     /// The index that is being made of the answer.
-    making: Option<Box<Making>>,
+    making: Option<Box<IndexBuild>>,
     /// When this worker's last claim began: only one worker shall ever hold a long list.
     last: Option<Timestamp>,
 }
@@ -95,7 +96,7 @@ impl Source {
         let Some((_, started)) = self.call.take_if(|(ours, _)| *ours == token) else {
             return;
         };
-        let answer = body(self.id, headers, body_len).and_then(|bytes| {
+        let answer = body(self.id, headers, body_len, &self.remote.scheme).and_then(|bytes| {
             if self.id == DocumentId::Tokens {
                 return self.begin(worker, bytes, started, now).map(|()| None).map_err(|error| error.to_string());
             }
@@ -105,7 +106,7 @@ impl Source {
             Ok(None) => self.make(worker, now),
             Ok(Some(answer)) => self.finish(worker, started, Some(answer), now),
             Err(reason) => {
-                self.log(&format!("fetching {} failed: {reason}", self.what()));
+                self.log_failure(&reason);
                 self.finish(worker, started, None, now);
             }
         }
@@ -123,7 +124,7 @@ impl Source {
         let Some(keys) = worker.index().filter(|_| record.started == started) else {
             return Err(BuildError::Superseded);
         };
-        let mut making = Making::new(bytes, Rc::clone(keys), &record, now)?;
+        let mut making = IndexBuild::new(bytes, Rc::clone(keys), &record, now)?;
         making.max_age = cache_age();
         self.making = Some(Box::new(making));
         Ok(())
@@ -139,7 +140,7 @@ impl Source {
         // A sign of life, and a look whether the claim is still ours.
         let (record, version) = self.read();
         let Some(alive) = record.on_progress(started, now) else {
-            self.log(&format!("fetching {} failed: {}", self.what(), BuildError::Superseded));
+            self.log_failure(&BuildError::Superseded.to_string());
             worker.metrics.count(Count::Fetch(self.id, FetchResult::Failed));
             return;
         };
@@ -155,7 +156,7 @@ impl Source {
                 self.finish(worker, started, Some(Answer { bytes: None, document: None, fetched }), now);
             }
             Err(error) => {
-                self.log(&format!("fetching {} failed: {error}", self.what()));
+                self.log_failure(&error.to_string());
                 self.finish(worker, started, None, now);
             }
         }
@@ -189,13 +190,14 @@ impl Source {
             (":scheme", remote.scheme.as_str()),
             (":authority", remote.authority.as_str()),
             (":path", remote.path.as_str()),
+            ("user-agent", concat!("hallpass/", env!("CARGO_PKG_VERSION"))),
             ("accept", "application/jwk-set+json, application/json"),
         ];
         let call = HttpCall { cluster: &remote.cluster, headers: &headers, timeout: remote.timeout };
         match abi::http_call(&call) {
             Ok(token) => self.call = Some((token, now)),
             Err(status) => {
-                self.log(&format!("fetching {} failed: {}", self.what(), status.of_call(&remote.cluster)));
+                self.log_failure(&call_failure::not_sent(status, &remote.cluster));
                 self.finish(worker, now, None, now);
             }
         }
@@ -224,7 +226,7 @@ impl Source {
             return;
         };
         if is_old {
-            self.log(&format!("fetching {} failed: its version is older than the last one", self.what()));
+            self.log_failure("its version is older than the last one");
         }
         if worker.on_record(self.id, next)
             && let Some(document) = good.and_then(|answer| answer.document)
@@ -298,6 +300,15 @@ impl Source {
         }
     }
 
+    /// Tells what was fetched from where, and why that failed. A query may hold a secret and is left out.
+    #[inline(never)]
+    fn log_failure(&self, reason: &str) {
+        let Remote { cluster, scheme, authority, path, .. } = &self.remote;
+        let path = path.split('?').next().unwrap_or_default();
+        let what = self.what();
+        self.log(&format!("fetching {what} from {scheme}://{authority}{path} (cluster `{cluster}`) failed: {reason}"));
+    }
+
     fn log(&self, message: &str) {
         let line = format!("hallpass: {}: {message}", self.id.path());
         // A log line that cannot be written has nowhere to be reported.
@@ -313,13 +324,16 @@ fn generation(bytes: &[u8]) -> u64 {
 
 /// The body of the answer at hand, if there is one that may be a document.
 #[inline(never)]
-fn body(id: DocumentId, headers: usize, body_len: usize) -> Result<Vec<u8>, String> {
+fn body(id: DocumentId, headers: usize, body_len: usize, scheme: &str) -> Result<Vec<u8>, String> {
     if headers == 0 {
         return Err("no answer in time".to_owned());
     }
     let status = abi::header(MapType::CallResponseHeaders, b":status").unwrap_or_default();
     if status != b"200" {
-        return Err(format!("status {}", String::from_utf8_lossy(&status)));
+        // Envoy sets this header on what a server answered, and not on what it answers in the place of a server.
+        let is_of_server = abi::header(MapType::CallResponseHeaders, b"x-envoy-upstream-service-time").is_ok();
+        let text = abi::buffer(BufferType::CallResponseBody, 0, body_len.min(TEXT_BYTES_MAX)).unwrap_or_default();
+        return Err(call_failure::refused(&status, is_of_server, &text, scheme));
     }
     if body_len > id.bytes_max() {
         return Err(format!("{body_len} bytes are too many"));

@@ -1,9 +1,8 @@
 //! The root context of a worker: configuration, ticks, answers to call-outs.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -16,72 +15,24 @@ use crate::host::abi::{self, BufferType, Level, MetricId, MetricType};
 #[cfg(feature = "test-faults")]
 use crate::host::faults::{self, Callback};
 use crate::host::fetch::{self, Source};
-use crate::host::http::{Http, Stream};
+use crate::host::http::Http;
 use crate::host::shared_data;
+use crate::host::worker_context::{TICK_WAITING_MS, WorkerContext};
 use crate::values::time::Timestamp;
 
 /// Tick while nothing waits: how old a worker's view of the shared keys and its metrics may be.
 const TICK_MS: u32 = 500;
-/// Tick while requests wait for keys, or keys were never had.
-const TICK_WAITING_MS: u32 = 20;
-
 /// Tick while an index is being made: the worker serves requests in between.
 const TICK_MAKING_MS: u32 = 10;
 
 /// Tick while there are more streams to wake than one callback may.
 const TICK_WAKING_MS: u32 = 1;
-/// Streams that one callback wakes. Envoy carries out their answers when it is over, each inside the one before it: some
-/// three hundred at once overflow the stack and trap, and other filters and access logs make each of them deeper.
-const WAKES_MAX: usize = 32;
-
-/// What the root context and its requests share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The worker's state.
-    pub worker: RefCell<Worker>,
-    waiters: RefCell<Vec<Waiter>>,
-    tick_ms: Cell<u32>,
-    /// Whether there ever was a request: never so on Envoy's main thread.
-    serves: Cell<bool>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    context: u32,
-    stream: Weak<RefCell<Stream>>,
-}
-
-impl Shared {
-    /// Has the stream of this context woken when it is ready.
-    pub fn await_keys(&self, context: u32, stream: &Rc<RefCell<Stream>>) {
-        if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
-            waiters.push(Waiter { context, stream: Rc::downgrade(stream) });
-        }
-        if !(1..=TICK_WAITING_MS).contains(&self.tick_ms.get()) {
-            self.set_tick(TICK_WAITING_MS);
-        }
-    }
-
-    /// How many streams are to be woken.
-    #[cfg(feature = "test-faults")]
-    pub fn waiters(&self) -> usize {
-        self.waiters.try_borrow().map_or(0, |waiters| waiters.len())
-    }
-
-    /// Setting the period begins it anew: requests that wait, one every few milliseconds, would put the tick off for ever.
-    fn set_tick(&self, period_ms: u32) {
-        if self.tick_ms.get() != period_ms && abi::set_tick_period(period_ms).is_ok() {
-            self.tick_ms.set(period_ms);
-        }
-    }
-}
-
 /// The root context.
 pub struct Root {
     context: u32,
     /// Digest of the configuration in use.
     configured: Option<[u8; 32]>,
-    shared: Option<Rc<Shared>>,
+    shared: Option<Rc<WorkerContext>>,
     sources: Vec<Source>,
     metrics: Vec<Option<MetricId>>,
 }
@@ -121,12 +72,7 @@ impl Root {
             source.take_over(&mut worker, now);
         }
         self.configured = Some(digest);
-        let shared = Shared {
-            worker: RefCell::new(worker),
-            waiters: RefCell::default(),
-            tick_ms: Cell::default(),
-            serves: Cell::default(),
-        };
+        let shared = WorkerContext::new(worker);
         shared.set_tick(if self.sources.is_empty() { TICK_MS } else { TICK_WAITING_MS });
         self.shared = Some(Rc::new(shared));
         true
@@ -141,50 +87,17 @@ impl Root {
             }
         }
         for (id, _) in worker.remotes() {
-            let age = worker.document_started(id).map(|started| now.since(started).as_secs());
+            // One that was never fetched is as old as the epoch: an alert on the age must not stay silent.
+            let age = now.since(worker.document_started(id).unwrap_or_default()).as_secs();
             let gauge = self.metrics.get(worker.metrics.document_age(id));
-            if let (Some(age), Some(Some(id))) = (age, gauge) {
+            if let Some(Some(id)) = gauge {
                 let _ = abi::record_metric(*id, age);
             }
         }
     }
 
-    /// Lets streams go on that are ready, those first that nobody looked at the last time; whether there may be more of them.
     #[inline(never)]
-    fn wake(&self, shared: &Rc<Shared>, now: Timestamp) -> bool {
-        let Ok(waiters) = shared.waiters.try_borrow_mut().map(|mut list| std::mem::take(&mut *list)) else {
-            return false;
-        };
-        let (mut waiters, mut waiting, mut woken) = (waiters.into_iter(), Vec::new(), 0_usize);
-        for waiter in waiters.by_ref() {
-            let Some(stream) = waiter.stream.upgrade() else {
-                continue;
-            };
-            let ready = match (shared.worker.try_borrow(), stream.try_borrow()) {
-                (Ok(worker), Ok(stream)) => stream.is_ready(&worker, now),
-                _ => false,
-            };
-            if !ready {
-                waiting.push(waiter);
-            } else if abi::set_effective_context(waiter.context).is_ok() {
-                Stream::wake(&stream, waiter.context, shared, now);
-                woken = woken.saturating_add(1);
-                if woken >= WAKES_MAX {
-                    break;
-                }
-            }
-        }
-        let _ = abi::set_effective_context(self.context);
-        let is_cut_short = waiters.len() > 0;
-        if let Ok(mut list) = shared.waiters.try_borrow_mut() {
-            let woken_in_vain = std::mem::take(&mut *list);
-            *list = waiters.chain(waiting).chain(woken_in_vain).collect();
-        }
-        is_cut_short
-    }
-
-    #[inline(never)]
-    fn adjust_tick(&self, shared: &Shared, is_cut_short: bool) {
+    fn adjust_tick(&self, shared: &WorkerContext, is_cut_short: bool) {
         let Ok(worker) = shared.worker.try_borrow() else {
             return;
         };
@@ -229,7 +142,7 @@ impl Context for Root {
                 source.on_answer(&mut worker, token, headers, body, now);
             }
         }
-        let is_cut_short = self.wake(&shared, now);
+        let is_cut_short = shared.wake(self.context, now);
         self.adjust_tick(&shared, is_cut_short);
     }
 }
@@ -272,7 +185,7 @@ impl RootContext for Root {
             }
             self.report(&mut worker, now);
         }
-        let is_cut_short = self.wake(&shared, now);
+        let is_cut_short = shared.wake(self.context, now);
         self.adjust_tick(&shared, is_cut_short);
     }
 

@@ -56,14 +56,6 @@ impl Status {
             unknown => Self::Unknown(unknown),
         })
     }
-
-    /// Why a call-out was refused: Envoy takes the name of a cluster that it does not have for a bad argument.
-    pub fn of_call(self, cluster: &str) -> String {
-        match self {
-            Self::BadArgument => format!("there is no cluster `{}`", cluster.escape_debug()),
-            refused => format!("the call-out was refused: {refused}"),
-        }
-    }
 }
 
 impl fmt::Display for Status {
@@ -111,11 +103,5 @@ mod tests {
     fn code_of_a_newer_host_is_kept() {
         assert_eq!(Status::check(13), Err(Status::Unknown(13)));
         assert_eq!(Status::check(u32::MAX), Err(Status::Unknown(u32::MAX)));
-    }
-
-    #[test]
-    fn refused_call_out_names_the_cluster_that_is_missing() {
-        assert_eq!(Status::BadArgument.of_call("auth\n"), "there is no cluster `auth\\n`");
-        assert_eq!(Status::InternalFailure.of_call("auth"), "the call-out was refused: internal failure");
     }
 }

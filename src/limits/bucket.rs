@@ -6,12 +6,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::slot::Record;
-use super::{Judged, level_of};
+use super::slot::{Record, SKEW_MICROS};
+use super::{Usage, level_of};
 use crate::values::time::{Timestamp, micros};
-
-/// How far ahead of now a stored time may be and still be believed: workers race, and NTP slews.
-pub(super) const SKEW_MICROS: u64 = 2_000_000;
 
 /// How fast a bucket drains.
 #[derive(Clone, Copy, Debug)]
@@ -70,14 +67,14 @@ pub(super) const fn small_product(a: u64, b: u64) -> Option<u64> {
     if a.leading_zeros().saturating_add(b.leading_zeros()) >= u64::BITS { Some(a.wrapping_mul(b)) } else { None }
 }
 
-/// Judges a bucket's stored level at `now`, for a limit that holds `level_max`.
-pub(super) fn judge(rate: Rate, level_max: u64, stored: Record, now: Timestamp) -> Judged {
+/// Evaluates a bucket's stored level at `now`, for a limit that holds `level_max`.
+pub(super) fn evaluate(rate: Rate, level_max: u64, stored: Record, now: Timestamp) -> Usage {
     let mut kept = if stored.stamp.saturating_sub(now.micros()) > SKEW_MICROS { stored.moved_to(now) } else { stored };
     // A stamp that is a little ahead serves as now: time that another worker has drained is not drained again.
     let at = kept.stamp.max(now.micros());
     let drained = rate.drained_in(at.saturating_sub(kept.stamp));
     if kept.level > level_max {
-        return judge_over(rate, level_max, kept, drained, at, now);
+        return evaluate_over(rate, level_max, kept, drained, at, now);
     }
     let drained = drained.min(kept.level);
     let level = kept.level.saturating_sub(drained);
@@ -87,33 +84,34 @@ pub(super) fn judge(rate: Rate, level_max: u64, stored: Record, now: Timestamp) 
     // Another tier may drain faster; whoever drains slowest decides when the entry is as good as none.
     kept.clear_at = kept.clear_at.max(kept.stamp.saturating_add(rate.time_to_drain(kept.level)));
     let current = Record { level, stamp: at, ..kept.with_outflow(drained) };
-    Judged { kept, current, over: 0 }
+    Usage { kept, current, over: 0 }
 }
 
-/// What a larger tier has used, or larger numbers before a new configuration, counts as a full bucket, or who is given
-/// small ones might wait for years. It is gone once it would be for whoever used it.
+/// Usage above what the limit holds, from before a downgrade or from larger numbers in an earlier configuration. It counts as a
+/// full bucket: a client with a small limit could otherwise wait for years. It is gone when it would be under the limit that
+/// admitted it.
 #[cold]
 #[inline(never)]
-fn judge_over(rate: Rate, level_max: u64, mut kept: Record, drained: u64, at: u64, now: Timestamp) -> Judged {
+fn evaluate_over(rate: Rate, level_max: u64, mut kept: Record, drained: u64, at: u64, now: Timestamp) -> Usage {
     kept.clear_at = kept.clear_at.max(kept.stamp.saturating_add(rate.time_to_drain(level_max)));
     let level = kept.level.saturating_sub(drained);
     if level == 0 || kept.clear_at <= now.micros() {
         return cleared(kept, at);
     }
     let current = Record { level, stamp: at, ..kept.with_outflow(drained) };
-    Judged { kept, current, over: level.saturating_sub(level_max.saturating_sub(drained)) }
+    Usage { kept, current, over: level.saturating_sub(level_max.saturating_sub(drained)) }
 }
 
-fn cleared(kept: Record, at: u64) -> Judged {
+fn cleared(kept: Record, at: u64) -> Usage {
     let current = Record { level: 0, stamp: at, clear_at: at, ..kept.with_outflow(kept.level) };
-    Judged { kept, current, over: 0 }
+    Usage { kept, current, over: 0 }
 }
 
-/// When what was judged is as good as none once `level` more is used of it.
-pub(super) fn clear_at(rate: Rate, level_max: u64, judged: &Judged, level: u64) -> u64 {
-    let Record { stamp, level: before, clear_at, .. } = judged.current;
+/// When what was usage is as good as none once `level` more is used of it.
+pub(super) fn clear_at(rate: Rate, level_max: u64, usage: &Usage, level: u64) -> u64 {
+    let Record { stamp, level: before, clear_at, .. } = usage.current;
     let used = before.saturating_add(level);
-    if judged.over == 0 {
+    if usage.over == 0 {
         return clear_at.max(stamp.saturating_add(rate.time_to_drain(used)));
     }
     // The larger tier's usage has grown too.

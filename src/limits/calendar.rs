@@ -5,7 +5,7 @@
 //! date library in the module that every worker loads.
 
 use super::slot::Record;
-use super::{Judged, Period};
+use super::{Period, Usage};
 use crate::values::time::Timestamp;
 
 const HOUR: u64 = 3_600_000_000;
@@ -27,13 +27,13 @@ pub(super) fn span(period: Period, at: u64) -> Span {
     }
 }
 
-/// Judges a quota's stored usage at `now`.
-pub(super) fn judge(period: Period, stored: Record, now: Timestamp) -> Judged {
+/// Evaluates a quota's stored usage at `now`.
+pub(super) fn evaluate(period: Period, stored: Record, now: Timestamp) -> Usage {
     let this = span(period, now.micros());
     let counted = span(period, stored.stamp);
     if counted.start < this.start {
         let current = Record { level: 0, stamp: this.start, clear_at: this.end, ..stored };
-        return Judged { kept: stored, current, over: 0 };
+        return Usage { kept: stored, current, over: 0 };
     }
     // A worker that is already in the next period, or a clock set back a little: what is stored goes on counting,
     // so that the next period is neither begun twice nor lost. Further ahead than a period: a wrong clock.
@@ -43,7 +43,7 @@ pub(super) fn judge(period: Period, stored: Record, now: Timestamp) -> Judged {
     let current = Record { stamp: counts.start, clear_at: counts.end, ..stored };
     // What was given back in full keeps no place.
     let clear_at = if stored.level == 0 { stored.clear_at } else { counts.end };
-    Judged { kept: Record { clear_at, ..current }, current, over: 0 }
+    Usage { kept: Record { clear_at, ..current }, current, over: 0 }
 }
 
 /// Periods of one length, counted from the epoch.

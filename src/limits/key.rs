@@ -1,10 +1,10 @@
 //! Whose budget a charge draws on, and in which slot it stands.
 //!
 //! Two configurations may share one `vm_id` and with it the shared data, so the sizes of the tables and the way
-//! from an key to a slot are fixed for good; a change needs another key prefix.
+//! from a key to a slot are fixed for good; a change needs another key prefix.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher13;
@@ -70,20 +70,25 @@ impl LimitKey {
         Self { table: Table::Clients, tag: tag("token", &[issuer.as_bytes(), hash]) }
     }
 
-    /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its
-    /// /64, which is what one subscriber has; an IPv4-mapped one as the IPv4 address.
+    /// A source address in its role `purpose` (failed credentials, or a route's name). An IPv6 address counts as its /64, which
+    /// is what one subscriber has. An address that a translator made of an IPv4 address counts as that one.
     pub fn address(purpose: &str, address: IpAddr) -> Self {
-        let tag = match address.to_canonical() {
-            IpAddr::V4(v4) => tag("ipv4", &[purpose.as_bytes(), &v4.octets()]),
+        let purpose = purpose.as_bytes();
+        let tag = match untranslated(address) {
+            IpAddr::V4(v4) => tag("ipv4", &[purpose, &v4.octets()]),
+            // NAT64 of one network (RFC 8215): where the IPv4 address stands depends on that network, so all of it counts.
+            IpAddr::V6(v6) if matches!(v6.segments(), [0x64, 0xff9b, 1, ..]) => {
+                tag("ipv6/128", &[purpose, &v6.octets()])
+            }
             IpAddr::V6(v6) => {
                 let prefix = u128::from(v6) >> 64;
-                tag("ipv6/64", &[purpose.as_bytes(), &prefix.to_be_bytes()])
+                tag("ipv6/64", &[purpose, &prefix.to_be_bytes()])
             }
         };
         Self { table: Table::Addresses, tag }
     }
 
-    /// An key that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
+    /// A key that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
     #[cfg(test)]
     pub(super) fn in_first_slot(nth: u8) -> Self {
         let mut tag = [0; 16];
@@ -213,6 +218,21 @@ impl AsRef<[u8]> for SlotKey {
     }
 }
 
+/// The IPv4 address in the last 32 bits, where the prefix says that one stands there: mapped (`::ffff:0:0/96`), compatible
+/// (`::/96`), translated by SIIT (`::ffff:0:0:0/96`, RFC 2765) or by NAT64 (`64:ff9b::/96`, RFC 6052).
+fn untranslated(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => match v6.segments() {
+            [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+                let [.., a, b, c, d] = v6.octets();
+                Ipv4Addr::new(a, b, c, d).into()
+            }
+            _ => address,
+        },
+        IpAddr::V4(_) => address,
+    }
+}
+
 /// The first 16 bytes of SHA-256 over a kind and parts, each with its length, so that no two lists of parts
 /// are written alike.
 fn tag(kind: &str, parts: &[&[u8]]) -> [u8; 16] {
@@ -306,9 +326,36 @@ mod tests {
     fn addresses_count_per_subscriber() {
         assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:0:0:2"), "one /64");
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"), "the next /64");
-        assert_eq!(address("192.0.2.1"), address("::ffff:192.0.2.1"), "mapped");
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"), "two IPv4 addresses");
         assert_ne!(address("192.0.2.1"), LimitKey::address("login", "192.0.2.1".parse().unwrap()), "two purposes");
+    }
+
+    #[test]
+    fn ipv4_address_inside_of_ipv6_counts_as_itself() {
+        for (text, is_embedded) in [
+            ("::ffff:192.0.2.1", true),      // mapped, as a socket of both families shows it
+            ("::192.0.2.1", true),           // compatible
+            ("::ffff:0:192.0.2.1", true),    // SIIT
+            ("64:ff9b::192.0.2.1", true),    // NAT64, well-known prefix
+            ("64:ff9b::1:192.0.2.1", false), // beside the well-known prefix
+            ("64:ff9b:1::192.0.2.1", false), // NAT64 of one network: a key of its own
+            ("2001:db8::192.0.2.1", false),  // somebody's own numbering
+            ("::fffe:192.0.2.1", false),     // no such prefix
+            ("::1:ffff:192.0.2.1", false),   // no such prefix
+        ] {
+            assert_eq!(address(text) == address("192.0.2.1"), is_embedded, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_behind_a_translator_do_not_share_one_budget() {
+        let [one, other] = ["192.0.2.1", "192.0.2.2"];
+        for prefix in ["::ffff:", "::", "::ffff:0:", "64:ff9b::", "64:ff9b:1::", "64:ff9b:1:fffe::"] {
+            assert_ne!(address(&format!("{prefix}{one}")), address(&format!("{prefix}{other}")), "{prefix}");
+        }
+        // RFC 6052 puts the address elsewhere under a shorter prefix: here /48, around the octet that is always 0
+        assert_ne!(address("64:ff9b:1:c000:2:100::"), address("64:ff9b:1:c000:2:200::"));
+        assert_ne!(address("64:ff9b:1::192.0.2.1"), address("64:ff9b:1:1::192.0.2.1"), "two prefixes of one network");
     }
 
     /// What shares a slot under one secret, as an attacker would look for it, is apart under another.

@@ -13,7 +13,7 @@ use super::outcome::{Evaluation, Posted, Reservation, Wait};
 use super::settle::adjust;
 use super::slot::{Record, Seat, Slot};
 use super::slots::edit;
-use super::{Judged, Limit, level_of};
+use super::{Limit, Usage, level_of};
 use crate::values::time::Timestamp;
 
 pub use super::charge::Charge;
@@ -187,36 +187,36 @@ fn charge_one(slot: &mut Slot, key: &LimitKey, limit: &Limit, amount: u32, asked
             return Evaluation { level: limit.level_max(), wait, overflow: true, ..Evaluation::default() };
         }
     };
-    let judged = limit.judge(at.map(|at| slot.get(at)).unwrap_or_default(), now);
-    let wait = wait(limit, &judged, amount, asked, now);
+    let usage = limit.evaluate(at.map(|at| slot.get(at)).unwrap_or_default(), now);
+    let wait = wait(limit, &usage, amount, asked, now);
     if let (Wait::None, Some(at), 1..) = (wait, at, amount) {
-        let after = limit.add(&judged, level_of(amount.into()));
+        let after = limit.add(&usage, level_of(amount.into()));
         slot.put(at, after.kept);
         let Record { level, stamp, outflow, refunded, .. } = after.kept;
         let posted = Some(Posted { level, stamp, outflow, refunded });
         return Evaluation { overflow, posted, ..evaluation(limit, &after, now) };
     }
-    Evaluation { wait, overflow, ..evaluation(limit, &judged, now) }
+    Evaluation { wait, overflow, ..evaluation(limit, &usage, now) }
 }
 
 /// How long `asked` units must wait; a request that asks for none never waits.
-fn wait(limit: &Limit, judged: &Judged, amount: u32, asked: u64, now: Timestamp) -> Wait {
+fn wait(limit: &Limit, usage: &Usage, amount: u32, asked: u64, now: Timestamp) -> Wait {
     if amount == 0 {
         return Wait::None;
     }
     if asked > limit.capacity() {
         return Wait::Never;
     }
-    let level = judged.counted().saturating_add(level_of(asked));
+    let level = usage.counted().saturating_add(level_of(asked));
     match level.saturating_sub(limit.level_max()) {
         0 => Wait::None,
-        excess => Wait::Micros(limit.time_to_drain(judged.current, excess, now).max(1)),
+        excess => Wait::Micros(limit.time_to_drain(usage.current, excess, now).max(1)),
     }
 }
 
-fn evaluation(limit: &Limit, judged: &Judged, now: Timestamp) -> Evaluation {
-    let level = judged.counted();
-    let reset = if level == 0 { 0 } else { limit.time_to_drain(judged.current, level, now) };
+fn evaluation(limit: &Limit, usage: &Usage, now: Timestamp) -> Evaluation {
+    let level = usage.counted();
+    let reset = if level == 0 { 0 } else { limit.time_to_drain(usage.current, level, now) };
     Evaluation { level, reset, ..Evaluation::default() }
 }
 
@@ -239,11 +239,11 @@ fn view_group(slot: &mut Slot, group: &mut [&mut Reservation], now: Timestamp) {
                 }
             };
             let stored = slot.get(at);
-            let judged = limit.judge(stored, now);
-            if judged.kept != stored {
-                slot.put(at, judged.kept);
+            let usage = limit.evaluate(stored, now);
+            if usage.kept != stored {
+                slot.put(at, usage.kept);
             }
-            let Evaluation { level, reset, .. } = evaluation(limit, &judged, now);
+            let Evaluation { level, reset, .. } = evaluation(limit, &usage, now);
             *noted = Evaluation { level, reset, ..*noted };
         }
     }

@@ -75,10 +75,10 @@ pub(super) fn adjust(
     };
     let stored = slot.get(at);
     if actual > charged {
-        let judged = limit.judge(stored, now);
-        let room = limit.level_max().saturating_sub(judged.counted());
+        let usage = limit.evaluate(stored, now);
+        let room = limit.level_max().saturating_sub(usage.counted());
         let more = level_of(actual.saturating_sub(charged).into()).min(room);
-        slot.put(at, limit.add(&judged, more).kept);
+        slot.put(at, limit.add(&usage, more).kept);
         return;
     }
     let back = level_of(charged.saturating_sub(actual).into());

@@ -4,7 +4,7 @@
 //! little-endian): limit id (4), level (8), stamp (8), time of clearance in seconds (4), outflow (6). Level and stamp
 //! take 52 bits; the 12 above each hold the low and the high half of what was given back.
 //!
-//! An key's entry makes room for another only when everything in it would answer as for a newcomer. When there is
+//! A key's entry makes room for another only when everything in it would answer as for a newcomer. When there is
 //! no room, newcomers share the *overflow* entry, for which room is always kept. Who later gets an entry of his own
 //! starts it with the overflow's usage, since part of that may be his: nothing resets a live limit.
 //! Bytes that do not parse are an empty slot.
@@ -35,6 +35,8 @@ const LOW_BITS: u32 = 52;
 const LOW_MASK: u64 = (1 << LOW_BITS) - 1;
 const HALF_BITS: u32 = u64::BITS - LOW_BITS;
 const REFUNDED_MASK: u64 = (1 << (2 * HALF_BITS)) - 1;
+/// How far ahead of now a stored time may be and still be believed, microseconds: workers race, and NTP slews.
+pub(super) const SKEW_MICROS: u64 = 2_000_000;
 /// What refunds are counted in, micro-units.
 pub(super) const REFUND_STEP: u64 = UNIT / 64;
 
@@ -112,7 +114,7 @@ impl Record {
     }
 }
 
-/// Where the usage of a limit by an key stands in a slot.
+/// Where the usage of a limit by a key stands in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     /// In the key's entry; the offset of the record.
@@ -349,7 +351,7 @@ impl Entry {
 /// Without its limit at hand: what is further ahead than it lasts was written by a clock that has been set back.
 fn clamp(record: Record, now: Timestamp) -> Record {
     let ahead = record.stamp.saturating_sub(now.micros());
-    if ahead > record.life().max(super::bucket::SKEW_MICROS) { record.moved_to(now) } else { record }
+    if ahead > record.life().max(SKEW_MICROS) { record.moved_to(now) } else { record }
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ pub fn update<E: From<StoreError>>(
             *bytes = written;
             version
         } else {
+            bytes.clear();
             data.read(key, bytes)?
         };
         let is_done = match edit(bytes)? {

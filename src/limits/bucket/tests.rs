@@ -56,7 +56,7 @@ fn empty_bucket_is_as_good_as_none_whatever_a_slower_tier_noted() {
     let stored = Record { level: 3 * UNIT, stamp: 0, clear_at: DAY_MICROS, outflow: 0, refunded: 0 };
     // one unit per second: after two seconds one is left, after three none
     for (secs, level, clear_at) in [(2, UNIT, stored.clear_at), (3, 0, 3_000_000)] {
-        let current = judge(rate(1, Duration::from_secs(1)), 9 * UNIT, stored, Timestamp::from_secs(secs)).current;
+        let current = evaluate(rate(1, Duration::from_secs(1)), 9 * UNIT, stored, Timestamp::from_secs(secs)).current;
         assert_eq!((current.level, current.clear_at), (level, clear_at), "after {secs} s");
     }
 }

@@ -32,9 +32,9 @@ fn hours_and_days_begin_on_the_hour_and_at_midnight() {
 #[track_caller]
 fn check(stored: u64, now: u64, level: u64, day: u64) {
     let stored = Record { level: 7, stamp: stored * DAY, clear_at: (stored + 1) * DAY, outflow: 0, refunded: 0 };
-    let judged = judge(Period::Day, stored, Timestamp::from_micros(now * DAY + HOUR));
-    assert_eq!((judged.current.level, judged.current.stamp), (level, day * DAY));
-    assert_eq!(judged.current.clear_at, (day + 1) * DAY);
+    let usage = evaluate(Period::Day, stored, Timestamp::from_micros(now * DAY + HOUR));
+    assert_eq!((usage.current.level, usage.current.stamp), (level, day * DAY));
+    assert_eq!(usage.current.clear_at, (day + 1) * DAY);
 }
 
 #[test]

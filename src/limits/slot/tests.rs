@@ -10,7 +10,7 @@ fn live(level: u64) -> Record {
     Record { level, stamp: NOW.micros(), clear_at: 2_000_000_000, outflow: 3, refunded: 0 }
 }
 
-/// Claims and fills `count` records of an key.
+/// Claims and fills `count` records of a key.
 fn fill(slot: &mut Slot, tag: [u8; 16], count: u32) -> Vec<Seat> {
     let claim = |id| {
         let seat = slot.claim(&tag, id, NOW);

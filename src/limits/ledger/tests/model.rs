@@ -16,7 +16,7 @@ enum Op {
     Forward(u64),
     /// The clock is set back.
     Back(u64),
-    /// An key asks for an amount, in a tier.
+    /// A key asks for an amount, in a tier.
     Ask { key: u8, tier: usize, amount: u32 },
     /// A receipt is settled at a cost.
     Settle { receipt: usize, cost: u32 },
@@ -45,7 +45,7 @@ struct Run {
     receipts: Vec<Taken>,
 }
 
-/// An admission that may be settled: its place in an key's log, and under which tier.
+/// An admission that may be settled: its place in a key's log, and under which tier.
 struct Taken {
     key: usize,
     entry: usize,
@@ -118,7 +118,7 @@ impl Run {
         };
         let slot = Slot::parse(bytes.clone());
         let tier = &self.tiers[tier];
-        slot.levels(tier.id(), |record| tier.judge(record, self.now).current.level)
+        slot.levels(tier.id(), |record| tier.evaluate(record, self.now).current.level)
     }
 
     /// No window of time admitted more than its share, by the limit that allows the most.

@@ -190,7 +190,7 @@ fn settling_on_what_was_charged_does_not_even_read() {
     }
 }
 
-/// How much is left of 5, for an key of the first slot.
+/// How much is left of 5, for a key of the first slot.
 fn left(slots: &mut Memory, nth: u8, limits: &[Limit], now: Timestamp) -> u64 {
     reserve(slots, &[charge(LimitKey::in_first_slot(nth), limits, 0)], now).unwrap().statuses[0].remaining
 }

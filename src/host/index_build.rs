@@ -20,7 +20,7 @@ const SLICE_PIECES: usize = 64;
 
 /// A list that is being made into an index.
 #[derive(Debug)]
-pub struct Making {
+pub struct IndexBuild {
     builder: Builder,
     keys: Rc<IndexKeys>,
     /// When its claim began.
@@ -34,7 +34,7 @@ pub struct Making {
     longest_us: u64,
 }
 
-impl Making {
+impl IndexBuild {
     /// Of these bytes, which the claim of `record` brought in a callback that began at `now`.
     ///
     /// # Errors
