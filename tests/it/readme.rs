@@ -4,12 +4,11 @@
 //! What is checked is marked by the info string of a fenced block: `yaml hallpass` and `json hallpass` are
 //! configurations of the filter, `yaml envoy` is a bootstrap, `sh curl` runs against the local stack and the `text` block behind
 //! it is what it prints (`...` stands for anything), `json problem` is the body of the denial that the heading names, and
-//! `json oneroster` one in that dialect; `rust` is compiled and runs.
+//! `json oneroster` one in that dialect.
 
 mod configurations;
 mod document;
 mod fields;
-mod library;
 mod links;
 mod names;
 mod quick_start;
