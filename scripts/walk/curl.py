@@ -1,6 +1,6 @@
-"""Requests as curl commands: what is printed is what runs, through a shell, so that it can be pasted.
+"""Requests as curl commands: what is printed is what runs, through a shell.
 
-Tokens are long, so a command names them as shell variables, which the walk prints once and hands to the shell.
+Tokens are long, so a command names them as shell variables, which the walk hands to the shell.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import os
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-# Beyond what the gateway takes for anything; a request that hangs must not hang the walk.
-TIMEOUT_S = 20
+# Beyond what any command takes, also on a loaded machine; a request that hangs must not hang the walk.
+TIMEOUT_S = 60
 # Printed commands break before an option once they are longer.
 LINE_CHARS = 110
 
 
 class CurlError(Exception):
-    """curl got no answer."""
+    """curl got no answer, or none that the walk can go on with."""
 
 
 @dataclass(frozen=True)
@@ -39,57 +39,52 @@ class Answer:
         except ValueError:
             return None
 
-    def member(self, name: str) -> Any:
-        """A member of the JSON object in the body, or None."""
-        value = self.json()
-        return value.get(name) if isinstance(value, dict) else None
-
-    def quota(self, policy: str, parameter: str, header: str = "ratelimit") -> int | None:
-        """A parameter of one policy in `RateLimit` or `RateLimit-Policy`, as in `"day";r=812;t=40217`."""
-        item = re.search(rf'"{re.escape(policy)}"([^,]*)', self.headers.get(header, ""))
+    def rate_limit(self, policy: str, parameter: str) -> int | None:
+        """A parameter of one policy in `RateLimit`, as in `"day";r=812;t=40217`."""
+        item = re.search(rf'"{re.escape(policy)}"([^,]*)', self.headers.get("ratelimit", ""))
         found = re.search(rf";{parameter}=(\d+)", item.group(1)) if item else None
         return int(found.group(1)) if found else None
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command asks for."""
+    """What a command asks for. `$NAME` in a header, the user or the URL is a shell variable."""
 
     url: str
     method: str | None = None
-    # The name of the shell variable that holds the token.
-    bearer: str | None = None
-    # The name of the shell variable that holds the API key.
-    key: str | None = None
     headers: tuple[str, ...] = ()
-    data: dict[str, Any] | None = None
-    # Credentials of the application, for Basic.
+    # JSON; None is no body.
+    data: Any = None
+    # Credentials for Basic.
     user: str | None = None
     # A command whose output is the body, byte for byte.
     body_from: str | None = None
-    options: tuple[str, ...] = field(default=("-si",))
 
-    def command(self) -> str:
+    def command(self, options: str = "-si") -> str:
         """The command as text for a shell."""
-        parts = [" ".join(["curl", *(shlex.quote(option) for option in self.options)])]
+        parts = [f"curl {options}"]
         if self.method:
             parts.append(f"-X {self.method}")
         if self.user:
-            parts.append(f"-u {shlex.quote(self.user)}")
-        if self.bearer:
-            parts.append(f'-H "Authorization: Bearer ${self.bearer}"')
-        if self.key:
-            parts.append(f'-H "x-api-key: ${self.key}"')
-        parts += [f"-H {shlex.quote(header)}" for header in self.headers]
+            parts.append(f"-u {_quoted(self.user)}")
+        parts += [f"-H {_quoted(header)}" for header in self.headers]
         if self.data is not None:
-            parts.append("-H 'Content-Type: application/json'")
-            parts.append(f"-d {shlex.quote(json.dumps(self.data))}")
+            parts += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(self.data))}"]
         if self.body_from:
             parts[0] = f"{self.body_from} | {parts[0]}"
             parts.append("--data-binary @-")
-        parts.append(shlex.quote(self.url))
+        parts.append(_quoted(self.url))
         line = " ".join(parts)
         return line if len(line) <= LINE_CHARS else " \\\n    ".join(parts)
+
+    def repeated(self, times: int) -> Request:
+        """The same request many times in one command."""
+        joint = "&" if "?" in self.url else "?"
+        return replace(self, url=f"{self.url}{joint}n=[1-{times}]")
+
+    def statuses(self, times: int = 1, parallel: bool = False) -> str:
+        """A command that sends it many times and prints the statuses."""
+        return self.repeated(times).command(f"-s{'Z' if parallel else ''} -o /dev/null -w '%{{http_code}}\\n'")
 
 
 def run(command: str, variables: dict[str, str]) -> str:
@@ -116,16 +111,26 @@ def run(command: str, variables: dict[str, str]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def parse(output: str) -> Answer:
-    """Reads what `curl -i` wrote."""
-    head, _, body = output.replace("\r\n", "\n").partition("\n\n")
-    status_line, *lines = head.split("\n")
-    fields = status_line.split()
-    if len(fields) < 2 or not fields[1].isdigit():
+def parse(output: str) -> list[Answer]:
+    """Reads what `curl -i` wrote, of one request or several."""
+    # A body need not end with a line.
+    answers = re.split(r"(?=HTTP/1\.1 \d{3} )", output.replace("\r\n", "\n"))[1:]
+    if not answers:
         raise CurlError("the answer has no status line")
+    return [_answer(answer) for answer in answers]
+
+
+def _answer(text: str) -> Answer:
+    head, _, body = text.partition("\n\n")
+    status_line, *lines = head.split("\n")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
         name, value = name.lower(), value.strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Answer(status_line, int(fields[1]), headers, body)
+    return Answer(status_line, int(status_line.split()[1]), headers, body)
+
+
+def _quoted(text: str) -> str:
+    # Only what has a variable is expanded.
+    return f'"{text}"' if "$" in text else shlex.quote(text)

@@ -1,146 +1,171 @@
-"""What a vendor of the Student Data API does: get keys, log in, ask for students."""
+"""What a vendor of the Student Data API does: get keys, log in, ask for students; and what refuses it."""
 
 from __future__ import annotations
 
-import json
-import os
+import math
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ..curl import Answer, CurlError, Request
-from ..runner import Walk
-from ..token import payload
+from ..cases import AUTH, GATEWAY, Ask, fresh, in_seconds, seconds_to_midnight
+from ..curl import Answer
+from ..expect import Expectation, between, matches, rows_of
+from ..runner import Invariant, Walk
 
-GATEWAY = os.environ.get("HALLPASS_DEMO_GATEWAY", "http://127.0.0.1:10000")
-AUTH = os.environ.get("HALLPASS_DEMO_AUTH", "http://127.0.0.1:9100")
-STUDENTS = f"{GATEWAY}/v1/students"
-LOGIN = f"{GATEWAY}/v1/login"
-ISSUER = "https://students.example.com/"
-READ = "students.read"
+STUDENTS, LOGIN = f"{GATEWAY}/v1/students", f"{GATEWAY}/v1/login"
 # As in tests/dev-server/data/students.json.
-DISTRICT = "1503000"
-DISTRICT_SCHOOLS = ["15030001", "15030002"]
-OTHER_DISTRICT = "1504000"
-OTHER_DISTRICT_SCHOOLS = ["15040001", "15040002"]
+DISTRICT, OTHER_DISTRICT = "1503000", "1504000"
+SCHOOLS, OTHER_SCHOOLS = ["15030001", "15030002"], ["15040001", "15040002"]
+GOOD = {"limit": 25, "districtlea": DISTRICT}
+ONE = {"limit": 1, "districtlea": DISTRICT}
+CHALLENGE = {"www-authenticate": matches(r'Bearer realm="[^"]+"')}
+CHALLENGE_INVALID = {"www-authenticate": matches(r'Bearer realm="[^"]+", error="invalid_token".*')}
+# As in envoy/student-data-api.yaml.
+RETRY_AFTER_MAX = 3600
+JSON_TYPE = "Content-Type: application/json"
 
 
-@dataclass(frozen=True)
+def _refused(answer: Answer) -> bool:
+    return answer.status >= 400
+
+
+def _member(answer: Answer, name: str) -> Any:
+    body = answer.json()
+    return body.get(name) if isinstance(body, dict) else None
+
+
+# Of a refusal in the dialect of this API.
+MEMBERS = ["actionOk", "error", "message"]
+INVARIANTS = [
+    Invariant("members are actionOk, error and message", _refused, lambda it: sorted(it.json() or ()) == MEMBERS),
+    Invariant("actionOk is false", _refused, lambda it: _member(it, "actionOk") is False),
+    Invariant("message is a text", _refused, lambda it: isinstance(_member(it, "message"), str)),
+]
+
+
 class Vendor:
-    """A vendor client with its one user."""
+    """A vendor with its one user."""
 
-    client: str
-    email: str
-    password: str
+    def __init__(self, name: str, tier: str, districts: list[str], schools: list[str]) -> None:
+        self.client = fresh(name)
+        self.user = {"email": f"api@{self.client}.example", "password": secrets.token_urlsafe(12)}
+        self.add = Ask(
+            f"{AUTH}/dev/vendors",
+            201,
+            data={
+                "vendor": self.client,
+                "tier": tier,
+                "districts": districts,
+                "schools": schools,
+                "permissions": ["students.read"],
+                "users": [self.user],
+            },
+            folded=True,
+        )
 
+    def issue(self, name: str, **dates: str) -> Ask:
+        """Makes a key, $NAME; $NAME_ID is its id."""
+        keep = {name: ".key", f"{name}_ID": ".id"}
+        return Ask(f"{AUTH}/dev/keys", 201, data={"client": self.client, **dates}, keep=keep, folded=True)
 
-def add_vendor(walk: Walk, name: str, tier: str, districts: list[str], schools: list[str]) -> Vendor:
-    """Opens a client under a name that no earlier walk has taken."""
-    client = f"{name}-{secrets.token_hex(3)}"
-    vendor = Vendor(client, f"api@{client}.example", secrets.token_urlsafe(12))
-    data = {
-        "vendor": client,
-        "tier": tier,
-        "districts": districts,
-        "schools": schools,
-        "permissions": [READ],
-        "users": [{"email": vendor.email, "password": vendor.password}],
-    }
-    walk.check("status", walk.send(Request(f"{AUTH}/dev/vendors", data=data)).status, 201)
-    return vendor
+    def log_in(self, key: str, token: str, wants: dict[str, Any] | None = None) -> Ask:
+        """Exchanges email, password and key for a token."""
+        wants = {".actionOk": True, **(wants or {})}
+        return Ask(LOGIN, 200, wants, key=key, data=self.user, keep={token: ".token"})
 
+    def refused_login(self, about: str, status: int, wants: dict[str, Any], key: str | None, **other: str) -> Ask:
+        """A login that is refused; `password` is another than the right one."""
+        return Ask(LOGIN, status, wants, key=key, data={**self.user, **other}, about=about)
 
-def issue_key(walk: Walk, vendor: Vendor, variable: str, **dates: str) -> str:
-    """Makes a key, which the variable holds from now on, and returns its id."""
-    return _key(walk, walk.send(Request(f"{AUTH}/dev/keys", data={"client": vendor.client, **dates})), variable)
+    def mint(self, token: str, **other: Any) -> Ask:
+        """Has the development server sign what a login would say, for tokens that cost no login."""
 
+        def claims(_: Walk) -> dict[str, Any]:
+            issued = in_seconds(0)
+            return {
+                "iss": "https://students.example.com/",
+                "vendor": self.client,
+                "districts": [DISTRICT],
+                "schools": [],
+                "permissions": ["students.read"],
+                "jti": secrets.token_urlsafe(12),
+                "iat": issued,
+                "exp": issued + 3600,
+                **other,
+            }
 
-def rotate_key(walk: Walk, key_id: str, variable: str, **at: str) -> str:
-    """Makes the next key, ends the old one, and returns the id of the new one."""
-    return _key(walk, walk.send(Request(f"{AUTH}/dev/keys/rotate", data={"id": key_id, **at})), variable)
-
-
-def login(vendor: Vendor, key: str | None, password: str | None = None) -> Request:
-    """A login; with another password than the right one where it says so."""
-    return Request(LOGIN, key=key, data={"email": vendor.email, "password": password or vendor.password})
-
-
-def log_in(walk: Walk, vendor: Vendor, key: str, variable: str) -> dict[str, Any]:
-    """Exchanges email, password and key for a token, and returns what it says."""
-    answer = walk.send(login(vendor, key))
-    walk.check_answer(answer, 200)
-    walk.check("actionOk", answer.member("actionOk"), True)
-    walk.keep(variable, _text(answer, "token"))
-    claims = payload(walk.variables[variable])
-    walk.say(f"the token says {json.dumps(claims)}")
-    return claims
-
-
-def mint(walk: Walk, variable: str, claims: dict[str, Any]) -> None:
-    """Has the development server sign any claims."""
-    answer = walk.send(Request(f"{AUTH}/dev/permission-tokens", data={"claims": claims}))
-    walk.keep(variable, _text(answer, "token"))
+        return mint(token, claims)
 
 
-def claims_for(vendor: Vendor, districts: list[str], schools: list[str]) -> dict[str, Any]:
-    """What a login would say, for tokens that cost no login."""
-    now = int(time.time())
-    return {
-        "iss": ISSUER,
-        "vendor": vendor.client,
-        "districts": districts,
-        "schools": schools,
-        "permissions": [READ],
-        "jti": secrets.token_urlsafe(12),
-        "iat": now,
-        "exp": now + 3600,
-    }
+def mint(token: str, claims: Callable[[Walk], dict[str, Any]]) -> Ask:
+    """Has the development server sign any claims, as the login signs."""
+    keep = {token: ".token"}
+    return Ask(f"{AUTH}/dev/permission-tokens", 200, data=lambda walk: {"claims": claims(walk)}, keep=keep, folded=True)
 
 
-def ask(key: str | None, token: str | None, *headers: str, **body: Any) -> Request:
-    """A request for students; `districtlea` and `schoolleas` say which."""
-    return Request(STUDENTS, key=key, bearer=token, headers=headers, data=body)
-
-
-def statuses(request: Request, count: int, *options: str) -> Request:
-    """The same request many times, of which only the statuses are shown."""
-    return Request(
-        f"{request.url}?n=[1-{count}]",
-        key=request.key,
-        bearer=request.bearer,
-        headers=request.headers,
-        data=request.data,
-        options=("-s", *options, "-o", "/dev/null", "-w", r"%{http_code}\n"),
+def forge(token: str, **how: Any) -> Ask:
+    """The claims of the good token, signed in another way."""
+    return Ask(
+        f"{AUTH}/dev/tokens",
+        200,
+        data=lambda walk: {"claims": walk.claims("TOKEN"), "header": {"kid": None}, **how},
+        keep={token: ".access_token"},
+        folded=True,
     )
 
 
-def check_refused(walk: Walk, answer: Answer, status: int, code: str, **headers: Any) -> None:
-    """A refusal in the dialect of this API, exactly."""
-    walk.check_answer(answer, status, **headers)
-    body = answer.json()
-    walk.check("members", sorted(body) if isinstance(body, dict) else body, ["actionOk", "error", "message"])
-    walk.check("actionOk", answer.member("actionOk"), False)
-    walk.check("error", answer.member("error"), [code])
-    walk.check("message", "a text" if isinstance(answer.member("message"), str) else None, "a text")
+def rotate(key_id: str, new_key: str, **data: str) -> Ask:
+    """Makes the next key, and ends the old one."""
+    return Ask(f"{AUTH}/dev/keys/rotate", 201, data={"id": f"${key_id}", **data}, keep={new_key: ".key"})
 
 
-def check_students(walk: Walk, answer: Answer, *schools: str) -> None:
-    """Students of exactly these schools."""
-    walk.check_answer(answer, 200)
-    rows = answer.member("students") or []
-    walk.check("schools of the students", sorted({row["schoollea"] for row in rows}), sorted(schools))
+def ask(
+    body: dict[str, Any],
+    status: int = 200,
+    wants: dict[str, Any] | None = None,
+    key: str | None = "KEY",
+    token: str | None = "TOKEN",
+    headers: tuple[str, ...] = (),
+) -> Ask:
+    """A request for students; `districtlea` and `schoolleas` say which."""
+    return Ask(STUDENTS, status, wants or {}, key=key, token=token, headers=headers, data=body)
 
 
-def wait_for(walk: Walk, request: Request, status: int) -> None:
-    """Asks until every worker of the gateway gives this status."""
-    walk.check_refreshed(statuses(request, 1), status)
+def opened(body: dict[str, Any], *schools: str, **credentials: Any) -> Ask:
+    """A request for students, which must be those of exactly these schools."""
+    return ask(body, 200, {".students[].schoollea": rows_of(*schools)}, **credentials)
 
 
-def count(walk: Walk, name: str) -> int:
-    """One of the development server's counters."""
-    value = walk.send(Request(f"{AUTH}/dev/stats")).member(name)
-    return value if isinstance(value, int) else -1
+def refused(
+    about: str, status: int, code: str, wants: dict[str, Any] | None = None, body: Any = None, **credentials: Any
+) -> Ask:
+    """A request for students that is refused, in the form of this API."""
+    refusal = ask(GOOD if body is None else body, status, {".error": [code], **(wants or {})}, **credentials)
+    return replace(refusal, about=about)
+
+
+def raw(about: str, source: str, status: int, *headers: str) -> Ask:
+    """A body byte for byte, which is refused."""
+    headers = headers or (JSON_TYPE,)
+    wants = {".error": ["bad-request"]}
+    return Ask(STUDENTS, status, wants, key="KEY", token="TOKEN", headers=headers, body_from=source, about=about)
+
+
+def text(body: str) -> str:
+    """A command that prints this."""
+    return f"printf '%s' '{body}'"
+
+
+def bad_token(about: str) -> Ask:
+    """A good key beside a token that is none."""
+    return refused(about, 401, "invalid-token", CHALLENGE_INVALID, token="BAD_TOKEN")
+
+
+def too_many(retry_after: Any) -> dict[str, Any]:
+    """What a refusal for a limit says."""
+    return {".error": ["too-many-requests"], "retry-after": retry_after}
 
 
 def utc(seconds_from_now: float) -> str:
@@ -148,14 +173,11 @@ def utc(seconds_from_now: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds_from_now))
 
 
-def _key(walk: Walk, answer: Answer, variable: str) -> str:
-    walk.check("status", answer.status, 201)
-    walk.keep(variable, _text(answer, "key"))
-    return _text(answer, "id")
+def until_midnight() -> Expectation:
+    """What Retry-After says of a quota of the day, as it is when the answer came."""
 
+    def holds(got: Any) -> bool:
+        left = math.ceil(seconds_to_midnight())
+        return between(min(left, RETRY_AFTER_MAX) - 2, min(left + 2, RETRY_AFTER_MAX)).holds(got)
 
-def _text(answer: Answer, name: str) -> str:
-    value = answer.member(name)
-    if not isinstance(value, str):
-        raise CurlError(f"no `{name}` in the answer, so that the walk cannot go on")
-    return value
+    return Expectation(f"the seconds until midnight UTC, but at most {RETRY_AFTER_MAX}", holds)
