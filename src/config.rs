@@ -42,6 +42,7 @@ mod name;
 mod position;
 mod reader;
 mod retirement;
+mod route_tiers;
 mod routes;
 pub mod schema;
 mod scope;
@@ -83,6 +84,8 @@ pub struct Config {
     pub forward: Forward,
     /// Which rate limit fields responses carry.
     pub rate_limit_headers: RateLimitHeaders,
+    /// Whether only refusals by a limit carry them.
+    pub rate_limit_headers_when_refused: bool,
     /// The budget of a source address for failed credentials.
     pub authentication_failures: Rc<[Limit]>,
     /// The response header in which the upstream tells the actual cost, lower case.

@@ -67,6 +67,8 @@ pub enum Denial {
     KeyInvalid,
     /// The credential is good but for its date.
     CredentialRetired(Retired),
+    /// The route is not for the caller's tier.
+    TierNotAllowed,
     /// Keys cannot be had at the moment.
     KeysUnavailable {
         /// When to try again.
@@ -145,6 +147,7 @@ impl Denial {
             Self::CredentialsAmbiguous => 24,
             Self::KeyInvalid => 25,
             Self::CredentialRetired(_) => 26,
+            Self::TierNotAllowed => 27,
         }
     }
 

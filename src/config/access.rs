@@ -4,6 +4,7 @@ use super::ApiKeys;
 use super::issuers::{self, Issuers};
 use super::reader::Object;
 use super::schema::routes::{BODY, BODY_BYTES, NAMES_MAX};
+use super::tiers::Tiers;
 use crate::credentials::retirement::Schedule;
 use crate::http::body;
 use crate::http::strip::StripSet;
@@ -23,6 +24,8 @@ const BODILESS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 pub(super) struct RouteContext<'r, 'a> {
     /// The issuers.
     pub(super) issuers: &'r Issuers<'a>,
+    /// The tiers.
+    pub(super) tiers: &'r Tiers<'a>,
     /// `api_keys`; `None`: not given, or not readable.
     pub(super) api_keys: Option<&'r ApiKeys>,
     /// Whether `api_keys` is given.

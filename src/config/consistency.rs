@@ -6,7 +6,6 @@ use super::grants::NO_TIER;
 use super::issuers::Issuers;
 use super::limit::SpannedLimit;
 use super::reader::Reader;
-use super::tiers::Tiers;
 use super::{ApiKeys, Issuer};
 use crate::credentials::api_key::KeyList;
 use crate::limits::KeyKind;
@@ -14,13 +13,13 @@ use crate::policy::route::{Credential, Route};
 
 /// Warns of limits that count by a key that no credential carries: they count by client.
 #[inline(never)]
-pub(super) fn warn_of_unknown_keys(tiers: &Tiers<'_>, issuers: &Issuers<'_>, keys: Option<&ApiKeys>) {
+pub(super) fn warn_of_unknown_keys(limits: &[&SpannedLimit<'_>], issuers: &Issuers<'_>, keys: Option<&ApiKeys>) {
     let told = |issuer: &Issuer| (issuer.rules.names.grants.districts.is_some(), issuer.tokens().is_some());
     let mut of_issuers = issuers.list.iter().flatten().map(told);
     let grants = |list: &KeyList| list.keys().any(|key| key.grants.is_some());
     let district = of_issuers.clone().any(|it| it.0) || keys.is_some_and(|it| it.source.inline().is_none_or(grants));
     let token = of_issuers.any(|it| it.1) || keys.is_some();
-    for SpannedLimit { reader, by, .. } in &tiers.placed {
+    for SpannedLimit { reader, by, .. } in limits {
         let untold = match by {
             KeyKind::District | KeyKind::ClientDistrict if !district => "no token and no key tells a district",
             KeyKind::Token if !token => "there are neither API keys nor listed tokens",

@@ -15,7 +15,7 @@ use super::limit;
 use super::lists;
 use super::reader::{Object, Reader};
 use super::routes;
-use super::schema::{self, BOUNDS, CONFIGURATION};
+use super::schema::{self, BOUNDS, CONFIGURATION, RATE_LIMIT_HEADERS};
 use super::tiers;
 use super::{Bounds, Config, Dialect, Environment, Issuer, PROBLEM_BASE_DEFAULT, RateLimitHeaders};
 use crate::http::strip::StripSet;
@@ -28,6 +28,7 @@ const DIALECTS: [(&str, Dialect); 5] = [
     ("oneroster", Dialect::OneRoster),
     ("oauth", Dialect::OAuth),
 ];
+const RATE_LIMIT_FIELDS: &[&str] = &RATE_LIMIT_HEADERS.names::<{ RATE_LIMIT_HEADERS.count() }>();
 const BOUND_FIELDS: &[&str] = &BOUNDS.names::<{ BOUNDS.count() }>();
 const REALM_DEFAULT: &str = "api";
 /// Longest realm and problem base.
@@ -68,17 +69,19 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         .chain(api_keys.iter().flatten().map(|it| it.header.as_str()));
     let context = RouteContext {
         issuers: &issuers,
+        tiers: &tiers,
         api_keys: api_keys.as_ref().and_then(Option::as_ref),
         has_api_keys: fields.get("api_keys").is_some(),
         stripped: &if names_hosts(&fields) { StripSet::with_hosts(stripped) } else { StripSet::new(stripped) },
     };
-    let routes = routes::read(&fields, &context);
+    let (routes, route_limits) = routes::read(&fields, &context);
     if context.has_api_keys {
         consistency::check_tiers(&issuers, routes.as_deref());
         routes::warn_of_keys(&fields, context.api_keys, &issuers, routes.as_deref().unwrap_or_default());
     }
     consistency::warn_of_shared_secrets(&issuers);
-    consistency::warn_of_unknown_keys(&tiers, &issuers, context.api_keys);
+    let limits: Vec<_> = tiers.placed.iter().chain(&route_limits).collect();
+    consistency::warn_of_unknown_keys(&limits, &issuers, context.api_keys);
     let opens = |issuer: &Issuer| issuer.keys().is_some() && issuer.rules.names.grants.districts.is_some();
     if fields.get("districts").is_some() && !issuers.list.iter().flatten().any(opens) {
         fields.warn("districts", "opens nothing, since no issuer has `claims.districts`");
@@ -101,7 +104,8 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
         tiers: tiers.list?,
         routes: routes?,
         forward: forward?,
-        rate_limit_headers: rate_limit_headers?,
+        rate_limit_headers: rate_limit_headers?.0,
+        rate_limit_headers_when_refused: rate_limit_headers?.1,
         authentication_failures: authentication_failures?.into(),
         settlement_header: settlement_header?,
         filter_state: filter_state?,
@@ -136,15 +140,31 @@ fn problem_base(reader: &Reader<'_>) -> Option<String> {
     reader.string("the beginning of an http or https URL, at most 256 bytes", plain).map(str::to_owned)
 }
 
-fn rate_limit_headers(fields: &Object<'_>) -> Option<RateLimitHeaders> {
+/// Which fields, and whether refusals alone carry them.
+#[inline(never)]
+fn rate_limit_headers(fields: &Object<'_>) -> Option<(RateLimitHeaders, bool)> {
+    let Some(reader) = fields.get("rate_limit_headers") else {
+        return Some((RateLimitHeaders::Draft11, false));
+    };
+    if !reader.value().is_object() {
+        return Some((rate_limit_fields(&reader)?, false));
+    }
+    let fields = reader.object(RATE_LIMIT_FIELDS)?;
+    let which = fields.field("fields", RateLimitHeaders::Draft11, rate_limit_fields);
+    let when_refused = fields.field("when", false, |when| when.word(&[("always", false), ("refused", true)]));
+    if which == Some(RateLimitHeaders::Off) && fields.get("when").is_some() {
+        fields.problem("when", "expected none beside `fields: off`");
+    }
+    Some((which?, when_refused?))
+}
+
+fn rate_limit_fields(reader: &Reader<'_>) -> Option<RateLimitHeaders> {
     let words = [
         ("draft-11", RateLimitHeaders::Draft11),
         ("x-ratelimit", RateLimitHeaders::XRateLimit),
         ("off", RateLimitHeaders::Off),
     ];
-    fields.field("rate_limit_headers", RateLimitHeaders::Draft11, |word| {
-        if word.is_off() { Some(RateLimitHeaders::Off) } else { word.word(&words) }
-    })
+    if reader.is_off() { Some(RateLimitHeaders::Off) } else { reader.word(&words) }
 }
 
 #[inline(never)]

@@ -8,6 +8,7 @@ use super::conflicts;
 use super::issuers::Issuers;
 use super::limit::{self, SpannedLimit};
 use super::reader::{Object, Reader};
+use super::route_tiers::{self, RouteTiers};
 use super::schema::ROUTES_MAX;
 use super::schema::routes::{MATCH, NAMES_MAX, ROUTE};
 use super::scope::Scope;
@@ -21,20 +22,20 @@ use crate::values::names::Names;
 const FIELDS: &[&str] = &ROUTE.names::<{ ROUTE.count() }>();
 const MATCH_FIELDS: &[&str] = &MATCH.names::<{ MATCH.count() }>();
 
-/// Address limits and failure limits by path template. Budgets are kept per template, so only limits of one template can
+/// Limits of addresses, of failures and of tiers on routes, by path template. Budgets are kept per template, so only limits of one template can
 /// share a budget.
 #[derive(Default)]
 struct ByTemplate<'a> {
     templates: Names,
     /// By the position of the template.
-    placed: Vec<[Vec<SpannedLimit<'a>>; 2]>,
+    placed: Vec<[Vec<SpannedLimit<'a>>; 3]>,
 }
 
 impl<'a> ByTemplate<'a> {
     #[inline(never)]
-    fn add(&mut self, template: &str, limits: [&[SpannedLimit<'a>]; 2]) {
+    fn add(&mut self, template: &str, limits: [&[SpannedLimit<'a>]; 3]) {
         if self.templates.add(template).is_none() {
-            self.placed.push([Vec::new(), Vec::new()]);
+            self.placed.push([Vec::new(), Vec::new(), Vec::new()]);
         }
         let placed = self.templates.position(template).and_then(|at| self.placed.get_mut(at));
         for (placed, limits) in placed.into_iter().flatten().zip(limits) {
@@ -43,19 +44,31 @@ impl<'a> ByTemplate<'a> {
     }
 }
 
-/// Reads `routes`, at least one.
+/// Reads `routes`, at least one; with them the limits that they add to those of tiers.
 #[inline(never)]
-pub(super) fn read<'a>(fields: &Object<'a>, context: &RouteContext<'_, 'a>) -> Option<Vec<Route>> {
-    let reader = fields.required("routes")?;
+pub(super) fn read<'a>(
+    fields: &Object<'a>,
+    context: &RouteContext<'_, 'a>,
+) -> (Option<Vec<Route>>, Vec<SpannedLimit<'a>>) {
+    let mut by_template = ByTemplate::default();
+    let routes = fields.required("routes").and_then(|reader| list(&reader, context, &mut by_template));
+    let of_tiers = by_template.placed.into_iter().flat_map(|[_, _, of_tiers]| of_tiers);
+    (routes, of_tiers.collect())
+}
+
+#[inline(never)]
+fn list<'a>(
+    reader: &Reader<'a>,
+    context: &RouteContext<'_, 'a>,
+    by_template: &mut ByTemplate<'a>,
+) -> Option<Vec<Route>> {
     let items = reader.items(ROUTES_MAX)?;
     if items.is_empty() {
         reader.problem("expected at least one route, got none");
     }
-    let mut by_template = ByTemplate::default();
-    let routes: Vec<_> = items.iter().map(|item| route(item, context, &mut by_template)).collect();
-    for [address_limits, failure_limits] in &by_template.placed {
-        limit::check_agreement(address_limits);
-        limit::check_agreement(failure_limits);
+    let routes: Vec<_> = items.iter().map(|item| route(item, context, by_template)).collect();
+    for limits in by_template.placed.iter().flatten() {
+        limit::check_agreement(limits);
     }
     let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
     check_shadowing(&items, &routes);
@@ -154,12 +167,14 @@ fn route<'a>(reader: &Reader<'a>, context: &RouteContext<'_, 'a>, by_template: &
     let failure_limits = fields.field("failure_limits", Vec::new(), limit::of_address);
     let rules = scope.as_ref().map_or([None, None], |scope| [scope.schools.as_ref(), scope.districts.as_ref()]);
     let body = access::body(&fields, rules, cost.as_ref().map(|cost| &cost.factor));
+    let of_tiers = route_tiers::read(&fields, context.tiers);
     let limits = fields.field("address_limits", Vec::new(), limit::of_address);
     let flags = (fields.flag("cors_preflight"), fields.flag("upgrades"), fields.flag("open_subtree"));
     let (matched, open_subtree) = (matched?, flags.2?);
-    let placed = [&limits, &failure_limits].map(|limits| limits.as_deref().unwrap_or_default());
+    let tier_limits = of_tiers.as_ref().map(RouteTiers::limits);
+    let placed = [&limits, &failure_limits, &tier_limits].map(|limits| limits.as_deref().unwrap_or_default());
     by_template.add(&matched.path.template, placed);
-    let scope = scope?;
+    let (scope, of_tiers) = (scope?, of_tiers?);
     let route = Route {
         host: matched.host,
         path: matched.path,
@@ -167,6 +182,8 @@ fn route<'a>(reader: &Reader<'a>, context: &RouteContext<'_, 'a>, by_template: &
         quorum: require.as_ref()?.quorum,
         require: require?.list,
         issuers: accepted?,
+        tiers: of_tiers.allowed.clone(),
+        tier_budgets: of_tiers.budgets(context.tiers.names.len()),
         scope: scope.schools,
         districts: scope.districts,
         one_required: scope.one_required,
@@ -259,6 +276,9 @@ fn check_open(fields: &Object<'_>, route: &Route, open_subtree: bool) {
     }
     if fields.get("cost").is_some() {
         fields.problem("cost", "expected none on an open route, which charges nobody");
+    }
+    for name in ["tiers", "limits"].into_iter().filter(|name| fields.get(name).is_some()) {
+        fields.problem(name, "expected none on an open route, which has no caller");
     }
     match (route.path.subtree, open_subtree) {
         (true, true) => fields.warn("open_subtree", "everything below this path is open"),

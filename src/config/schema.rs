@@ -94,9 +94,12 @@ pub const CONFIGURATION: Fields = Fields::new(
         field("forward", Shape::Object(&FORWARD), Presence::Optional("see below"), "headers for the upstream"),
         field(
             "rate_limit_headers",
-            Shape::Words(&["draft-11", "x-ratelimit", "off"]),
+            Shape::Either(
+                &[RATE_LIMIT_WORDS, Shape::Object(&RATE_LIMIT_HEADERS)],
+                "`draft-11`, `x-ratelimit`, `off`, or an object",
+            ),
             Presence::Default("\"draft-11\""),
-            "see [RateLimit fields]",
+            "fields of responses that tell what is left, see [RateLimit fields]",
         ),
         field(
             "authentication_failures",
@@ -160,6 +163,23 @@ const fn forwarded(name: &'static str, presence: Presence, meaning: &'static str
     field(name, Shape::Text("header name"), presence, meaning)
 }
 
+const RATE_LIMIT_WORDS: Shape = Shape::Words(&["draft-11", "x-ratelimit", "off"]);
+
+/// `rate_limit_headers`, as an object.
+pub const RATE_LIMIT_HEADERS: Fields = Fields::new(
+    "rate_limit_headers",
+    &[
+        field("fields", RATE_LIMIT_WORDS, Presence::Default("\"draft-11\""), "which fields"),
+        field(
+            "when",
+            Shape::Words(&["always", "refused"]),
+            Presence::Default("\"always\""),
+            "`refused`: only the 429 of a limit carries them, and other responses cost nothing on the way back; not with \
+             `fields: off`",
+        ),
+    ],
+);
+
 /// `bounds`.
 pub const BOUNDS: Fields = Fields::new(
     "bounds",
@@ -189,7 +209,7 @@ pub const BOUNDS: Fields = Fields::new(
 
 /// Every object of the configuration, by the heading of the section that has its table.
 pub const SECTIONS: [(&str, &[&Fields]); 8] = [
-    ("Top level", &[&CONFIGURATION]),
+    ("Top level", &[&CONFIGURATION, &RATE_LIMIT_HEADERS]),
     ("API keys", &[&API_KEYS, &credentials::RETIREMENT, &credentials::EXTENSION]),
     (
         "Issuers",

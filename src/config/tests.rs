@@ -14,6 +14,7 @@ mod properties;
 mod refused;
 mod refused_policy;
 mod retirement;
+mod route_tiers;
 mod student;
 mod tokens;
 mod unused;

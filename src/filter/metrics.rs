@@ -104,10 +104,15 @@ impl Metrics {
         let limits_at = list.len();
         let mut limits = Vec::new();
         for (index, tier) in config.tiers.iter().enumerate() {
-            for limit in tier.limits() {
-                let labels = [("limit", limit.name.as_str()), ("tier", tier.name.as_str())];
-                add(&mut list, Kind::Counter, "limits_reached_total", &labels);
-                limits.push((index, limit.name.clone()));
+            let on_routes = config.routes.iter().flat_map(|route| route.budgets_of(index));
+            for limit in tier.limits().chain(on_routes.flat_map(|budget| budget.limits.iter())) {
+                let is_new = !limits.iter().any(|(of, name)| *of == index && *name == limit.name);
+                // Several routes may have a limit of one name.
+                if is_new {
+                    let labels = [("limit", limit.name.as_str()), ("tier", tier.name.as_str())];
+                    add(&mut list, Kind::Counter, "limits_reached_total", &labels);
+                    limits.push((index, limit.name.clone()));
+                }
             }
         }
         let would_deny_at = add_table(&mut list, "dry_run_denials_total", ("decision", &codes), ("tier", &tiers));

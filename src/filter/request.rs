@@ -292,7 +292,11 @@ impl Request {
 
     #[inline(never)]
     fn on_reply<'h>(&mut self, worker: &Worker, reply: ReplyHead<'_>) -> Step<'h> {
-        let mut fields = rate_fields::fields(worker.config.rate_limit_headers, &self.statuses);
+        let mut fields = if worker.config.rate_limit_headers_when_refused {
+            Vec::new()
+        } else {
+            rate_fields::fields(worker.config.rate_limit_headers, &self.statuses)
+        };
         let announced = self.retirement.as_ref().and_then(Notice::fields);
         fields.extend(
             announced

@@ -88,6 +88,12 @@ impl LimitKey {
         Self { table: Table::Addresses, tag }
     }
 
+    /// The key of the same client (or district, or token) on one route, by the template of its path.
+    #[must_use]
+    pub fn on_route(&self, template: &str) -> Self {
+        Self { table: self.table, tag: tag("route", &[template.as_bytes(), &self.tag]) }
+    }
+
     /// A key that [`Self::slot_in_tests`] puts into the first slot of clients, told apart by `nth`.
     #[cfg(test)]
     pub(super) fn in_first_slot(nth: u8) -> Self {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::http::body;
 use crate::http::head::{Head, Known};
 use crate::http::path::{Fit, Pattern, RawPath, Stems};
-use crate::limits::Limit;
+use crate::limits::{Budget, Limit};
 use crate::policy::cost;
 use crate::policy::scope;
 use crate::values::bytes::ByteSet;
@@ -60,6 +60,10 @@ pub struct Route {
     pub quorum: Quorum,
     /// The issuers whose tokens open the route, by index into the configuration; never empty on a guarded route.
     pub issuers: Vec<usize>,
+    /// Tiers whose clients may use it, by index; empty: every tier.
+    pub tiers: Vec<usize>,
+    /// Limits that it adds to those of a tier, by the index of the tier; none at all where no tier has any.
+    pub tier_budgets: Vec<Vec<Budget>>,
     /// Where the school ids stand, if the filter checks them.
     pub scope: Option<scope::ScopeRule>,
     /// Where the district ids stand, if the filter checks them.
@@ -202,6 +206,16 @@ impl Request<'_> {
 }
 
 impl Route {
+    /// What it adds to the limits of a tier.
+    pub fn budgets_of(&self, tier: usize) -> &[Budget] {
+        self.tier_budgets.get(tier).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether clients of this tier may use it.
+    pub fn allows_tier(&self, tier: usize) -> bool {
+        self.tiers.is_empty() || self.tiers.contains(&tier)
+    }
+
     /// Whether the caller must show this credential.
     pub fn requires(&self, credential: Credential) -> bool {
         !self.is_either() && self.accepts(credential)

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication_failures;
 mod races;
+mod routes;
 
 use std::time::{Duration, Instant};
 

@@ -31,5 +31,6 @@ fn examples() -> Vec<Denial> {
         Denial::CredentialsAmbiguous,
         Denial::KeyInvalid,
         Denial::CredentialRetired(Retired { replacement: "district tokens".into(), is_token: true }),
+        Denial::TierNotAllowed,
     ]
 }

@@ -28,7 +28,7 @@ const RETIRED: Option<&str> = Some(r#", error="invalid_token", error_description
 const SCOPE: Option<&str> = Some(r#", error="insufficient_scope""#);
 
 /// One row per code, in the order of [`Denial::index`](super::Denial::index).
-pub(in crate::answer) static ROWS: [Row; 27] = [
+pub(in crate::answer) static ROWS: [Row; 28] = [
     Row {
         code: "malformed-request",
         status: 400,
@@ -298,6 +298,16 @@ pub(in crate::answer) static ROWS: [Row; 27] = [
         student: "credential-retired",
         oneroster: "unauthorisedrequest",
         oauth: "invalid_token",
+    },
+    Row {
+        code: "tier-not-allowed",
+        status: 403,
+        title: "Tier not allowed",
+        detail: "This resource is not part of the caller's tier.",
+        challenge: SCOPE,
+        student: "Forbidden",
+        oneroster: "forbidden",
+        oauth: "insufficient_scope",
     },
 ];
 

@@ -88,6 +88,7 @@ fn rows() -> Vec<Row> {
         Row(Denial::KeyInvalid, 401, "key-invalid", challenge(BARE)),
         Row(retired(true), 401, "credential-retired", challenge(RETIRED)),
         Row(retired(false), 401, "credential-retired", challenge(BARE)),
+        Row(Denial::TierNotAllowed, 403, "tier-not-allowed", challenge(SCOPE)),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::TIERS_MAX;
 use super::limits::LIMIT;
 use crate::limits::LIMITS_MAX;
 use crate::values::schema::{Field, Fields, Presence, Shape, field};
@@ -17,6 +18,8 @@ const PARAMETER: Shape = Shape::Text("parameter name, of visible ASCII without `
 const POINTER: Shape = Shape::Text("JSON Pointer to a member");
 const REQUEST_LIMITS: Shape =
     Shape::List(&Shape::Object(&LIMIT), 0..=LIMITS_MAX, "array of limits, at most 16, `requests` only");
+
+const TIER_LIMITS: Shape = Shape::List(&Shape::Object(&LIMIT), 1..=LIMITS_MAX, "array of limits, 1 to 16");
 
 /// A route.
 pub const ROUTE: Fields = Fields::new(
@@ -46,6 +49,19 @@ pub const ROUTE: Fields = Fields::new(
             Shape::List(&Shape::Text("permission"), 0..=NAMES_MAX, "array of distinct strings without `*`, at most 64"),
             Presence::NONE,
             "all of them must be in the token; needs `bearer`; not with `require_any`",
+        ),
+        field(
+            "tiers",
+            Shape::List(&Shape::Text("tier name"), 1..=TIERS_MAX, "array of distinct tier names, not empty"),
+            Presence::Optional("every tier"),
+            "whose clients may use the route, see [Limits of a route]; not on an open route",
+        ),
+        field(
+            "limits",
+            Shape::Map(&TIER_LIMITS, TIERS_MAX, "object, at most 256"),
+            Presence::NONE,
+            "tier name to array of limits, with the fields of a tier's limits: further limits of that tier on this route, \
+             see [Limits of a route]; not on an open route",
         ),
         field("scope", Shape::Object(&SCOPE), Presence::NONE, "see [Scope]; needs `bearer`"),
         field(

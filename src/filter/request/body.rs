@@ -10,7 +10,7 @@ use crate::http::body::{self, Body, BodyError};
 use crate::http::head::Head;
 use crate::http::path::RawPath;
 use crate::limits::Unit;
-use crate::limits::ledger::{Outcome, Receipt, StoreError};
+use crate::limits::ledger::{Charge, Outcome, Receipt, StoreError};
 use crate::policy::cost::{self, Factor};
 use crate::policy::scope::{Location, ScopeRule};
 
@@ -118,18 +118,19 @@ impl Request {
         }
         let of_key = self.key.as_ref().map(|key| key.limit_keys);
         let limit_keys = of_key.or_else(|| self.caller.as_ref().map(|caller| caller.limit_keys));
-        let tier = self.tier().and_then(|tier| worker.config.tiers.get(tier));
-        let (Some(limit_keys), Some(tier)) = (limit_keys, tier) else {
+        let (Some(limit_keys), Some(tier)) = (limit_keys, self.tier()) else {
             return self.deny(worker, Denial::Unavailable);
         };
         // The request itself has been counted.
-        let mut charges = charges(tier, &limit_keys, 0, rest);
+        let mut charges = charges(worker, tier, self.route_of(worker), &limit_keys, [0, rest]);
+        let costs = |charge: &Charge| charge.limits.iter().filter(|limit| limit.unit == Unit::Cost).count();
         // Limits of requests alone have been charged, and stand as they did then.
-        if tier.limits().all(|limit| limit.unit != Unit::Cost) {
+        if charges.iter().all(|charge| costs(charge) == 0) {
             charges.clear();
         }
         // The base is in use already, so no amount of waiting makes room for what a limit never holds as a whole.
-        let is_never = tier.limits().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
+        let limits = charges.iter().flat_map(|charge| charge.limits.iter());
+        let is_never = limits.into_iter().any(|it| it.unit == Unit::Cost && u64::from(cost) > it.capacity());
         let dry_run = worker.reports_only(self.tier());
         if is_never {
             // Where that is only reported, it is reported once, and nothing is charged for it.

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 use super::stage::Stage;
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::{Denial, Malformed};
-use crate::config::Tier;
 use crate::credentials::retirement::Class;
 use crate::filter::caller::Caller;
 use crate::filter::worker::Worker;
@@ -18,6 +17,7 @@ use crate::limits::Budget;
 use crate::limits::key::LimitKeys;
 use crate::limits::ledger::{Charge, Outcome, StoreError};
 use crate::policy::cost;
+use crate::policy::route::Route;
 use crate::policy::scope::{self, ScopeError};
 
 impl Request {
@@ -87,10 +87,13 @@ impl Request {
         if tier.is_none_or(|tier| tier >= worker.config.tiers.len()) {
             return Some(self.deny(worker, Denial::TierUnknown));
         }
+        if self.route_of(worker).zip(tier).is_none_or(|(route, tier)| !route.allows_tier(tier)) {
+            return Some(self.deny(worker, Denial::TierNotAllowed));
+        }
         if let Some(denial) = self.over_ceiling(worker, cost) {
             return Some(self.deny(worker, denial));
         }
-        let charges = charges(worker.config.tiers.get(tier?)?, limit_keys, 1, cost);
+        let charges = charges(worker, tier?, self.route_of(worker), limit_keys, [1, cost]);
         self.cost = cost;
         if charges.is_empty() {
             return None;
@@ -183,13 +186,27 @@ impl Request {
     }
 }
 
-/// What a request asks of a tier's budgets.
-pub(super) fn charges(tier: &Tier, limit_keys: &LimitKeys, requests: u32, cost: u32) -> SmallVec<[Charge; 1]> {
-    let charge = |Budget { by, limits }: &Budget| {
+/// What a request, by its number and cost, asks of the budgets of its tier, and of those that the route adds.
+pub(super) fn charges(
+    worker: &Worker,
+    tier: usize,
+    route: Option<&Route>,
+    limit_keys: &LimitKeys,
+    [requests, cost]: [u32; 2],
+) -> SmallVec<[Charge; 1]> {
+    let own = worker.config.tiers.get(tier).map_or(&[][..], |tier| &tier.budgets);
+    let mut charges: SmallVec<[Charge; 1]> = SmallVec::new();
+    charges.extend(own.iter().map(|Budget { by, limits }| {
         let (key, limits) = (limit_keys.of(*by), Rc::clone(limits));
         Charge { key, limits, requests, cost }
-    };
-    tier.budgets.iter().map(charge).collect()
+    }));
+    if let Some(route) = route.filter(|route| !route.tier_budgets.is_empty()) {
+        charges.extend(route.budgets_of(tier).iter().map(|Budget { by, limits }| {
+            let (key, limits) = (limit_keys.of(*by).on_route(&route.path.template), Rc::clone(limits));
+            Charge { key, limits, requests, cost }
+        }));
+    }
+    charges
 }
 
 /// The path of a head whose path was checked when it was routed.

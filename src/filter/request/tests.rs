@@ -14,6 +14,7 @@ mod reply;
 mod retirement;
 mod retirement_either;
 mod rotation;
+mod route_limits;
 mod setup;
 mod stack;
 mod student_attacks;

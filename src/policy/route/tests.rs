@@ -22,6 +22,8 @@ fn route(path: &str, methods: &[&str]) -> Route {
         cost: cost::CostRule { weight: NonZeroU32::MIN, factor: Factor::One },
         address_limits: Rc::new([]),
         failure_limits: Rc::new([]),
+        tiers: Vec::new(),
+        tier_budgets: Vec::new(),
         cors_preflight: false,
         upgrades: false,
     }

@@ -73,6 +73,8 @@ fn routes() -> Vec<Route> {
         cost: cost::CostRule { weight: std::num::NonZeroU32::MIN, factor: Factor::One },
         address_limits: Rc::new([]),
         failure_limits: Rc::new([]),
+        tiers: Vec::new(),
+        tier_budgets: Vec::new(),
         cors_preflight: false,
         upgrades: false,
     };

@@ -65,6 +65,7 @@ fn every_denial_has_its_code_in_each_dialect() {
     }
     check(&Denial::DistrictOutOfScope, 403, "no-districtlea", "forbidden", scope);
     check(&Denial::TierUnknown, 403, "Forbidden", "forbidden", scope);
+    check(&Denial::TierNotAllowed, 403, "Forbidden", "forbidden", scope);
     check(&limit(), 429, "too-many-requests", "server_busy", "slow_down");
     check(&Denial::TooCostly, 429, "too-many-requests", "server_busy", "invalid_request");
     for (bad, status) in [
