@@ -36,8 +36,8 @@
 //! test commits each.
 //!
 //! ```text
-//! cargo test -p wasm-host --test wasm -- --nocapture          as in scripts/test: fixed seeds, then fresh ones
-//! cargo run -p wasm-host -- fuzz --seconds 600                long; goes on after a finding
+//! cargo test -p wasm-host --test wasm -- --nocapture          as in scripts/test: fixed seeds
+//! cargo run -p wasm-host -- fuzz --seconds 600                a search of fresh seeds; goes on after a finding
 //! cargo run -p wasm-host -- fuzz --seconds 0 --seed N         a finding again
 //! ```
 //!

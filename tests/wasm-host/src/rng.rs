@@ -1,22 +1,21 @@
-//! Random numbers that stay the same for a seed in every version of this crate: a crasher is named by its seed.
+//! Random numbers that stay the same for a seed on every machine: a finding is named by its seed.
 
-/// `SplitMix64`: small, and good enough to choose what to do next.
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+
+/// What to do next.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng(ChaCha8Rng);
 
 impl Rng {
     /// The numbers of this seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     /// Any number.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `end`; 0 where there is none.
@@ -43,8 +42,9 @@ impl Rng {
 
     /// At most `len_max` bytes.
     pub fn bytes(&mut self, len_max: usize) -> Vec<u8> {
-        let len = self.below(len_max.saturating_add(1));
-        (0..len).map(|_| self.number().to_le_bytes()[0]).collect()
+        let mut bytes = vec![0; self.below(len_max.saturating_add(1))];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 
     /// The bytes, cut, grown or changed in a few places.

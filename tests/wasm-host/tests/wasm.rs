@@ -10,7 +10,6 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 use wasm_host::breach::EXCEPTIONS;
 use wasm_host::corpus::{ACME, Policy, SECRET, education_token, signature, student_token};
@@ -23,12 +22,8 @@ use wasm_host::rng::Rng;
 use wasm_host::soak;
 use wasm_host::vm::Code;
 
-/// How long the fresh seeds are played in `scripts/test`, seconds; `HALLPASS_FUZZ_SECONDS` sets another time.
-const SECONDS: u64 = 5;
-/// Seeds below this are played in every run.
-const SEEDS: u64 = 100;
-/// Seeds that found something once: two replies to one request, and replies to one that went on.
-const CRASHERS: [u64; 7] = [202, 203, 207, 217, 223, 254, 3_117_933_434_471_867_273];
+/// Seeds below this are played. What others find is a test of its own, as those at the end of this file.
+const SEEDS: u64 = 200;
 
 #[test]
 fn requests_cost_what_is_written_down() {
@@ -65,21 +60,9 @@ fn requests_cost_the_same_however_many_there_are() {
 #[test]
 fn hostile_hosts_neither_trap_it_nor_get_past_it() {
     let code = Code::load();
-    let seconds = std::env::var("HALLPASS_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
     let mut tally = Tally::default();
-    for seed in CRASHERS.into_iter().chain(0..SEEDS) {
+    for seed in 0..SEEDS {
         fuzz::run(&code, seed, &mut tally).unwrap_or_else(|finding| panic!("{finding}"));
-    }
-    let fresh = fuzz::fresh_seed();
-    println!("fresh seeds from {fresh}");
-    let begin = Instant::now();
-    for seed in fresh.. {
-        if begin.elapsed() > Duration::from_secs(seconds) {
-            break;
-        }
-        fuzz::run(&code, seed, &mut tally).unwrap_or_else(|finding| {
-            panic!("{finding}\nplay it again: cargo run -p wasm-host -- fuzz --seconds 0 --seed {seed}")
-        });
     }
     println!("{tally:?}");
     // Otherwise the hosts are so hostile that nothing is tried.
