@@ -54,6 +54,11 @@ fn corpus_breaks_no_promise() {
 fn every_target_is_replayed() {
     let binaries: Vec<String> =
         names(&root().join("fuzz_targets")).iter().map(|name| name.trim_end_matches(".rs").to_owned()).collect();
+    for name in &binaries {
+        let text = fs::read_to_string(root().join("fuzz_targets").join(format!("{name}.rs"))).unwrap();
+        let call = format!("libfuzzer_sys::fuzz_target!(|data: &[u8]| promises::{name}(data));");
+        assert_eq!(text.trim_end(), format!("#![no_main]\n\n{call}"), "{name}");
+    }
     let mut replayed: Vec<&str> = TARGETS.iter().map(|Target(name, _)| *name).collect();
     replayed.sort_unstable();
     assert_eq!(binaries, replayed);
