@@ -196,7 +196,7 @@
 //!   - `tests/it/cost.rs`: `requests_cost_what_they_ask_for`,
 //!     `settlement_gives_back_at_most_what_was_charged`
 //! - floods of invalid tokens and guessed keys
-//!   - `src/limits/key.rs`: `nobody_can_tell_which_keys_share_a_slot`
+//!   - `src/limits/key.rs`: `nobody_can_tell_which_owners_share_a_slot`
 //!   - `tests/it/limits/addresses.rs`: `failed_credentials_use_up_a_budget_of_the_address`,
 //!     `ipv6_addresses_of_one_network_share_a_budget`
 //!   - `src/filter/request/tests/cache.rs`: `bad_signature_is_checked_once_and_charged_every_time`

@@ -25,7 +25,7 @@ enum Ending {
 }
 
 const ENDINGS: [Ending; 4] = [Ending::Length, Ending::Empty, Ending::Gap, Ending::Trailers];
-const TRAILERS: [(&str, &str); 3] = [("x-end", "1"), ("x-claim-districts", "9"), ("x_claim_client", "evil")];
+const TRAILERS: [(&str, &str); 3] = [("x-end", "1"), ("x-claim-districts", "9"), ("x_claim_client_id", "evil")];
 
 impl Ending {
     fn give(self, request: RequestBuilder, body: &str) -> RequestBuilder {
