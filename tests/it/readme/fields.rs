@@ -68,6 +68,9 @@ fn document_for(path: &str) -> Value {
     if ["path", "header", "body"].iter().any(|place| path == format!("routes[].scope.schools.{place}")) {
         document["routes"][0]["scope"]["schools"] = json!({});
     }
+    if path.starts_with("rate_limit_headers.") {
+        document["rate_limit_headers"] = json!({});
+    }
     if path.starts_with("routes[].cost.") {
         document["routes"][0]["cost"] = json!({});
     }
