@@ -12,7 +12,7 @@ const TOKENS: usize = 100_000;
 
 /// What the filter says of the index that it has made: tokens, microseconds of the copy, slices, microseconds
 /// of the longest slice, milliseconds in all.
-fn clients(gateway: &Gateway) -> Vec<[u64; 5]> {
+fn reports(gateway: &Gateway) -> Vec<[u64; 5]> {
     let log = gateway.log();
     let lines = log.lines().filter_map(|line| line.split_once("tokens: ")?.1.strip_suffix(" ms in all"));
     let numbers = |line: &str| {
@@ -22,10 +22,10 @@ fn clients(gateway: &Gateway) -> Vec<[u64; 5]> {
     lines.map(numbers).collect()
 }
 
-/// The client of the index of so many tokens.
-fn client(gateway: &Gateway, tokens: usize) -> [u64; 5] {
+/// The report on the index of so many tokens.
+fn report(gateway: &Gateway, tokens: usize) -> [u64; 5] {
     let tokens = u64::try_from(tokens).expect("a number");
-    wait_for("the index", Duration::from_mins(1), || clients(gateway).into_iter().find(|found| found[0] == tokens))
+    wait_for("the index", Duration::from_mins(1), || reports(gateway).into_iter().find(|found| found[0] == tokens))
 }
 
 /// Whether Envoy's main thread has made every index that had tokens: it serves no requests, so that nobody waits for it.
@@ -47,7 +47,7 @@ fn hundred_thousand_tokens_work_on_every_worker() {
     let requests = (0..20).map(|_| gateway.get("/open/a")).collect();
     assert!(race(20, requests).iter().all(|response| response.status == 200));
     lists.answer(Answer::new(200).body(many(2, TOKENS)));
-    client(&gateway, TOKENS);
+    report(&gateway, TOKENS);
 
     for n in [0, 1, TOKENS / 2, TOKENS - 1] {
         let token = format!("token-{n}");
@@ -83,7 +83,7 @@ fn figures_of_hundred_thousand_tokens() {
     let mut waits = Vec::new();
     let [_, copy, slices, longest, millis] = wait_for("the index", Duration::from_mins(1), || {
         waits.push(request());
-        clients(&gateway).into_iter().find(|found| found[0] == 100_000)
+        reports(&gateway).into_iter().find(|found| found[0] == 100_000)
     });
     let usable = begin.elapsed();
     waits.sort_unstable();
@@ -97,7 +97,7 @@ fn figures_of_hundred_thousand_tokens() {
 
     // another list of as many: the tokens of both places are there now
     lists.answer(Answer::new(200).body(many(3, TOKENS - 1)));
-    println!("the next list: {:?}", client(&gateway, TOKENS - 1));
+    println!("the next list: {:?}", report(&gateway, TOKENS - 1));
     println!("memory: {} MB more than before the first", (gateway.memory_kb() - before) / 1024);
     let withdrawn = format!("token-{}", TOKENS - 1);
     wait_until("the last token to be withdrawn", || with_token(&gateway, "/data", &withdrawn).send().status == 401);

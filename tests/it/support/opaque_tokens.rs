@@ -85,7 +85,7 @@ pub fn many(version: u64, count: usize) -> String {
         let (application, d) = (n % 50, format!("{n:07}"));
         write!(
             text,
-            "{comma}{{\"sha256\":\"{hash:x}\",\"application\":\"application-{application}\",\"district\":\"{d}\",\
+            "{comma}{{\"sha256\":\"{hash:x}\",\"client\":\"application-{application}\",\"district\":\"{d}\",\
              \"schools\":[\"{d}01\",\"{d}02\",\"{d}03\",\"{d}04\"],\"tier\":\"standard\"}}"
         )
         .expect("a string takes everything");
