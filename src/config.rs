@@ -14,7 +14,7 @@ use crate::credentials::api_key::KeyList;
 use crate::credentials::fetch::Remote;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::ListFormat;
-use crate::credentials::jwt::claims::ClaimRules;
+use crate::credentials::jwt::claims::{ClaimPath, ClaimRules};
 use crate::credentials::jwt::keyset::KeySet;
 use crate::credentials::opaque::TokenList;
 use crate::credentials::retirement::{Class, Schedule};
@@ -287,6 +287,8 @@ pub struct Forward {
     pub schools_format: ListFormat,
     /// A list of schools, districts or permissions longer than this many bytes is refused (403).
     pub schools_bytes_max: usize,
+    /// Further claims, by the name of the header.
+    pub claims: Vec<(String, ClaimPath)>,
     /// Whether `Authorization` reaches the upstream.
     pub authorization: bool,
 }
@@ -294,14 +296,16 @@ pub struct Forward {
 impl Forward {
     /// All names, with the setting of each.
     #[inline(never)]
-    pub fn names(&self) -> [(&'static str, &str); 5] {
-        [
+    pub fn names(&self) -> Vec<(&'static str, &str)> {
+        let own = [
             ("schools", &self.schools),
             ("tier", &self.tier),
             ("client", &self.client),
             ("districts", &self.districts),
             ("permissions", &self.permissions),
-        ]
+        ];
+        let of_claims = self.claims.iter().map(|(name, _)| ("claims", name));
+        own.into_iter().chain(of_claims).map(|(setting, name)| (setting, name.as_str())).collect()
     }
 }
 

@@ -57,14 +57,14 @@ fn config(root: &Reader<'_>, environment: &Environment) -> Option<Config> {
     let problem_base = fields.field("problem_base", PROBLEM_BASE_DEFAULT.to_owned(), problem_base);
     let dry_run = fields.flag("dry_run");
     let tiers = tiers::read(&fields);
-    let issuers = issuers::read(&fields, &tiers, environment);
     let forward = forward::read(&fields);
+    let issuers = issuers::read(&fields, &tiers, forward.as_ref(), environment);
     let api_keys = api_keys::read(&fields, &issuers, &tiers, forward.as_ref());
     let settlement_header = forward::settlement(&fields, forward.as_ref(), api_keys.as_ref().and_then(Option::as_ref));
     let districts = lists::districts(&fields);
     let stripped = forward
         .iter()
-        .flat_map(|it| it.names().map(|(_, name)| name))
+        .flat_map(|it| it.names().into_iter().map(|(_, name)| name))
         .chain(settlement_header.iter().flatten().map(String::as_str))
         .chain(api_keys.iter().flatten().map(|it| it.header.as_str()));
     let context = RouteContext {

@@ -2,9 +2,10 @@
 
 use super::name;
 use super::reader::{Object, Reader};
-use super::schema::{FORWARD, FORWARDED_LIST_BYTES};
+use super::schema::{FORWARD, FORWARDED_CLAIMS_MAX, FORWARDED_LIST_BYTES};
 use super::{ApiKeys, Forward};
 use crate::credentials::ids::ListFormat;
+use crate::credentials::jwt::claims::ClaimPath;
 
 const FIELDS: &[&str] = &FORWARD.names::<{ FORWARD.count() }>();
 const SCHOOLS_DEFAULT: &str = "x-claim-schools";
@@ -26,6 +27,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
             permissions: PERMISSIONS_DEFAULT.to_owned(),
             schools_format: ListFormat::Comma,
             schools_bytes_max: SCHOOLS_BYTES_DEFAULT as usize,
+            claims: Vec::new(),
             authorization: true,
         });
     };
@@ -39,6 +41,7 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
     let formats = [("comma", ListFormat::Comma), ("json", ListFormat::Json)];
     let format = fields.field("schools_format", ListFormat::Comma, |format| format.word(&formats));
     let bytes_max = fields.field("max_schools_bytes", SCHOOLS_BYTES_DEFAULT, |max| max.integer(FORWARDED_LIST_BYTES));
+    let claims = fields.field("claims", Vec::new(), claims);
     let authorization = fields.field("authorization", true, Reader::boolean);
     let forward = Forward {
         schools: schools?,
@@ -48,9 +51,23 @@ pub(super) fn read(fields: &Object<'_>) -> Option<Forward> {
         permissions: permissions?,
         schools_format: format?,
         schools_bytes_max: bytes_max? as usize,
+        claims: claims?,
         authorization: authorization?,
     };
     distinct(&fields, &forward).then_some(forward)
+}
+
+/// `claims`: the header of each further claim.
+#[inline(never)]
+fn claims(reader: &Reader<'_>) -> Option<Vec<(String, ClaimPath)>> {
+    let entries = reader.entries()?;
+    if entries.len() > FORWARDED_CLAIMS_MAX {
+        reader.problem(format_args!("expected at most {FORWARDED_CLAIMS_MAX} claims, got {}", entries.len()));
+        return None;
+    }
+    let claim = |(header, claim): &(&str, Reader<'_>)| Some((name::header_named(claim, header)?, name::claim(claim)?));
+    let claims: Vec<Option<_>> = entries.iter().map(claim).collect();
+    claims.into_iter().collect()
 }
 
 /// `settlement_header`: a response header, which no forwarded header and no API key's may be mixed up with.
@@ -86,10 +103,11 @@ pub(super) fn setting_of(forward: &Forward, name: &str) -> Option<&'static str> 
 
 #[inline(never)]
 fn distinct(fields: &Object<'_>, forward: &Forward) -> bool {
+    let names = forward.names();
     let mut ok = true;
-    for (setting, header) in forward.names().into_iter().skip(1) {
-        let first = setting_of(forward, header).filter(|first| *first != setting);
-        if let Some(first) = first {
+    for (nth, (setting, header)) in names.iter().enumerate() {
+        let mut before = names.iter().take(nth);
+        if let Some((first, _)) = before.find(|(_, other)| name::fold(other) == name::fold(header)) {
             let why = "upstreams may fold every character but letters and digits";
             fields.problem(setting, format_args!("expected another name than that of `{first}`; {why}"));
             ok = false;

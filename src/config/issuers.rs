@@ -12,7 +12,7 @@ use super::schema::ISSUERS_MAX;
 use super::schema::credentials::{CLAIMS, CLOCK_SKEW, ISSUER, LIFETIME, NAMES_MAX};
 use super::tiers::Tiers;
 use super::tokens;
-use super::{Check, Environment, Issuer, Source};
+use super::{Check, Environment, Forward, Issuer, Source};
 use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX};
 use crate::credentials::revocation::RevocationList;
 use crate::values::names::Names;
@@ -37,7 +37,12 @@ pub(super) struct Issuers<'a> {
 
 /// Reads `issuers`; absent: none.
 #[inline(never)]
-pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Environment) -> Issuers<'a> {
+pub(super) fn read<'a>(
+    fields: &Object<'a>,
+    tiers: &Tiers<'_>,
+    forward: Option<&Forward>,
+    environment: &Environment,
+) -> Issuers<'a> {
     let Some(reader) = fields.get("issuers") else {
         return Issuers::default();
     };
@@ -48,7 +53,7 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
     let mut list = Vec::new();
     let mut with_list = None;
     for (index, reader) in readers.iter().enumerate() {
-        let context = IssuerContext { tiers, environment, with_keys: fields.get("api_keys").is_some() };
+        let context = IssuerContext { tiers, forward, environment, with_keys: fields.get("api_keys").is_some() };
         let (name, issuer) = issuer(reader, &context, &names);
         if issuer.as_ref().is_some_and(|issuer| issuer.tokens().is_some()) {
             tokens::check_single_list(reader, *with_list.get_or_insert(index), index);
@@ -62,6 +67,8 @@ pub(super) fn read<'a>(fields: &Object<'a>, tiers: &Tiers<'_>, environment: &Env
 /// What the other sections say, for the reader of an issuer.
 struct IssuerContext<'r, 'a> {
     tiers: &'r Tiers<'a>,
+    /// `None`: not readable.
+    forward: Option<&'r Forward>,
     environment: &'r Environment,
     /// Whether there are API keys: then a tier may come from a key.
     with_keys: bool,
@@ -81,7 +88,7 @@ fn issuer<'a>(
         return (name, tokens::issuer(&fields, name, context.tiers));
     }
     let keys = keys::read(&fields, context.environment);
-    let rules = rules(&fields, name);
+    let rules = rules(&fields, name, context.forward);
     let grants = grants::read(&fields, context.tiers);
     let schools = fields.maybe("schools", |bound| bound.strings(SCHOOLS_MAX, "a school id", &is_school).map(named));
     let revocations = fields.maybe("revocations", lists::revocations);
@@ -134,12 +141,12 @@ fn issuer_name<'a>(fields: &Object<'a>, before: &[Option<&str>]) -> Option<&'a s
 }
 
 #[inline(never)]
-fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
+fn rules(fields: &Object<'_>, name: Option<&str>, forward: Option<&Forward>) -> Option<ClaimRules> {
     let audiences =
         fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", &name::is_text));
     let clock_skew = fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(CLOCK_SKEW));
     let lifetime_max = fields.maybe("max_lifetime", |lifetime| lifetime.duration(LIFETIME));
-    let required = fields.field("required_claims", Vec::new(), |list| list.distinct(NAMES_MAX, "claims", claim));
+    let required = fields.field("required_claims", Vec::new(), |list| list.distinct(NAMES_MAX, "claims", name::claim));
     let names = claim_names(fields);
     let audiences = audiences?;
     if audiences.is_empty() && fields.get("audiences").is_some() {
@@ -156,6 +163,7 @@ fn rules(fields: &Object<'_>, name: Option<&str>) -> Option<ClaimRules> {
         lifetime_max: lifetime_max?,
         required: required?,
         names: names?,
+        forwarded: forward?.claims.iter().map(|(_, claim)| claim.clone()).collect(),
     })
 }
 
@@ -169,13 +177,13 @@ fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
         return Some(ClaimNames { client: client(), tier: None, schools: None, grants });
     };
     let claims = claims.object(CLAIM_FIELDS)?;
-    let client = claims.field("client", client(), claim);
-    let tier = claims.maybe("tier", claim);
-    let schools = claims.maybe("schools", claim);
-    let districts = claims.maybe("districts", claim);
-    let permissions = claims.maybe("permissions", claim);
-    let district_schools = claims.maybe("district_schools", claim);
-    let id = claims.maybe("id", claim);
+    let client = claims.field("client", client(), name::claim);
+    let tier = claims.maybe("tier", name::claim);
+    let schools = claims.maybe("schools", name::claim);
+    let districts = claims.maybe("districts", name::claim);
+    let permissions = claims.maybe("permissions", name::claim);
+    let district_schools = claims.maybe("district_schools", name::claim);
+    let id = claims.maybe("id", name::claim);
     warn_of_same_lists(&claims, [&schools, &districts, &permissions].map(|list| list.as_ref()?.as_ref()));
     let grants = GrantNames {
         districts: districts?,
@@ -197,20 +205,6 @@ fn warn_of_same_lists(claims: &Object<'_>, [schools, districts, permissions]: [O
     if is_same(schools, permissions) || is_same(districts, permissions) {
         claims.warn("permissions", "the same claim as `schools` or `districts`");
     }
-}
-
-/// A member's name, or a JSON Pointer.
-fn claim(reader: &Reader<'_>) -> Option<ClaimPath> {
-    let path = reader.string("a claim's name, or a JSON Pointer such as `/org/schools`", is_claim)?;
-    name::warn_of_look_alikes(reader, path);
-    Some(ClaimPath(path.to_owned()))
-}
-
-/// In a pointer, `~` stands only in `~0` and `~1` (RFC 6901).
-fn is_claim(path: &str) -> bool {
-    let pointer = path.starts_with('/');
-    let escapes = path.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    name::is_text(path) && (!pointer || escapes)
 }
 
 fn named(names: Vec<String>) -> Names {

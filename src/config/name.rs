@@ -1,6 +1,7 @@
 //! Names that a configuration may choose: of limits, tiers and headers.
 
 use super::reader::Reader;
+use crate::credentials::jwt::claims::ClaimPath;
 use crate::http::head;
 
 /// Headers that the filter must not set or read as data: they frame, route or authenticate the message.
@@ -28,6 +29,7 @@ const RESERVED: [&str; 19] = [
 /// The same, by the beginning of the name; some override the path or the method.
 const RESERVED_PREFIXES: [&str; 8] =
     ["proxy-", "x-envoy-", "x-forwarded-", "x-http-method", "x-method-", "x-original-", "x-override-", "x-rewrite-"];
+const HEADER: &str = "a header name of at most 64 bytes";
 /// Longest header name.
 const HEADER_BYTES_MAX: usize = 64;
 
@@ -71,8 +73,17 @@ pub(super) fn fold(name: &str) -> String {
 /// A header's name that the filter may set, read or remove, in lower case.
 #[inline(never)]
 pub(super) fn header(reader: &Reader<'_>) -> Option<String> {
-    let name =
-        reader.string("a header name of at most 64 bytes", |name| is_token(name) && name.len() <= HEADER_BYTES_MAX)?;
+    header_named(reader, reader.string(HEADER, |_| true)?)
+}
+
+/// The same, for a name that stands elsewhere than in the value.
+#[inline(never)]
+pub(super) fn header_named(reader: &Reader<'_>, name: &str) -> Option<String> {
+    if !is_token(name) || name.len() > HEADER_BYTES_MAX {
+        let got = if name.is_empty() { "an empty string" } else { "another string" };
+        reader.problem(format_args!("expected {HEADER}, got {got}"));
+        return None;
+    }
     let folded = fold(name);
     let reserved =
         RESERVED.contains(&folded.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
@@ -81,4 +92,18 @@ pub(super) fn header(reader: &Reader<'_>) -> Option<String> {
         return None;
     }
     Some(name.to_ascii_lowercase())
+}
+
+/// A member's name, or a JSON Pointer.
+pub(super) fn claim(reader: &Reader<'_>) -> Option<ClaimPath> {
+    let path = reader.string("a claim's name, or a JSON Pointer such as `/org/schools`", is_claim)?;
+    warn_of_look_alikes(reader, path);
+    Some(ClaimPath(path.to_owned()))
+}
+
+/// In a pointer, `~` stands only in `~0` and `~1` (RFC 6901).
+fn is_claim(path: &str) -> bool {
+    let pointer = path.starts_with('/');
+    let escapes = path.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    is_text(path) && (!pointer || escapes)
 }

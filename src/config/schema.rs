@@ -25,6 +25,8 @@ pub(super) const ROUTES_MAX: usize = 1_000;
 pub(super) const DISTRICTS_MAX: usize = 10_000;
 /// Longest list of ids for the upstream, bytes. Envoy refuses requests whose headers exceed 60 KiB by default.
 pub(super) const FORWARDED_LIST_BYTES: RangeInclusive<u32> = 1..=60_000;
+/// Most further claims for the upstream.
+pub(super) const FORWARDED_CLAIMS_MAX: usize = 16;
 /// The shortest signed token is longer than the least; Envoy refuses requests whose headers exceed 60 KiB by default.
 pub(super) const TOKEN_BYTES: RangeInclusive<u32> = 128..=60_000;
 pub(super) const CACHED_TOKENS: RangeInclusive<u32> = 0..=1_000_000;
@@ -149,6 +151,12 @@ pub const FORWARD: Fields = Fields::new(
             Shape::Number(FORWARDED_LIST_BYTES),
             Presence::Default("8192"),
             "a longer list is refused (403); each of schools, districts and permissions",
+        ),
+        field(
+            "claims",
+            Shape::Map(&Shape::Text("claim"), FORWARDED_CLAIMS_MAX, "object, at most 16"),
+            Presence::NONE,
+            "header name to claim: further claims for the upstream, see [Other claims]",
         ),
         field(
             "authorization",

@@ -10,6 +10,7 @@ use super::{Config, ConfigErrors};
 mod accepted;
 mod conflicts;
 mod documents;
+mod forwarded_claims;
 mod properties;
 mod refused;
 mod refused_policy;

@@ -77,5 +77,6 @@ fn rules(name: &str) -> ClaimRules {
         lifetime_max: None,
         required: Vec::new(),
         names,
+        forwarded: Vec::new(),
     }
 }

@@ -61,11 +61,13 @@ pub enum Reason {
     Sub,
     /// `jti`.
     Jti,
+    /// One of `forward.claims`.
+    Forwarded,
 }
 
 impl Reason {
     /// All of them, in the order of [`Reason::index`].
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Syntax,
         Self::TooLong,
         Self::Type,
@@ -94,6 +96,7 @@ impl Reason {
         Self::Iat,
         Self::Sub,
         Self::Jti,
+        Self::Forwarded,
     ];
 
     /// A small number for tables.
@@ -132,6 +135,7 @@ impl Reason {
             Self::Iat => "claim:iat",
             Self::Sub => "claim:sub",
             Self::Jti => "claim:jti",
+            Self::Forwarded => "claim:forwarded",
         }
     }
 

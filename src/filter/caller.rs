@@ -6,6 +6,7 @@ use crate::answer::denial::Denial;
 use crate::config::Config;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
+use crate::credentials::jwt::claims::Forwarded;
 use crate::limits::key::LimitKeys;
 use crate::values::time::Timestamp;
 
@@ -28,6 +29,9 @@ pub struct Caller {
     pub district_schools: DistrictSchools,
     /// Whether a district opens its schools; else only the schools of the list are open.
     pub districts_open_schools: bool,
+    /// Further claims as their headers have them, in the order of `forward.claims`; `None`: the token lacks it. Empty for what
+    /// is no JWT.
+    pub forwarded: Box<[Option<Box<[u8]>>]>,
     /// The token's id, by which it can be revoked.
     pub token_id: Option<String>,
     /// When the token was issued.
@@ -67,12 +71,30 @@ impl Caller {
             permissions,
             district_schools: DistrictSchools::default(),
             districts_open_schools: false,
+            forwarded: Box::default(),
             token_id: None,
             issued_at: None,
             not_after: Timestamp::default(),
             limit_keys,
             refused: is_too_long.then_some(Denial::SchoolsTooLong),
         }
+    }
+
+    /// The same with further claims; one that is longer than what `config` forwards refuses its requests.
+    #[inline(never)]
+    #[must_use]
+    pub fn forwarding(mut self, config: &Config, claims: Vec<Option<Forwarded>>) -> Self {
+        let header = |claim| -> Box<[u8]> {
+            match claim {
+                Forwarded::Text(text) => text.into_bytes().into(),
+                Forwarded::List(ids) => Ids::new(&ids, config.forward.schools_format).header().into(),
+            }
+        };
+        self.forwarded = claims.into_iter().map(|claim| claim.map(header)).collect();
+        if self.forwarded.iter().flatten().any(|header| header.len() > config.forward.schools_bytes_max) {
+            self.refused = Some(Denial::SchoolsTooLong);
+        }
+        self
     }
 
     /// Whether a list says the same of both: who calls, for what, in which tier.
@@ -100,7 +122,8 @@ impl Caller {
     pub fn weight(&self) -> usize {
         let lists = [&self.schools, &self.districts, &self.permissions].into_iter().flatten();
         let parts = [self.client.len(), self.token_id.as_ref().map_or(0, String::len), self.district_schools.weight()];
-        lists.map(Ids::weight).chain(parts).fold(size_of::<Self>(), usize::saturating_add)
+        let forwarded = self.forwarded.iter().map(|it| it.as_ref().map_or(0, |it| it.len()));
+        lists.map(Ids::weight).chain(parts).chain(forwarded).fold(size_of::<Self>(), usize::saturating_add)
     }
 
     fn opens(&self, school: &str, districts: &DistrictSchools) -> bool {

@@ -377,6 +377,7 @@ impl Worker {
             issued_at: claims.issued_at,
             not_after: claims.not_after,
             ..Caller::new(&self.config, index, claims.client, limit_keys, granted)
+                .forwarding(&self.config, claims.forwarded)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Headers through a real Envoy: what is stripped, and what the upstream is told.
 
+mod claims;
 mod forwarded;
 
 use bytes::Bytes;

@@ -68,6 +68,8 @@ pub struct ClaimRules {
     pub required: Vec<ClaimPath>,
     /// Which claims describe the caller.
     pub names: ClaimNames,
+    /// Further claims for the upstream.
+    pub forwarded: Vec<ClaimPath>,
 }
 
 /// What a valid token says about its caller.
@@ -85,6 +87,8 @@ pub struct Claims {
     pub permissions: Option<Vec<String>>,
     /// Which schools belong to which district.
     pub district_schools: Vec<(String, Vec<String>)>,
+    /// What it says of [`ClaimRules::forwarded`], in that order; `None`: nothing.
+    pub forwarded: Vec<Option<Forwarded>>,
     /// The token's id.
     pub id: Option<String>,
     /// When it was issued, without tolerance.
@@ -93,6 +97,15 @@ pub struct Claims {
     pub not_before: Timestamp,
     /// and up to, but not at, this moment, tolerance included.
     pub not_after: Timestamp,
+}
+
+/// A claim for the upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// A string, a whole number that is not negative, or a boolean, in the letters of JSON. Safe in a header.
+    Text(String),
+    /// A list of strings, each once and safe in a header.
+    List(Vec<String>),
 }
 
 /// Why claims are refused. Quotes names of claims, never values.
@@ -216,6 +229,7 @@ impl ClaimRules {
             districts: list(grants.districts.as_ref(), Reason::Districts)?,
             permissions: list(grants.permissions.as_ref(), Reason::Permissions)?,
             district_schools: district_schools(grants.district_schools.as_ref(), payload)?,
+            forwarded: self.forwarded.iter().map(|path| forwarded(path, payload)).collect::<Result<_, _>>()?,
             id: token_id(grants.id.as_ref(), payload)?,
             issued_at: date(payload, "iat", Reason::Iat)?,
             not_before,
@@ -335,6 +349,21 @@ fn ids_at(path: &ClaimPath, reason: Reason, value: Node<'_>) -> Result<Vec<Strin
         }
     }
     Ok(ids)
+}
+
+/// A claim for the upstream, whole or not at all.
+#[inline(never)]
+fn forwarded(path: &ClaimPath, payload: Node<'_>) -> Result<Option<Forwarded>, ClaimError> {
+    let Some(value) = path.find(payload) else {
+        return Ok(None);
+    };
+    if value.elements().is_some() {
+        return ids_at(path, Reason::Forwarded, value).map(|ids| Some(Forwarded::List(ids)));
+    }
+    let number = || value.unsigned().map(|number| number.to_string());
+    let flag = || value.boolean().map(|flag| flag.to_string());
+    let text = value.text().map(str::to_owned).or_else(number).or_else(flag).filter(|text| is_plain(text));
+    text.map(|text| Some(Forwarded::Text(text))).ok_or_else(|| path.invalid(Reason::Forwarded))
 }
 
 fn district_schools(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Vec<(String, Vec<String>)>, ClaimError> {

@@ -64,6 +64,11 @@ impl Forward {
                     apply(Edit::set(name, list.header()))?;
                 }
             }
+            for ((name, _), value) in names.claims.iter().zip(&caller.forwarded) {
+                if let Some(value) = value {
+                    apply(Edit::set(name, value))?;
+                }
+            }
             // A key in it goes by its own rule, and was removed before unless that lets it pass.
             if !names.authorization && !self.key_alone {
                 apply(Edit::Remove(b"authorization"))?;

@@ -22,7 +22,7 @@ pub struct Tape {
 #[derive(Clone, Copy)]
 enum Value {
     Null,
-    Bool,
+    Bool(bool),
     Unsigned(u64),
     Float(f64),
     Text(Span),
@@ -138,6 +138,14 @@ impl<'t> Node<'t> {
     pub fn text(self) -> Option<&'t str> {
         match self.value() {
             Value::Text(span) => Some(self.tape.text(span)),
+            _ => None,
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(self) -> Option<bool> {
+        match self.value() {
+            Value::Bool(flag) => Some(flag),
             _ => None,
         }
     }

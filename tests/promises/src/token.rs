@@ -97,6 +97,7 @@ fn rules() -> ClaimRules {
                 id: Some(path("jti")),
             },
         },
+        forwarded: Vec::new(),
     }
 }
 

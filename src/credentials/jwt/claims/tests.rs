@@ -14,6 +14,7 @@ use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
 mod dates;
+mod forwarded;
 
 const ISSUER: &str = "https://auth.example.com/";
 const EXP: u64 = 1_780_821_709;
@@ -39,6 +40,7 @@ fn rules() -> ClaimRules {
             schools: Some(path("schools")),
             grants: GrantNames::default(),
         },
+        forwarded: vec![],
     }
 }
 
@@ -116,6 +118,7 @@ fn example_token_is_accepted() {
             districts: None,
             permissions: None,
             district_schools: Vec::new(),
+            forwarded: Vec::new(),
             id: None,
             issued_at: None,
             not_before: Timestamp::default(),

@@ -11,6 +11,9 @@ fn value(node: Node<'_>) -> Value {
     if let Some(text) = node.text() {
         return text.into();
     }
+    if let Some(flag) = node.boolean() {
+        return flag.into();
+    }
     if let Some(number) = node.unsigned() {
         return number.into();
     }
@@ -32,7 +35,6 @@ fn value(node: Node<'_>) -> Value {
 /// The same of what `serde_json` has read.
 fn told(value: Value) -> Value {
     match value {
-        Value::Bool(_) => Value::Null,
         Value::Number(number) => match number.as_u64() {
             Some(whole) => whole.into(),
             None => number.as_f64().into(),

@@ -52,8 +52,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.tape.push(Value::Bool);
+    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
+        self.tape.push(Value::Bool(flag));
         Ok(())
     }
 
