@@ -6,6 +6,11 @@ use crate::host::status::Status;
 /// Most bytes of Envoy's own text that go into the log.
 pub const TEXT_BYTES_MAX: usize = 400;
 
+/// What an answer means to plain HTTP: a server of TLS answers it with 400, or hangs up.
+const NEEDS_TLS: &str = "; the URI is https, so the cluster needs a transport socket for TLS";
+/// Envoy does not tell a handshake that failed from a port that nobody listens at.
+const SEE_STATISTICS: &str = "; whether the TLS handshake failed, the statistics `ssl` of the cluster tell";
+
 /// Why Envoy did not send a call-out. A cluster that it does not have is a bad argument to it; a cluster without an endpoint
 /// fails inside of the call.
 pub fn not_sent(status: Status, cluster: &str) -> String {
@@ -27,17 +32,23 @@ pub fn refused(status: &[u8], is_of_server: bool, text: &[u8], scheme: &str) -> 
     } else {
         format!("no answer of the server, Envoy says ({status}): {}", text.escape_debug())
     };
-    // A server of TLS answers plain HTTP with 400, or hangs up.
-    let may_lack_tls = if is_of_server { status == "400" } else { text.contains("reset") && !text.contains("TLS") };
-    if scheme == "https" && may_lack_tls && !text.contains("delayed connect error") {
-        return reason + "; the URI is https, so the cluster needs a transport socket for TLS";
-    }
-    reason
+    let hint = if scheme != "https" {
+        ""
+    } else if is_of_server {
+        if status == "400" { NEEDS_TLS } else { "" }
+    } else if text.contains("connection failure") {
+        SEE_STATISTICS
+    } else if text.contains("connection termination") || text.contains("protocol error") {
+        NEEDS_TLS
+    } else {
+        ""
+    };
+    reason + hint
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Status, not_sent, refused};
+    use super::{NEEDS_TLS, SEE_STATISTICS, Status, not_sent, refused};
 
     #[test]
     fn call_out_that_was_not_sent_names_the_cluster() {
@@ -48,21 +59,24 @@ mod tests {
 
     #[test]
     fn answers_of_envoy_are_told_apart_from_those_of_the_server() {
-        const HINT: &str = "; the URI is https, so the cluster needs a transport socket for TLS";
         let refused = |status: &str, is_of_server, text: &str, scheme| {
             refused(status.as_bytes(), is_of_server, text.as_bytes(), scheme)
         };
         for scheme in ["http", "https"] {
-            assert_eq!(refused("503", true, "down", scheme), "the server answered with status 503");
-            let expected = "no answer of the server, Envoy says (503): x reset reason: TLS_error";
-            assert_eq!(refused("503", false, "x reset reason: TLS_error", scheme), expected);
+            assert_eq!(refused("503", true, "connection failure", scheme), "the server answered with status 503");
             let expected = "no answer of the server, Envoy says (504): upstream request timeout";
             assert_eq!(refused("504", false, "upstream request timeout", scheme), expected);
         }
-        assert_eq!(refused("400", true, "", "http"), "the server answered with status 400");
-        assert_eq!(refused("400", true, "", "https"), ["the server answered with status 400", HINT].concat());
-        let cut = refused("503", false, "reset reason: connection termination", "https");
-        assert!(cut.ends_with(HINT), "{cut}");
+        // what may come of a cluster and a URI that do not fit, by scheme
+        for (status, is_of_server, text, hint) in [
+            ("400", true, "", NEEDS_TLS),
+            ("503", false, "reset reason: connection termination", NEEDS_TLS),
+            ("503", false, "reset reason: remote connection failure", SEE_STATISTICS),
+        ] {
+            let plain = refused(status, is_of_server, text, "http");
+            assert!(!plain.contains("TLS"), "{plain}");
+            assert_eq!(refused(status, is_of_server, text, "https"), plain + hint);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod framing;
 mod pieces;
 mod strict_reading;
 mod waiting;
+mod windows;
 
 use serde_json::json;
 

@@ -1,7 +1,9 @@
 //! Key sets over the network: fetched once for all workers, rotated without a failed request, never asked for too often.
 
 mod faults;
+mod fetch_log;
 mod held_requests;
+mod tls;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

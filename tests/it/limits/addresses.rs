@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::client::Response;
+use crate::support::process::root;
 use crate::support::sample::{NEVER, config, token, total};
 use crate::support::{Gateway, Key, Upstream};
 
@@ -47,6 +48,74 @@ fn ipv6_addresses_of_one_network_share_a_budget() {
     }
     send("2001:db8::9").expect_status(429);
     send("2001:db8:0:1::1").expect_status(200);
+}
+
+#[test]
+fn ipv4_address_inside_of_ipv6_has_the_budget_of_its_own() {
+    for prefix in ["::ffff:", "::", "::ffff:0:", "64:ff9b::"] {
+        let (gateway, _upstream) = gateway(open_route(), 1);
+        let send = |address: &str| gateway.request("POST", "/oauth/token").header("x-forwarded-for", address).send();
+
+        for _ in 0..2 {
+            send(&format!("{prefix}203.0.113.7")).expect_status(200);
+        }
+        send("203.0.113.7").expect_status(200);
+        send(&format!("{prefix}203.0.113.7")).expect_status(429);
+        send(&format!("{prefix}203.0.113.8")).expect_status(200);
+    }
+    // NAT64 of one network: apart from each other
+    let (gateway, _upstream) = gateway(open_route(), 1);
+    let send = |address: &str| gateway.request("POST", "/oauth/token").header("x-forwarded-for", address).send();
+    for _ in 0..3 {
+        send("64:ff9b:1::203.0.113.7").expect_status(200);
+    }
+    send("64:ff9b:1::203.0.113.7").expect_status(429);
+    send("64:ff9b:1::203.0.113.8").expect_status(200);
+}
+
+#[test]
+fn address_with_a_port_needs_the_early_mutation_of_the_document() {
+    let (without, _upstream) = gateway(open_route(), 1);
+    let send = |gateway: &Gateway, forwarded: &str| {
+        gateway.request("POST", "/oauth/token").header("x-forwarded-for", forwarded).send()
+    };
+    // Envoy cannot read it and takes the address of the connection: all clients of the load balancer share one budget.
+    for client in 1..=3 {
+        send(&without, &format!("203.0.113.{client}:51008")).expect_status(200);
+    }
+    send(&without, "203.0.113.4:51008").expect_status(429);
+
+    let document = std::fs::read_to_string(root().join("envoy/README.md")).expect("the document can be read");
+    let line = document.lines().find(|line| line.contains("%CEL(")).expect("the mutation");
+    let (_, value) = line.split_once("value: '").expect("its value");
+    let value = value.strip_suffix('\'').expect("in quotes").replace("''", "'");
+    let upstream = Upstream::start();
+    let with = Gateway::builder().config(open_route()).upstream(upstream.port());
+    let with = with.edit_connection_manager(move |manager| {
+        manager["xff_num_trusted_hops"] = json!(1);
+        manager["early_header_mutation_extensions"] = json!([{
+            "name": "forwarded-port",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+                "mutations": [{"append": {
+                    "header": {"key": "x-forwarded-for", "value": value},
+                    "append_action": "OVERWRITE_IF_EXISTS",
+                }}],
+            },
+        }]);
+    });
+    let with = with.start();
+    for forwarded in ["203.0.113.7:51008", "203.0.113.7", "203.0.113.9, 203.0.113.7:1"] {
+        send(&with, forwarded).expect_status(200);
+    }
+    send(&with, "203.0.113.7:443").expect_status(429);
+    send(&with, "203.0.113.8:443").expect_status(200);
+    // of IPv6 with a port and without
+    for forwarded in ["[2001:db8::1]:51008", "2001:db8::2", "[2001:db8::3]:443"] {
+        send(&with, forwarded).expect_status(200);
+    }
+    send(&with, "2001:db8::4").expect_status(429);
+    send(&with, "").expect_status(200);
 }
 
 #[test]
