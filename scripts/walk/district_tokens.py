@@ -13,24 +13,8 @@ from email.utils import formatdate
 from typing import Any
 
 from .cases import (
-    ADMIN,
-    AUTH,
-    GATEWAY,
-    POLL_S,
-    REFRESH_S,
-    Arrived,
-    Ask,
-    Burst,
-    Check,
-    Do,
-    Keep,
-    Logged,
-    Many,
-    Step,
-    UsedUp,
-    Wait,
-    fresh,
-    in_seconds,
+    ADMIN, AUTH, GATEWAY, POLL_S, REFRESH_S, Arrived, Ask, Burst, Check, Do, Keep, Logged, Many, Step, UsedUp, Wait,
+    fresh, in_seconds,
 )
 from .curl import Request, parse, run
 from .expect import Expectation, between, each, matches, problem, rows_of
@@ -107,7 +91,7 @@ def wait_until(moment: int) -> Do:
 
 def still_before(moment: int) -> Check:
     """The steps of a phase must have ended before the next one, or they prove nothing."""
-    return Check("this phase lasted until here", lambda _: time.time() < moment - MARGIN_S, True)
+    return Check("this phase lasted until here (else HALLPASS_DEMO_PHASE_S=30)", lambda _: time.time() < moment - MARGIN_S, True)
 
 
 def register(application: str, secret: str) -> Ask:
@@ -186,13 +170,11 @@ def forged(walk: Walk) -> str:
 
 RETIREMENT = [
     Step(
-        "Before the announcement",
-        "The application-wide key opens what the configuration lists for it.",
+        "Before the announcement", "The application-wide key opens what the configuration lists for it.",
         Keep("OLD_KEY", OLD_KEY),
         Keep("EXTENDED_KEY", EXTENDED_KEY),
         schools(
-            *OPENED,
-            key="OLD_KEY",
+            *OPENED, key="OLD_KEY",
             wants={"deprecation": None, "sunset": None, "link": '</districts/v1/students>; rel="related"'},
         ),
         still_before(ANNOUNCED),
@@ -202,40 +184,34 @@ RETIREMENT = [
         "Every answer to an old key says since when it is deprecated, and when it ends. The API's own link stays.",
         wait_until(ANNOUNCED),
         schools(
-            *OPENED,
-            key="OLD_KEY",
+            *OPENED, key="OLD_KEY",
             wants={**notice(), "link": holds_all(DOCUMENTATION, 'rel="related"', 'rel="deprecation"', 'rel="sunset"')},
         ),
     ),
     Step(
-        "As the user of Basic",
-        "The other place where old clients put the key. It never reaches the API.",
+        "As the user of Basic", "The other place where old clients put the key. It never reaches the API.",
         schools(*OPENED, headers=(basic(OLD_KEY),), wants=notice()),
     ),
     Step(
-        "A school that the key does not open",
-        "The district is listed for the key, this school of it is not.",
+        "A school that the key does not open", "The district is listed for the key, this school of it is not.",
         refused(f"/students?school_id={OTHER_SCHOOLS[1]}", 403, "school-out-of-scope", notice(), key="OLD_KEY"),
         students(OTHER_DISTRICT, OTHER_SCHOOLS[0], key="OLD_KEY"),
     ),
     Step(
-        "A wrong key",
-        "It is none of the old keys, so there is nothing to announce.",
+        "A wrong key", "It is none of the old keys, so there is nothing to announce.",
         Keep("WRONG_KEY", "gradebook-old-key-for-nothing"),
         refused("/schools", 401, "key-invalid", {"deprecation": None, "sunset": None, "link": None}, key="WRONG_KEY"),
         still_before(THROTTLED),
     ),
     Step(
-        "A key beside a token",
-        "Which of them counts is not guessed, whatever they are.",
+        "A key beside a token", "Which of them counts is not guessed, whatever they are.",
         Keep("SOME_TOKEN", "some-token"),
         refused("/schools", 400, "credentials-ambiguous", key="OLD_KEY", token="SOME_TOKEN"),
         refused("/schools", 400, "credentials-ambiguous", key="OLD_KEY", headers=(basic(EXTENDED_KEY),)),
         refused("/schools", 400, "credentials-ambiguous", key="OLD_KEY", headers=("X-API-Key: $EXTENDED_KEY",)),
     ),
     Step(
-        "Limited harder",
-        f"From now on the tier is `retiring`: {RETIRING_BURST} requests at once, 12 a minute.",
+        "Limited harder", f"From now on the tier is `retiring`: {RETIRING_BURST} requests at once, 12 a minute.",
         wait_until(THROTTLED),
         schools(*OPENED, key="OLD_KEY", wants={**notice(), "ratelimit-policy": RETIRING_POLICY}),
         Many(schools(key="OLD_KEY"), 6, Burst(200, RETIRING_BURST - 1, RETIRING_RATE)),
@@ -243,14 +219,11 @@ RETIREMENT = [
         still_before(REFUSED),
     ),
     Step(
-        "Refused",
-        "The key has ended. The answer names what replaces it.",
+        "Refused", "The key has ended. The answer names what replaces it.",
         wait_until(REFUSED),
         *(
             refused(
-                "/schools",
-                401,
-                "credential-retired",
+                "/schools", 401, "credential-retired",
                 {"www-authenticate": BEARER, ".detail": holds_all("a district token for each district"), **notice()},
                 **credential,
             )
@@ -258,26 +231,22 @@ RETIREMENT = [
         ),
     ),
     Step(
-        "An extension",
-        "`lesson-planner` has until later, and its answers say so. It is limited harder too.",
+        "An extension", "`lesson-planner` has until later, and its answers say so. It is limited harder too.",
         still_before(EXTENDED),
         students(
             DISTRICT, SCHOOLS[0], key="EXTENDED_KEY", wants={**notice(EXTENDED), "ratelimit-policy": RETIRING_POLICY}
         ),
     ),
     Step(
-        "Who still uses old keys",
-        "A counter per class and phase; the application is in the access log alone.",
+        "Who still uses old keys", "A counter per class and phase; the application is in the access log alone.",
         *(used_in(phase, n) for phase, n in (("before", 1), ("announced", 4), ("throttled", 6), ("refused", 2))),
         Logged(
-            "access",
-            {"client": "gradebook", "key": "gradebook-2012"},
+            "access", {"client": "gradebook", "key": "gradebook-2012"},
             where={"retirement": "refused", "client": "gradebook"},
         ),
         Check(
             "names of clients in metrics",
-            lambda walk: [name for name in ("gradebook", "lesson-planner") if name in admin(walk, "/stats")],
-            [],
+            lambda walk: [name for name in ("gradebook", "lesson-planner") if name in admin(walk, "/stats")], [],
         ),
     ),
 ]
@@ -296,8 +265,7 @@ TOKENS = [
         students(DISTRICT, *SCHOOLS, token="TOKEN"),
     ),
     Step(
-        "Another district signs up, with one school",
-        "A second token. The first opens what it did before.",
+        "Another district signs up, with one school", "A second token. The first opens what it did before.",
         share(GRADEBOOK, OTHER_DISTRICT, schools=OTHER_SCHOOLS[:1]),
         own_list(GRADEBOOK, "GRADEBOOK_SECRET", TOKEN=DISTRICT, OTHER_TOKEN=OTHER_DISTRICT),
         Wait(schools(token="OTHER_TOKEN")),
@@ -314,38 +282,31 @@ TOKENS = [
         refused(f"/students?school_id={OTHER_SCHOOLS[1]}", 403, "school-out-of-scope", token="OTHER_TOKEN"),
     ),
     Step(
-        "A JWT on the same route",
-        "The platform's own applications have JWTs. The API sees the same headers.",
+        "A JWT on the same route", "The platform's own applications have JWTs. The API sees the same headers.",
         Ask(f"{AUTH}/dev/tokens", 200, data=jwt, keep={"JWT": ".access_token"}, folded=True),
         students(DISTRICT, *SCHOOLS, token="JWT"),
         refused(f"/{OTHER_DISTRICT}/students", 403, "district-out-of-scope", token="JWT"),
     ),
     Step(
-        "A JWT with a wrong signature",
-        "It is a JWS of a known issuer: it is never looked up as anything else.",
+        "A JWT with a wrong signature", "It is a JWS of a known issuer: it is never looked up as anything else.",
         Keep("FORGED", forged),
         refused(f"/{DISTRICT}/students", 401, "token-invalid", token="FORGED"),
     ),
     Step(
-        "Claim more in headers",
-        "The API gets what the list says for the token.",
+        "Claim more in headers", "The API gets what the list says for the token.",
         Arrived(
             schools(
-                *SCHOOLS,
-                token="TOKEN",
+                *SCHOOLS, token="TOKEN",
                 headers=("X-Claim-Districts: 1504000", "x.claim.schools: 15040002", "X-Claim-Tier: premium"),
             ),
             {
-                "x-claim-client-id": GRADEBOOK,
-                "x-claim-districts": DISTRICT,
-                "x-claim-schools": ",".join(SCHOOLS),
+                "x-claim-client-id": GRADEBOOK, "x-claim-districts": DISTRICT, "x-claim-schools": ",".join(SCHOOLS),
                 "x-claim-tier": "standard",
             },
         ),
     ),
     Step(
-        "No credential, and an unknown token",
-        "Neither opens anything.",
+        "No credential, and an unknown token", "Neither opens anything.",
         refused("/schools", 401, "token-missing", {"www-authenticate": BEARER}),
         Keep("UNKNOWN", "A" * 43),
         refused("/schools", 401, "token-invalid", token="UNKNOWN"),
@@ -365,8 +326,7 @@ TOKENS = [
         UsedUp(Ask(f"{API}/schools", 429, {".violated-policies": ["district"]}, token="BUSY"), 2 * DISTRICT_BURST),
     ),
     Step(
-        "The list cannot be had",
-        "500 from its server: what is known stays known, and nothing else is let in.",
+        "The list cannot be had", "500 from its server: what is known stays known, and nothing else is let in.",
         list_fault('{"status": 500, "body": "broken"}'),
         pause(2 * REFRESH_S),
         schools(*SCHOOLS, token="TOKEN"),
@@ -374,8 +334,7 @@ TOKENS = [
         list_fault("null"),
     ),
     Step(
-        "A district withdraws",
-        "Its token stops within a refresh; that of the other district goes on.",
+        "A district withdraws", "Its token stops within a refresh; that of the other district goes on.",
         Ask(f"{AUTH}/dev/districts/withdraw", 204, data={"application": GRADEBOOK, "district": DISTRICT}),
         Wait(Ask(f"{API}/schools", 401, token="TOKEN")),
         refused("/schools", 401, "token-invalid", token="TOKEN"),

@@ -51,9 +51,7 @@ def change(name: str, **data: Any) -> Ask:
 def get_token(name: str, token: str) -> Ask:
     """Exchanges the secret for a token."""
     data = {
-        "client_id": f"${name}_ID",
-        "client_secret": f"${name}_SECRET",
-        "audience": "https://api.example.com",
+        "client_id": f"${name}_ID", "client_secret": f"${name}_SECRET", "audience": "https://api.example.com",
         "grant_type": "client_credentials",
     }
     return Ask(f"{GATEWAY}/oauth/token", 200, data=data, keep={token: ".access_token"}, folded=True)
@@ -114,48 +112,31 @@ def rotate_while_requests_run(walk: Walk) -> None:
 
 STEPS = [
     Step(
-        "Register an application",
-        "It picks a tier and its schools, at the authorization server.",
+        "Register an application", "It picks a tier and its schools, at the authorization server.",
         register("DASHBOARD", "standard", TWO_SCHOOLS).shown({}),
     ),
     Step(
-        "Get a token",
-        "Through the gateway, where this route is open, with a limit per client address.",
-        get_token("DASHBOARD", "TOKEN").shown(
-            {
-                "$TOKEN.tier": "standard",
-                "$TOKEN.schools": TWO_SCHOOLS,
-                ".expires_in": 3600,
-                "ratelimit tokens r": between(0, 59),
-            }
-        ),
+        "Get a token", "Through the gateway, where this route is open, with a limit per client address.",
+        get_token("DASHBOARD", "TOKEN").shown({
+            "$TOKEN.tier": "standard", "$TOKEN.schools": TWO_SCHOOLS, ".expires_in": 3600,
+            "ratelimit tokens r": between(0, 59),
+        }),
     ),
     Step(
-        "Ask for an approved school",
-        "RateLimit: one request of a burst of 100 and of 20,000 a day is spent.",
-        get(
-            SUMMARY,
-            200,
-            {
-                "ratelimit-policy": '"minute";q=100;w=10, "day";q=20000;w=86400',
-                "ratelimit minute r": 99,
-                "ratelimit day r": 19999,
-                "ratelimit day t": between(1, 86400),
-                "retry-after": None,
-                ".schools[].school_id": ["oakwood-primary"],
-            },
-        ),
+        "Ask for an approved school", "RateLimit: one request of a burst of 100 and of 20,000 a day is spent.",
+        get(SUMMARY, 200, {
+            "ratelimit-policy": '"minute";q=100;w=10, "day";q=20000;w=86400', "ratelimit minute r": 99,
+            "ratelimit day r": 19999, "ratelimit day t": between(1, 86400), "retry-after": None,
+            ".schools[].school_id": ["oakwood-primary"],
+        }),
     ),
     Step(
-        "Ask for another school",
-        "The gateway knows where the school stands and refuses: nothing reaches the API.",
+        "Ask for another school", "The gateway knows where the school stands and refuses: nothing reaches the API.",
         Counted(
-            "upstream_requests",
-            0,
+            "upstream_requests", 0,
             *(
                 get(
-                    path,
-                    403,
+                    path, 403,
                     {"www-authenticate": OUT_OF_SCOPE, UPSTREAM_TIME: None, ".type": problem("school-out-of-scope")},
                 )
                 for path in (OTHER_SUMMARY, "/schools/millbrook-academy/attendance")
@@ -163,18 +144,12 @@ STEPS = [
         ),
     ),
     Step(
-        "The same where the gateway has no rule",
-        "The API decides, by the list that the gateway forwards to it.",
+        "The same where the gateway has no rule", "The API decides, by the list that the gateway forwards to it.",
         get("/attendance/daily?school_id=oakwood-primary", 200),
-        get(
-            "/attendance/daily?school_id=millbrook-academy",
-            403,
-            {
-                "www-authenticate": None,
-                UPSTREAM_TIME: between(0, 10_000),
-                ".detail": "the school is not on the approved list",
-            },
-        ),
+        get("/attendance/daily?school_id=millbrook-academy", 403, {
+            "www-authenticate": None, UPSTREAM_TIME: between(0, 10_000),
+            ".detail": "the school is not on the approved list",
+        }),
     ),
     Step(
         "Tokens that are none",
@@ -183,10 +158,7 @@ STEPS = [
         get(SUMMARY, 401, {"www-authenticate": CHALLENGE}, token=None, about="no token"),
         mint("EXPIRED", lambda walk: {**walk.claims("TOKEN"), "exp": in_seconds(-60)}),
         get(
-            SUMMARY,
-            401,
-            {"www-authenticate": EXPIRED, ".type": problem("token-expired")},
-            "EXPIRED",
+            SUMMARY, 401, {"www-authenticate": EXPIRED, ".type": problem("token-expired")}, "EXPIRED",
             "expired a minute ago",
         ),
         Keep("TAMPERED", tampered),
@@ -195,58 +167,43 @@ STEPS = [
         get(SUMMARY, 401, {"www-authenticate": INVALID}, "UNCLAIMED", "without the claim `schools`"),
     ),
     Step(
-        "Claim more in headers",
-        "In three spellings. The API gets what the token says, and nothing else.",
+        "Claim more in headers", "In three spellings. The API gets what the token says, and nothing else.",
         Arrived(
             Ask(
                 f"{GATEWAY}/stats/v1/attendance/daily?school_id=millbrook-academy",
                 403,
                 token="TOKEN",
                 headers=(
-                    "X-Claim-Schools: millbrook-academy",
-                    "x.claim.schools: millbrook-academy",
-                    "X-Claim-Tier: premium",
+                    "X-Claim-Schools: millbrook-academy", "x.claim.schools: millbrook-academy", "X-Claim-Tier: premium",
                 ),
             ),
             {
-                "x-claim-client-id": "$DASHBOARD_ID",
-                "x-claim-schools": "oakwood-primary,ravenscroft-high",
+                "x-claim-client-id": "$DASHBOARD_ID", "x-claim-schools": "oakwood-primary,ravenscroft-high",
                 "x-claim-tier": "standard",
             },
         ),
     ),
     Step(
-        "The API fails",
-        "The client's X-Request-Id finds the request in both logs. They show no school and no token.",
+        "The API fails", "The client's X-Request-Id finds the request in both logs. They show no school and no token.",
         get("/broken", 500, {"ratelimit": matches(r'"minute";r=\d+;t=\d+, "day";r=\d+;t=\d+')}),
         Logged("upstream", {"status": 500}, never=("$TOKEN", *TWO_SCHOOLS)),
         Logged("access", {"status": 500, "route": "/stats/v1/", "tier": "standard"}, never=("$TOKEN", *TWO_SCHOOLS)),
     ),
     Step(
-        "Too many requests",
-        f"The free tier admits {FREE_BURST} at once, then one per second.",
+        "Too many requests", f"The free tier admits {FREE_BURST} at once, then one per second.",
         register("FREE", "free", TWO_SCHOOLS),
         get_token("FREE", "FREE"),
         Many(get("/schools", 200, token="FREE"), SENT, Burst(200, FREE_BURST, per_second=1)),
         UsedUp(
-            get(
-                "/schools",
-                429,
-                {
-                    "retry-after": "1",
-                    ".type": QUOTA_EXCEEDED,
-                    ".violated-policies": ["minute"],
-                    "ratelimit minute r": 0,
-                    "ratelimit day r": between(FREE_DAY - FREE_BURST - 10, FREE_DAY - FREE_BURST),
-                },
-                token="FREE",
-            ),
+            get("/schools", 429, {
+                "retry-after": "1", ".type": QUOTA_EXCEEDED, ".violated-policies": ["minute"], "ratelimit minute r": 0,
+                "ratelimit day r": between(FREE_DAY - FREE_BURST - 10, FREE_DAY - FREE_BURST),
+            }, token="FREE"),
             SENT,
         ),
     ),
     Step(
-        "The same for the premium tier",
-        "Another application, another tier, another budget.",
+        "The same for the premium tier", "Another application, another tier, another budget.",
         register("PREMIUM", "premium", TWO_SCHOOLS),
         get_token("PREMIUM", "PREMIUM"),
         Many(get("/schools", 200, token="PREMIUM"), SENT, {200: SENT}),
@@ -259,23 +216,17 @@ STEPS = [
         register("EXPORT", "free", TWO_SCHOOLS),
         get_token("EXPORT", "EXPORT"),
         Many(
-            get(f"/attendance/records?limit={FREE_MAX_COST}", 200, token="EXPORT"),
-            FREE_COST // FREE_MAX_COST,
+            get(f"/attendance/records?limit={FREE_MAX_COST}", 200, token="EXPORT"), FREE_COST // FREE_MAX_COST,
             {200: FREE_COST // FREE_MAX_COST},
         ),
-        get(
-            f"/attendance/records?limit={FREE_MAX_COST}",
-            429,
-            {
-                "retry-after": between(FREE_MAX_COST - 5, FREE_MAX_COST),
-                ".type": QUOTA_EXCEEDED,
-                ".violated-policies": ["cost"],
-                "ratelimit minute r": between(FREE_BURST - FREE_COST // FREE_MAX_COST, FREE_BURST),
-                # No request limit, so that it stands in no RateLimit.
-                "ratelimit cost r": None,
-            },
-            token="EXPORT",
-        ),
+        get(f"/attendance/records?limit={FREE_MAX_COST}", 429, {
+            "retry-after": between(FREE_MAX_COST - 5, FREE_MAX_COST),
+            ".type": QUOTA_EXCEEDED,
+            ".violated-policies": ["cost"],
+            "ratelimit minute r": between(FREE_BURST - FREE_COST // FREE_MAX_COST, FREE_BURST),
+            # No request limit, so that it stands in no RateLimit.
+            "ratelimit cost r": None,
+        }, token="EXPORT"),
     ),
     Step(
         "Paying for what was used",
@@ -283,25 +234,20 @@ STEPS = [
         register("SMALL", "free", TWO_SCHOOLS[:1]),
         get_token("SMALL", "SMALL"),
         Many(
-            get(f"/attendance/records?limit={FREE_MAX_COST}", 200, token="SMALL"),
-            FREE_COST // FREE_MAX_COST + 1,
+            get(f"/attendance/records?limit={FREE_MAX_COST}", 200, token="SMALL"), FREE_COST // FREE_MAX_COST + 1,
             {200: FREE_COST // FREE_MAX_COST + 1},
         ),
         get(f"/attendance/records?limit={FREE_MAX_COST}", 200, {"x-actual-cost": None}, token="SMALL"),
     ),
     Step(
-        "Too much for one request",
-        "No Retry-After, since waiting would not help.",
+        "Too much for one request", "No Retry-After, since waiting would not help.",
         get(
-            f"/attendance/records?limit={FREE_MAX_COST + 1}",
-            429,
-            {"retry-after": None, ".type": problem("too-costly")},
-            token="SMALL",
+            f"/attendance/records?limit={FREE_MAX_COST + 1}", 429,
+            {"retry-after": None, ".type": problem("too-costly")}, token="SMALL",
         ),
     ),
     Step(
-        "One more school",
-        "A new token carries it. The old one keeps the old list until it expires.",
+        "One more school", "A new token carries it. The old one keeps the old list until it expires.",
         register("GROWING", "standard", ["oakwood-primary"]),
         get_token("GROWING", "OLD_LIST"),
         get(OTHER_SUMMARY, 403, token="OLD_LIST"),
@@ -313,8 +259,7 @@ STEPS = [
         get("/schools", 200, {".schools[].id": ["oakwood-primary", "millbrook-academy"]}, token="NEW_LIST"),
     ),
     Step(
-        "A higher tier",
-        "The limits are those of the new tier; what was used before stays used.",
+        "A higher tier", "The limits are those of the new tier; what was used before stays used.",
         register("UPGRADED", "free", ["oakwood-primary"]),
         get_token("UPGRADED", "OLD_TIER"),
         Many(get("/schools", 200, token="OLD_TIER"), 10, {200: 10}),
@@ -324,8 +269,7 @@ STEPS = [
         get("/schools", 200, {"ratelimit day r": FREE_DAY - 12}, token="OLD_TIER"),
     ),
     Step(
-        "The signing key is rotated",
-        "While requests run. No request fails, and the key set is fetched once.",
+        "The signing key is rotated", "While requests run. No request fails, and the key set is fetched once.",
         register("STEADY", "premium", ["oakwood-primary"]),
         get_token("STEADY", "OLD_KEY"),
         get("/schools", 200, token="OLD_KEY"),

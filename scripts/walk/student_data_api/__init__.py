@@ -15,30 +15,8 @@ from ..expect import between, find, matches, rows_of
 from ..runner import Walk
 from ..token import with_payload
 from .client import (
-    CHALLENGE,
-    DISTRICT,
-    GOOD,
-    INVARIANTS as INVARIANTS,
-    JSON_TYPE,
-    LOGIN,
-    ONE,
-    OTHER_DISTRICT,
-    OTHER_SCHOOLS,
-    SCHOOLS,
-    STUDENTS,
-    Vendor,
-    ask,
-    bad_token,
-    forge,
-    mint,
-    opened,
-    raw,
-    refused,
-    rotate,
-    text,
-    too_many,
-    until_midnight,
-    utc,
+    CHALLENGE, DISTRICT, GOOD, INVARIANTS as INVARIANTS, JSON_TYPE, LOGIN, ONE, OTHER_DISTRICT, OTHER_SCHOOLS, SCHOOLS,
+    STUDENTS, Vendor, ask, bad_token, forge, mint, opened, raw, refused, rotate, text, too_many, until_midnight, utc,
 )
 
 # Longer than the walk takes.
@@ -114,16 +92,13 @@ ACCESS = [
         Do(key_is_listed),
     ),
     Step(
-        "The gateway learns the keys",
-        "Without a restart. A known key alone is 401, an unknown one 403.",
+        "The gateway learns the keys", "Without a restart. A known key alone is 401, an unknown one 403.",
         Wait(ask(ONE, 401, token=None)),
     ),
     Step(
-        "Log in",
-        "Email, password and key give a permission token: vendor, districts, schools, permissions.",
+        "Log in", "Email, password and key give a permission token: vendor, districts, schools, permissions.",
         READER.log_in(
-            "KEY",
-            "TOKEN",
+            "KEY", "TOKEN",
             {"$TOKEN.vendor": READER.client, "$TOKEN.districts": [DISTRICT], "$TOKEN.schools": THEIRS[:1]},
         ),
         Check("lifetime", lambda walk: walk.claims("TOKEN")["exp"] - walk.claims("TOKEN")["iat"], DAY_S),
@@ -132,20 +107,15 @@ ACCESS = [
         "Ask for the students of a district", "The scope of the request stands in its JSON body.", opened(GOOD, *MINE)
     ),
     Step(
-        "Claim more in headers",
-        "The API gets what the token says. It never gets the key.",
+        "Claim more in headers", "The API gets what the token says. It never gets the key.",
         Arrived(
             opened(
-                {"districtlea": DISTRICT},
-                *MINE,
+                {"districtlea": DISTRICT}, *MINE,
                 headers=("X-Claim-Districts: 1504000", "x.claim.schools: 15040002", "X-Claim-Client-Id: other"),
             ),
             {
-                "x-claim-client-id": READER.client,
-                "x-claim-districts": DISTRICT,
-                "x-claim-permissions": "students.read",
-                "x-claim-schools": THEIRS[0],
-                "x-claim-tier": "enterprise",
+                "x-claim-client-id": READER.client, "x-claim-districts": DISTRICT,
+                "x-claim-permissions": "students.read", "x-claim-schools": THEIRS[0], "x-claim-tier": "enterprise",
             },
         ),
     ),
@@ -165,8 +135,7 @@ ACCESS = [
         refused("a key that worked until yesterday", 403, "Forbidden", key="LATE_KEY"),
     ),
     Step(
-        "Tokens that are none",
-        "The key is good. The development server signs any claims for such tests.",
+        "Tokens that are none", "The key is good. The development server signs any claims for such tests.",
         refused("no token: the key alone opens no data", 401, "unauthorized", CHALLENGE, token=None),
         refused("another scheme", 401, "invalid-token", token=None, headers=("Authorization: Basic YTpi",)),
         Keep("BAD_TOKEN", "not.a.token"),
@@ -191,20 +160,17 @@ ACCESS = [
         refused("a token without permissions", 403, "no-privilege", body=DISTRICT_ONLY, token="UNPERMITTED"),
     ),
     Step(
-        "Other paths and methods",
-        "Refused by the gateway, in the same form.",
+        "Other paths and methods", "Refused by the gateway, in the same form.",
         Ask(f"{STUDENTS}/all", 404, {".error": ["not-found"]}, key="KEY", token="TOKEN"),
         Ask(STUDENTS, 405, {".error": ["method-not-allowed"], "allow": matches(".*POST.*")}, key="KEY", token="TOKEN"),
     ),
     Step(
-        "The logs",
-        "Client, key id and cost are there for the bill; no key, token, school or district is.",
+        "The logs", "Client, key id and cost are there for the bill; no key, token, school or district is.",
         ask(GOOD),
         Logged("upstream", {"status": 200}, never=("$KEY", "$TOKEN", DISTRICT)),
         # The cost is one unit per student asked for.
         Logged(
-            "access",
-            {"client": READER.client, "key": "$KEY_ID", "cost": between(25, 25)},
+            "access", {"client": READER.client, "key": "$KEY_ID", "cost": between(25, 25)},
             never=("$KEY", "$TOKEN", DISTRICT),
         ),
     ),
@@ -212,8 +178,7 @@ ACCESS = [
 
 SCOPE = [
     Step(
-        "Schools in scope",
-        "One by its district, one by itself, several; as a text and as a list.",
+        "Schools in scope", "One by its district, one by itself, several; as a text and as a list.",
         opened({"schoolleas": MINE[0]}, MINE[0]),
         opened({"schoolleas": [THEIRS[0]]}, THEIRS[0]),
         opened({"schoolleas": [MINE[1], THEIRS[0]]}, MINE[1], THEIRS[0]),
@@ -222,14 +187,10 @@ SCOPE = [
         "Schools and districts out of scope",
         "Refused by the gateway: every one must be granted, and nothing reaches the API.",
         Counted(
-            "upstream_requests",
-            0,
+            "upstream_requests", 0,
             refused(
-                "a district, though one of its schools is granted",
-                403,
-                "no-districtlea",
-                {"x-envoy-upstream-service-time": None},
-                body={"limit": 25, "districtlea": OTHER_DISTRICT},
+                "a district, though one of its schools is granted", 403, "no-districtlea",
+                {"x-envoy-upstream-service-time": None}, body={"limit": 25, "districtlea": OTHER_DISTRICT},
             ),
             refused("a school", 403, "no-privilege", body={"schoolleas": THEIRS[1]}),
             refused(
@@ -240,21 +201,13 @@ SCOPE = [
         ),
     ),
     Step(
-        "Bodies",
-        "The API gets the body byte for byte. One that two readers could read in two ways is read by none.",
+        "Bodies", "The API gets the body byte for byte. One that two readers could read in two ways is read by none.",
         Ask(
-            STUDENTS,
-            200,
-            {".students[].schoollea": rows_of(*MINE)},
-            key="KEY",
-            token="TOKEN",
-            headers=(JSON_TYPE,),
-            body_from=text(r'{ "districtlea" : "\u0031503000" }'),
-            about="escapes and spaces change nothing",
+            STUDENTS, 200, {".students[].schoollea": rows_of(*MINE)}, key="KEY", token="TOKEN", headers=(JSON_TYPE,),
+            body_from=text(r'{ "districtlea" : "\u0031503000" }'), about="escapes and spaces change nothing",
         ),
         Counted(
-            "upstream_requests",
-            0,
+            "upstream_requests", 0,
             raw("a doubled member", text(f'{{"districtlea": "{DISTRICT}", "districtlea": "{OTHER_DISTRICT}"}}'), 400),
             raw("compressed", f"{text(OBJECT)} | gzip", 415, JSON_TYPE, "Content-Encoding: gzip"),
             raw("JSON as another content type", text(OBJECT), 415, "Content-Type: text/plain"),
@@ -271,20 +224,17 @@ SCOPE = [
 
 BUDGETS = [
     Step(
-        "Too many requests",
-        f"Starter admits {STARTER_BURST} at once, then {STARTER_RATE} per second.",
+        "Too many requests", f"Starter admits {STARTER_BURST} at once, then {STARTER_RATE} per second.",
         STARTER.mint("STARTER_TOKEN"),
         Many(STARTERS, SENT, Burst(200, STARTER_BURST, STARTER_RATE), parallel=True),
         UsedUp(replace(STARTERS, status=429, wants=too_many("1")), SENT),
     ),
     Step(
-        "The same on the Enterprise plan",
-        "Another client, another budget.",
+        "The same on the Enterprise plan", "Another client, another budget.",
         Many(ask(ONE), SENT, {200: SENT}, parallel=True),
     ),
     Step(
-        "Guessed tokens",
-        "Each one costs the key a request: after the burst, not even the token is looked at.",
+        "Guessed tokens", "Each one costs the key a request: after the burst, not even the token is looked at.",
         Keep("GUESSED", "guessed.guessed.guessed"),
         Many(GUESSES, SENT, Burst(401, STARTER_BURST, STARTER_RATE), parallel=True),
         UsedUp(replace(GUESSES, status=429, wants=too_many("1")), SENT),
@@ -299,21 +249,18 @@ BUDGETS = [
         ask(ONE, 200, {"retry-after": None}, key="SECOND_KEY", token="TRIAL_TOKEN"),
     ),
     Step(
-        "One more",
-        "With either key. Retry-After is the time until midnight UTC, but at most an hour.",
+        "One more", "With either key. Retry-After is the time until midnight UTC, but at most an hour.",
         ask(ONE, 429, too_many(until_midnight()), key="SECOND_KEY", token="TRIAL_TOKEN"),
         ask(ONE, 429, too_many(until_midnight()), key="FIRST_KEY", token="TRIAL_TOKEN"),
     ),
     Step(
-        "A new key on the old budget",
-        "The first key is rotated. The new one is known, the quota still used up.",
+        "A new key on the old budget", "The first key is rotated. The new one is known, the quota still used up.",
         rotate("FIRST_KEY_ID", "THIRD_KEY"),
         Wait(ask(ONE, 429, key="THIRD_KEY", token="TRIAL_TOKEN")),
         refused("the old key", 403, "Forbidden", body=ONE, key="FIRST_KEY", token="TRIAL_TOKEN"),
     ),
     Step(
-        "Logins that succeed",
-        f"{SENT} of them: what counts are failures.",
+        "Logins that succeed", f"{SENT} of them: what counts are failures.",
         Many(Ask(LOGIN, 200, key="CLUMSY_KEY", data=CLUMSY.user), SENT, {200: SENT}),
     ),
     Step(
@@ -330,21 +277,17 @@ BUDGETS = [
         ask(DISTRICT_ONLY, key="CLUMSY_KEY", token="CLUMSY_TOKEN"),
     ),
     Step(
-        "The same, all at once",
-        "Charged before the login is forwarded, so that a burst does not slip through.",
+        "The same, all at once", "Charged before the login is forwarded, so that a burst does not slip through.",
         Many(
-            HASTY.refused_login("", 401, {}, "HASTY_KEY", password="wrong"),
-            SENT,
-            Burst(401, LOGIN_FAILURES, LOGIN_FAILURES / 60),
-            parallel=True,
+            HASTY.refused_login("", 401, {}, "HASTY_KEY", password="wrong"), SENT,
+            Burst(401, LOGIN_FAILURES, LOGIN_FAILURES / 60), parallel=True,
         ),
     ),
 ]
 
 CHANGES = [
     Step(
-        "A key is rotated",
-        f"The new key works at once, the old one for {OVERLAP_S} more seconds.",
+        "A key is rotated", f"The new key works at once, the old one for {OVERLAP_S} more seconds.",
         Do(key_overlap),
         Wait(ask(ONE, 403)),
         refused("the old key", 403, "Forbidden", body=ONE),
@@ -361,19 +304,16 @@ CHANGES = [
         ask(ONE, key="NEW_KEY"),
     ),
     Step(
-        "The access scope changes",
-        "What was issued before is void: no token keeps a scope that was taken away.",
+        "The access scope changes", "What was issued before is void: no token keeps a scope that was taken away.",
         Ask(f"{AUTH}/dev/scope", 200, data={"vendor": READER.client, "districts": [OTHER_DISTRICT], "schools": []}),
         Wait(ask(ONE, 401, key="NEW_KEY")),
         refused("the old token", 401, "invalid-token", body=ONE, key="NEW_KEY"),
     ),
     Step(
-        "A token of the new scope",
-        "The other district is open now, and the old one is not.",
+        "A token of the new scope", "The other district is open now, and the old one is not.",
         READER.log_in("NEW_KEY", "NEW_TOKEN", {"$NEW_TOKEN.districts": [OTHER_DISTRICT]}),
         Check(
-            "issued after the old token",
-            lambda walk: walk.claims("TOKEN")["iat"] < walk.claims("NEW_TOKEN")["iat"],
+            "issued after the old token", lambda walk: walk.claims("TOKEN")["iat"] < walk.claims("NEW_TOKEN")["iat"],
             True,
         ),
         opened({"limit": 25, "districtlea": OTHER_DISTRICT}, *THEIRS, key="NEW_KEY", token="NEW_TOKEN"),

@@ -55,12 +55,8 @@ class Vendor:
             f"{AUTH}/dev/vendors",
             201,
             data={
-                "vendor": self.client,
-                "tier": tier,
-                "districts": districts,
-                "schools": schools,
-                "permissions": ["students.read"],
-                "users": [self.user],
+                "vendor": self.client, "tier": tier, "districts": districts, "schools": schools,
+                "permissions": ["students.read"], "users": [self.user],
             },
             folded=True,
         )
@@ -85,14 +81,8 @@ class Vendor:
         def claims(_: Walk) -> dict[str, Any]:
             issued = in_seconds(0)
             return {
-                "iss": "https://students.example.com/",
-                "vendor": self.client,
-                "districts": [DISTRICT],
-                "schools": [],
-                "permissions": ["students.read"],
-                "jti": secrets.token_urlsafe(12),
-                "iat": issued,
-                "exp": issued + 3600,
+                "iss": "https://students.example.com/", "vendor": self.client, "districts": [DISTRICT], "schools": [],
+                "permissions": ["students.read"], "jti": secrets.token_urlsafe(12), "iat": issued, "exp": issued + 3600,
                 **other,
             }
 
@@ -108,11 +98,8 @@ def mint(token: str, claims: Callable[[Walk], dict[str, Any]]) -> Ask:
 def forge(token: str, **how: Any) -> Ask:
     """The claims of the good token, signed in another way."""
     return Ask(
-        f"{AUTH}/dev/tokens",
-        200,
-        data=lambda walk: {"claims": walk.claims("TOKEN"), "header": {"kid": None}, **how},
-        keep={token: ".access_token"},
-        folded=True,
+        f"{AUTH}/dev/tokens", 200, data=lambda walk: {"claims": walk.claims("TOKEN"), "header": {"kid": None}, **how},
+        keep={token: ".access_token"}, folded=True,
     )
 
 
