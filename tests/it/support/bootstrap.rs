@@ -60,6 +60,9 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
             "listeners": [{
                 "name": "main",
                 "address": address(0),
+                // No other Envoy may take the same port, and every worker gets its share of the connections.
+                "enable_reuse_port": false,
+                "connection_balance_config": {"exact_balance": {}},
                 "filter_chains": [{"filters": [{
                     "name": "envoy.filters.network.http_connection_manager",
                     "typed_config": connection_manager(&filters, dir),
