@@ -1,61 +1,66 @@
-//! Answers of the Student Data API in every dialect: status, headers and body of each refusal, exactly.
+//! Answers in every dialect: status, headers and body of each refusal, exactly.
+
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use snapbox::data::DataFormat;
+use snapbox::{Data, assert_data_eq};
 
-use crate::support::body_scope::{ACME, GRANTED, ISSUER, NEVER, OTHER, Student, api_key, config, token};
+use crate::support::body_scope::{ACME, GRANTED, ISSUER, OTHER, Student, api_key, config, token};
 use crate::support::client::RequestBuilder;
-use crate::support::policy::expect_problem;
+use crate::support::process::root;
+use crate::support::sample::NEVER;
 use crate::support::tokens::now;
 use crate::support::{Response, Token};
 
-/// One refusal: what causes it, its status, and its code in each dialect (problem details, Student Data API, `OneRoster`,
-/// OAuth).
-struct Row(fn(&Student) -> RequestBuilder, u16, &'static str, &'static str, &'static str, &'static str);
-
-const INVALID: &str = r#", error="invalid_token", error_description="the token is not valid""#;
-const EXPIRED: &str = r#", error="invalid_token", error_description="the token expired""#;
-const REVOKED: &str = r#", error="invalid_token", error_description="the token was revoked""#;
-const SCOPE: &str = r#", error="insufficient_scope""#;
+/// What causes a refusal of this code.
+struct Row(&'static str, fn(&Student) -> RequestBuilder);
 
 fn with(student: &Student, key: &str, token: &Token, body: &'static str) -> RequestBuilder {
     let request = student.client(false).request("POST", "/v1/students").header("x-api-key", key).bearer(token.sign());
     request.header("content-type", "application/json").body(body)
 }
 
-#[rustfmt::skip]
 fn rows() -> Vec<Row> {
     vec![
-        Row(|it| it.request(false, "/v1/students").body("{"), 400, "body-malformed", "bad-request", "invaliddata", "invalid_request"),
-        Row(|it| it.request(false, "/v1/students?districtlea=9").body(GRANTED), 400, "malformed-request", "bad-request", "invaliddata", "invalid_request"),
-        Row(|it| it.request(false, "/a%zz").body(GRANTED), 400, "malformed-request", "bad-request", "invaliddata", "invalid_request"),
-        Row(|it| it.client(false).request("POST", "/v1/students").header("x-api-key", ACME), 401, "token-missing", "unauthorized", "unauthorisedrequest", "unauthorized"),
-        Row(|it| it.client(false).request("POST", "/v1/students").header("x-api-key", ACME).bearer("x"), 401, "token-invalid", "invalid-token", "unauthorisedrequest", "invalid_token"),
-        Row(|it| with(it, ACME, &token().claim("exp", now() - 9), GRANTED), 401, "token-expired", "invalid-token", "unauthorisedrequest", "invalid_token"),
-        Row(|it| with(it, ACME, &token().claim("jti", "gone"), GRANTED), 401, "token-revoked", "invalid-token", "unauthorisedrequest", "invalid_token"),
-        Row(|it| it.client(false).request("POST", "/v1/students").bearer(token().sign()), 403, "key-refused", "Forbidden", "unauthorisedrequest", "invalid_client"),
-        Row(|it| with(it, "wrong", &token(), GRANTED), 403, "key-refused", "Forbidden", "unauthorisedrequest", "invalid_client"),
-        Row(|it| with(it, OTHER, &token(), GRANTED), 403, "client-mismatch", "no-privilege", "forbidden", "insufficient_scope"),
-        Row(|it| with(it, ACME, &token().claim("permissions", json!([])), GRANTED), 403, "permission-missing", "no-privilege", "forbidden", "insufficient_scope"),
-        Row(|it| with(it, ACME, &token(), r#"{"districtlea":"9"}"#), 403, "district-out-of-scope", "no-districtlea", "forbidden", "insufficient_scope"),
-        Row(|it| with(it, ACME, &token(), r#"{"schoolleas":"9"}"#), 403, "school-out-of-scope", "no-privilege", "forbidden", "insufficient_scope"),
-        Row(|it| with(it, ACME, &token(), "{}"), 403, "scope-missing", "no-privilege", "forbidden", "insufficient_scope"),
-        Row(|it| it.request(false, "/school").body(GRANTED), 403, "school-missing", "no-privilege", "forbidden", "insufficient_scope"),
-        Row(|it| it.request(false, "/nowhere").body(GRANTED), 404, "no-route", "not-found", "unknownobject", "not_found"),
-        Row(|it| it.gateway.get("/v1/students"), 405, "method-not-allowed", "method-not-allowed", "invaliddata", "invalid_request"),
-        Row(|it| it.request(false, "/small").body("x".repeat(65)), 413, "body-too-large", "bad-request", "invaliddata", "invalid_request"),
-        Row(|it| it.bare(false, "/v1/students").body(GRANTED), 415, "body-unsupported", "bad-request", "invaliddata", "invalid_request"),
-        Row(|it| with(it, "key-of-poor", &token().claim("vendor", "poor"), GRANTED), 429, "limit-reached", "too-many-requests", "server_busy", "slow_down"),
-        Row(|it| with(it, "key-of-cheap", &token().claim("vendor", "cheap"), r#"{"districtlea":"1503000"}"#), 429, "too-costly", "too-many-requests", "server_busy", "invalid_request"),
-        Row(|it| it.gateway.get("/down").bearer(token().claim("iss", "https://down.example.com/").sign()), 503, "keys-unavailable", "unavailable", "server_busy", "temporarily_unavailable"),
+        Row("body-malformed", |it| it.request(false, "/v1/students").body("{")),
+        Row("malformed-request", |it| it.request(false, "/v1/students?districtlea=9").body(GRANTED)),
+        Row("malformed-request", |it| it.request(false, "/a%zz").body(GRANTED)),
+        Row("token-missing", |it| it.client(false).request("POST", "/v1/students").header("x-api-key", ACME)),
+        Row("token-invalid", |it| {
+            it.client(false).request("POST", "/v1/students").header("x-api-key", ACME).bearer("x")
+        }),
+        Row("token-expired", |it| with(it, ACME, &token().claim("exp", now() - 9), GRANTED)),
+        Row("token-revoked", |it| with(it, ACME, &token().claim("jti", "gone"), GRANTED)),
+        Row("key-refused", |it| it.client(false).request("POST", "/v1/students").bearer(token().sign())),
+        Row("key-refused", |it| with(it, "wrong", &token(), GRANTED)),
+        Row("client-mismatch", |it| with(it, OTHER, &token(), GRANTED)),
+        Row("permission-missing", |it| with(it, ACME, &token().claim("permissions", json!([])), GRANTED)),
+        Row("district-out-of-scope", |it| with(it, ACME, &token(), r#"{"districtlea":"9"}"#)),
+        Row("school-out-of-scope", |it| with(it, ACME, &token(), r#"{"schoolleas":"9"}"#)),
+        Row("scope-missing", |it| with(it, ACME, &token(), "{}")),
+        Row("school-missing", |it| it.request(false, "/school").body(GRANTED)),
+        Row("no-route", |it| it.request(false, "/nowhere").body(GRANTED)),
+        Row("method-not-allowed", |it| it.gateway.get("/v1/students")),
+        Row("body-too-large", |it| it.request(false, "/small").body("x".repeat(65))),
+        Row("body-unsupported", |it| it.bare(false, "/v1/students").body(GRANTED)),
+        Row("limit-reached", |it| with(it, "key-of-poor", &token().claim("vendor", "poor"), GRANTED)),
+        Row("too-costly", |it| {
+            with(it, "key-of-cheap", &token().claim("vendor", "cheap"), r#"{"districtlea":"1503000"}"#)
+        }),
+        Row("keys-unavailable", |it| {
+            it.gateway.get("/down").bearer(token().claim("iss", "https://down.example.com/").sign())
+        }),
     ]
 }
 
 /// A client that has used its one request, one that may afford none, a revoked token, and an issuer without keys.
-fn policy(errors: Option<&str>) -> Value {
+fn policy(dialect: &str) -> Value {
     let mut config = config();
-    match errors {
-        Some(errors) => config["errors"] = json!(errors),
-        None => drop(config.as_object_mut().unwrap().remove("errors")),
+    match dialect {
+        // the default
+        "problem-json" => drop(config.as_object_mut().unwrap().remove("errors")),
+        other => config["errors"] = json!(other),
     }
     let keys = config["api_keys"]["inline"]["keys"].as_array_mut().unwrap();
     keys.extend([api_key("poor", "key-of-poor", "poor"), api_key("cheap", "key-of-cheap", "cheap")]);
@@ -76,97 +81,85 @@ fn policy(errors: Option<&str>) -> Value {
     config
 }
 
-/// Panics unless the headers are exactly those of this refusal.
+/// Sends every row in this dialect, where `member` of the body holds the text (in `plain`, what follows the code). Status, text and headers are the same in each
+/// dialect, and stand in `dialects/common.txt`; the bodies stand in `dialects/DIALECT.txt`.
 #[track_caller]
-fn expect_headers(response: &Response, code: &str, media: &str) {
-    let challenge = match code {
-        "token-missing" => Some(""),
-        "token-invalid" => Some(INVALID),
-        "token-expired" => Some(EXPIRED),
-        "token-revoked" => Some(REVOKED),
-        "client-mismatch"
-        | "permission-missing"
-        | "district-out-of-scope"
-        | "school-out-of-scope"
-        | "scope-missing"
-        | "school-missing" => Some(SCOPE),
-        _ => None,
-    };
-    let challenge = challenge.map(|error| format!(r#"Bearer realm="student-data"{error}"#));
-    assert_eq!(response.header("www-authenticate"), challenge, "{code}: {response:?}");
-    assert_eq!(response.header("content-type").as_deref(), Some(media), "{code}: {response:?}");
-    assert_eq!(response.header("cache-control").as_deref(), Some("no-store"), "{code}: {response:?}");
-    assert_eq!(response.header("x-request-id").expect("an id").len(), 36, "{code}: {response:?}");
-    let allow = (code == "method-not-allowed").then_some("POST");
-    assert_eq!(response.header("allow").as_deref(), allow, "{code}: {response:?}");
-    let waits = matches!(code, "limit-reached" | "keys-unavailable");
-    let wait: Option<u64> = response.header("retry-after").map(|wait| wait.parse().expect("whole seconds"));
-    assert_eq!(wait.is_some_and(|wait| wait > 0), waits, "{code}: {response:?}");
-    for name in ["ratelimit", "ratelimit-policy"] {
-        assert_eq!(response.header(name).is_some(), code == "limit-reached", "{code}: {response:?}");
-    }
-}
-
-/// Sends every row and hands its answer to `check`.
-fn check_rows(errors: Option<&str>, check: impl Fn(&Response, &Row)) {
-    let student = Student::with(policy(errors));
+fn check_answers(dialect: &str, media: &str, member: &str) {
+    let student = Student::with(policy(dialect));
     with(&student, "key-of-poor", &token().claim("vendor", "poor"), r#"{"districtlea":"1503000","limit":1}"#)
         .send()
         .expect_status(200);
     student.upstream.forget();
-    for row in rows() {
-        let response = (row.0)(&student).send();
-        assert_eq!(response.status, row.1, "{}: {response:?}", row.2);
-        check(&response, &row);
-        student.expect_silence(row.2);
+    let (mut common, mut bodies) = (String::new(), String::new());
+    for Row(code, request) in rows() {
+        let response = request(&student).send();
+        assert_eq!(response.header("content-type").as_deref(), Some(media), "{code}: {response:?}");
+        student.expect_silence(code);
+        let id = response.header("x-request-id").expect("an id");
+        assert_eq!(id.len(), 36, "{code}: {response:?}");
+        let body = response.text().trim_end().replace(&id, "<id>");
+        let text = match serde_json::from_str::<Value>(&body) {
+            Ok(body) => body[member].as_str().expect("a text").to_owned(),
+            Err(_) => body.split_once(": ").expect("a text").1.to_owned(),
+        };
+        writeln!(common, "{code}: {text}\n  {}", head(&response)).unwrap();
+        writeln!(bodies, "{code}: {}", body.replace(&text, "<text>")).unwrap();
     }
+    expect_snapshot("common", common);
+    expect_snapshot(dialect, bodies);
     student.expect_passed(&student.post("/v1/students", GRANTED), GRANTED, "granted");
     student.expect_no_trap();
 }
 
+/// Status and headers of a response, without those that Envoy sets or that go with the body; numbers of seconds are left out.
+fn head(response: &Response) -> String {
+    let mut lines = vec![response.status.to_string()];
+    for (name, value) in &response.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let value = match name.as_str() {
+            "content-type" | "content-length" | "x-request-id" | "connection" | "date" | "server" => continue,
+            "retry-after" => {
+                assert!(value.parse::<u64>().is_ok_and(|seconds| seconds > 0), "{response:?}");
+                "<seconds>".into()
+            }
+            "ratelimit" => value.split_inclusive("t=").next().unwrap_or_default().to_owned() + "<seconds>",
+            _ => value.into_owned(),
+        };
+        lines.push(format!("{name}: {value}"));
+    }
+    lines[1..].sort();
+    lines.join("\n  ")
+}
+
+/// Panics unless this is what the file says; `SNAPSHOTS=overwrite` writes the file.
 #[track_caller]
-fn take_text(body: &mut Value, member: &str) {
-    let text = body.as_object_mut().expect("an object").remove(member).expect("a text");
-    assert!(text.as_str().is_some_and(|text| text.len() > 10), "{member}: {text}");
+fn expect_snapshot(name: &str, actual: String) {
+    let path = root().join(format!("tests/it/answers/dialects/{name}.txt"));
+    let expected = Data::read_from(&path, Some(DataFormat::Text)).raw();
+    assert_data_eq!(Data::text(actual).raw(), expected);
+}
+
+#[test]
+fn problem_details_are_the_default() {
+    check_answers("problem-json", "application/problem+json", "detail");
 }
 
 #[test]
 fn student_data_api_answers_in_its_own_words() {
-    check_rows(Some("student-data-api"), |response, row| {
-        expect_headers(response, row.2, "application/json");
-        let mut body = response.json();
-        take_text(&mut body, "message");
-        assert_eq!(body, json!({"actionOk": false, "error": [row.3]}), "{response:?}");
-    });
+    check_answers("student-data-api", "application/json", "message");
 }
 
 #[test]
 fn oneroster_answers_in_its_own_words() {
-    check_rows(Some("oneroster"), |response, row| {
-        expect_headers(response, row.2, "application/json");
-        let mut body = response.json();
-        take_text(&mut body, "imsx_description");
-        let field = json!({"imsx_codeMinorFieldName": "TargetEndSystem", "imsx_codeMinorFieldValue": row.4});
-        let minor = json!({"imsx_codeMinorField": [field]});
-        let expected = json!({"imsx_codeMajor": "failure", "imsx_severity": "error", "imsx_CodeMinor": minor});
-        assert_eq!(body, expected, "{response:?}");
-    });
+    check_answers("oneroster", "application/json", "imsx_description");
 }
 
 #[test]
 fn oauth_answers_in_its_own_words() {
-    check_rows(Some("oauth"), |response, row| {
-        expect_headers(response, row.2, "application/json");
-        let mut body = response.json();
-        take_text(&mut body, "error_description");
-        assert_eq!(body, json!({"error": row.5}), "{response:?}");
-    });
+    check_answers("oauth", "application/json", "error_description");
 }
 
 #[test]
-fn problem_details_stay_the_default() {
-    check_rows(None, |response, row| {
-        expect_headers(response, row.2, "application/problem+json");
-        expect_problem(response, row.1, row.2);
-    });
+fn plain_answers_are_text() {
+    check_answers("plain", "text/plain; charset=utf-8", "");
 }
