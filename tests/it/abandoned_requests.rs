@@ -4,8 +4,7 @@
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::support::api_keys::left;
-use crate::support::exchange::{Line, head};
+use crate::support::exchange::{Exchange, head};
 use crate::support::policy::{expect_no_trap, vms};
 use crate::support::process::faulty_wasm;
 use crate::support::sample::{NEVER, key_server, key_set, remote_config, token, total};
@@ -54,7 +53,7 @@ impl Setup {
 
     /// What is left of the budget of this client, after the request that asks.
     fn left(&self, client: &str) -> u64 {
-        left(&self.gateway.get("/a").bearer(token(client).sign()).send())
+        self.gateway.get("/a").bearer(token(client).sign()).send().left()
     }
 
     /// Begins requests, has `go` take each of them as far as it is to come, waits until all are there, `waiting` of each for
@@ -62,21 +61,21 @@ impl Setup {
     #[track_caller]
     fn leave(
         &self,
-        begin: impl Fn(bool) -> Line,
-        mut go: impl FnMut(&mut Line),
+        begin: impl Fn(bool) -> Exchange,
+        mut go: impl FnMut(&mut Exchange),
         waiting: u64,
         reached: impl Fn() -> bool,
     ) {
         for http2 in [false, true] {
             self.upstream.forget();
-            let mut lines: Vec<Line> = (0..EACH).map(|_| begin(http2)).collect();
-            lines.iter_mut().for_each(&mut go);
+            let mut exchanges: Vec<Exchange> = (0..EACH).map(|_| begin(http2)).collect();
+            exchanges.iter_mut().for_each(&mut go);
             let count = EACH as u64;
             let held = [count, waiting * count, waiting * count];
             wait_until("all requests to be there", || self.state() == held && reached());
-            for line in lines {
+            for exchange in exchanges {
                 let next = head("GET", "/open/next", &[]);
-                assert!([None, Some(200)].contains(&line.leave(next)), "the connection serves on");
+                assert!([None, Some(200)].contains(&exchange.leave(next)), "the connection serves on");
             }
             wait_until("nothing to be left", || self.state() == [0, 0, 0]);
             wait_until("Envoy to see them leave", || {
@@ -106,11 +105,11 @@ fn check_leaving_while_keys_are_fetched(setup: &Setup) {
     let unknown = token("a").header("kid", "unknown").sign();
 
     let open = |http2: bool, method: &str, path: &str| {
-        Line::open(&setup.gateway, http2, bearer(method, path, &unknown), method == "POST")
+        Exchange::open(&setup.gateway, http2, bearer(method, path, &unknown), method == "POST")
     };
     // a head alone, and one whose body is on its way
     setup.leave(|http2| open(http2, "GET", "/a"), |_| {}, 1, || setup.upstream.heads() == 0);
-    let part = |line: &mut Line| line.send(r#"{"school":"#, false);
+    let part = |exchange: &mut Exchange| exchange.send(r#"{"school":"#, false);
     setup.leave(|http2| open(http2, "POST", "/body"), part, 1, || setup.upstream.heads() == 0);
 
     setup.keys.serve(&key_set());
@@ -130,10 +129,11 @@ fn tokens_that_nobody_waits_for_stay_charged_as_guesses() {
     setup.keys.answer(Answer::hang());
 
     let unknown = bearer("GET", "/a", &token("a").header("kid", "unknown").sign());
-    let lines: Vec<Line> = (0..GUESSES).map(|_| Line::open(&setup.gateway, true, unknown.clone(), false)).collect();
+    let exchanges: Vec<Exchange> =
+        (0..GUESSES).map(|_| Exchange::open(&setup.gateway, true, unknown.clone(), false)).collect();
     wait_until("all to wait", || setup.state()[1] == GUESSES as u64);
-    for line in lines {
-        assert_eq!(line.leave(head("GET", "/open/next", &[])), Some(200));
+    for exchange in exchanges {
+        assert_eq!(exchange.leave(head("GET", "/open/next", &[])), Some(200));
     }
     // The one guess that is left must not wait for the fetch that hangs.
     setup.keys.serve(&key_set());
@@ -156,13 +156,13 @@ fn check_leaving_later(setup: &Setup) {
     let token = token("a").sign();
     let mut left = setup.left("a");
     let mut check = |stage: &str, head: Request<()>, body: Option<(&str, bool)>, at_upstream: bool| {
-        let go = |line: &mut Line| match body {
-            Some((piece, ends)) => line.send(piece, ends),
-            None if stage == "response" => assert_eq!(line.status(), 200),
+        let go = |exchange: &mut Exchange| match body {
+            Some((piece, ends)) => exchange.send(piece, ends),
+            None if stage == "response" => assert_eq!(exchange.status(), 200),
             None => {}
         };
         let reached = || setup.upstream.heads() == if at_upstream { EACH } else { 0 };
-        setup.leave(|http2| Line::open(&setup.gateway, http2, head.clone(), body.is_some()), go, 0, reached);
+        setup.leave(|http2| Exchange::open(&setup.gateway, http2, head.clone(), body.is_some()), go, 0, reached);
         // once each, over each protocol, and the one that asks
         left -= 2 * EACH as u64 + 1;
         assert_eq!(setup.left("a"), left, "{stage}");
@@ -195,18 +195,18 @@ fn login_that_nobody_waits_for_counts_as_a_failure_and_is_given_back_once_it_is_
     upstream
         .answer(|seen| if seen.target == "/login" { Answer::new(200).body("part").stalls() } else { Answer::new(200) });
     for nth in 0..7 {
-        let mut line = Line::open(&gateway, nth % 2 == 0, login.clone(), false);
-        assert_eq!(line.status(), 200, "{nth}");
-        line.leave(head("GET", "/open/next", &[]));
+        let mut exchange = Exchange::open(&gateway, nth % 2 == 0, login.clone(), false);
+        assert_eq!(exchange.status(), 200, "{nth}");
+        exchange.leave(head("GET", "/open/next", &[]));
         wait_until("Envoy to see it leave", || active() == Some(0));
     }
     // Not answered: it may have failed, so the limit of five is used up.
     upstream.answer(|seen| if seen.target == "/login" { Answer::hang() } else { Answer::new(200) });
     for nth in 0..5 {
         upstream.forget();
-        let line = Line::open(&gateway, nth % 2 == 0, login.clone(), false);
+        let exchange = Exchange::open(&gateway, nth % 2 == 0, login.clone(), false);
         wait_until("the login at the upstream", || upstream.heads() == 1);
-        line.leave(head("GET", "/open/next", &[]));
+        exchange.leave(head("GET", "/open/next", &[]));
         wait_until("Envoy to see it leave", || active() == Some(0));
     }
     upstream.answer(|_| Answer::new(200));

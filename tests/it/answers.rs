@@ -5,7 +5,7 @@ mod dialects;
 use serde_json::{Value, json};
 
 use crate::support::policy::{config, expect_problem, start, token};
-use crate::support::{Gateway, Response, Upstream, raw, wait_until};
+use crate::support::{Client, Gateway, Response, Upstream, raw};
 
 /// A challenge after a token was shown.
 const INVALID: &str =
@@ -51,11 +51,21 @@ fn expect_wait(response: &Response, max: u64) {
 }
 
 #[test]
-fn refusals_of_credentials_are_challenged() {
+fn refusals_are_told_apart_and_challenged() {
     let (upstream, gateway) = start(policy());
+    for client in [*gateway.client(), gateway.client().http2()] {
+        check_credentials(client, &upstream);
+        check_scope(client, &upstream);
+        check_requests(client, &upstream);
+    }
+}
+
+#[track_caller]
+fn check_credentials(client: Client, upstream: &Upstream) {
+    upstream.forget();
     let challenge = r#"Bearer realm="education-data""#;
 
-    let missing = gateway.get("/data/a").send();
+    let missing = client.get("/data/a").send();
     expect_problem(&missing, 401, "token-missing");
     expect_challenge(&missing, Some(challenge));
     for (token, code, challenge) in [
@@ -75,21 +85,21 @@ fn refusals_of_credentials_are_challenged() {
         (token().claim("iss", json!(null)).sign(), "token-invalid", INVALID),
         (token().claim("exp", json!(null)).sign(), "token-invalid", INVALID),
     ] {
-        let refused = gateway.get("/data/a").bearer(&token).send();
+        let refused = client.get("/data/a").bearer(&token).send();
         expect_problem(&refused, 401, code);
         expect_challenge(&refused, Some(challenge));
     }
-    let basic = gateway.get("/data/a").header("authorization", "Basic YTpi").send();
+    let basic = client.get("/data/a").header("authorization", "Basic YTpi").send();
     expect_problem(&basic, 401, "token-invalid");
     expect_challenge(&basic, Some(INVALID));
     assert_eq!(upstream.heads(), 0);
-    gateway.get("/data/a").bearer(token().sign()).send().expect_status(200);
+    client.get("/data/a").bearer(token().sign()).send().expect_status(200);
 }
 
-#[test]
-fn refusals_of_scope_are_told_apart() {
-    let (upstream, gateway) = start(policy());
-    let send = |path: &str, token: &str| gateway.get(path).bearer(token).send();
+#[track_caller]
+fn check_scope(client: Client, upstream: &Upstream) {
+    upstream.forget();
+    let send = |path: &str, token: &str| client.get(path).bearer(token).send();
     let valid = token().sign();
     let long = token().claim("schools", json!(["oakwood-primary", "ravenscroft-high", "elm-park-1"])).sign();
     let full = token().claim("schools", json!(["oakwood-primary", "ravenscroft-high", "elm-par"])).sign();
@@ -117,11 +127,11 @@ fn refusals_of_scope_are_told_apart() {
     assert_eq!(upstream.last().headers("x-claim-schools"), [""]);
 }
 
-#[test]
-fn refusals_of_requests_are_told_apart() {
-    let (upstream, gateway) = start(policy());
+#[track_caller]
+fn check_requests(client: Client, upstream: &Upstream) {
+    upstream.forget();
     let valid = token().sign();
-    let send = |method: &str, path: &str| gateway.request(method, path).bearer(&valid).send();
+    let send = |method: &str, path: &str| client.request(method, path).bearer(&valid).send();
 
     for (method, path, status, code) in [
         // ambiguous scope, malformed encoding, a cost that is no number
@@ -140,7 +150,7 @@ fn refusals_of_requests_are_told_apart() {
         let allow = (status == 405).then_some("GET, HEAD");
         assert_eq!(refused.header("allow").as_deref(), allow, "{refused:?}");
     }
-    let form = gateway
+    let form = client
         .request("POST", "/summary?school_id=oakwood-primary")
         .bearer(&valid)
         .header("content-type", "application/x-www-form-urlencoded")
@@ -149,7 +159,7 @@ fn refusals_of_requests_are_told_apart() {
     expect_problem(&form, 415, "body-unsupported");
     assert_eq!(upstream.heads(), 0);
     send("GET", "/records?limit=1").expect_status(200);
-    let json = gateway.request("POST", "/summary?school_id=oakwood-primary").bearer(&valid).json(&json!({})).send();
+    let json = client.request("POST", "/summary?school_id=oakwood-primary").bearer(&valid).json(&json!({})).send();
     json.expect_status(200);
 }
 
@@ -202,84 +212,6 @@ fn request_that_can_never_pass_is_not_told_to_wait() {
 }
 
 #[test]
-fn rate_limit_fields_stand_on_every_judged_response() {
-    let (_upstream, gateway) = start(policy());
-    let policy = r#""minute";q=2;w=60, "day";q=5;w=86400"#;
-
-    for (left, days) in [(1, 4), (0, 3)] {
-        let response = with(&gateway, "/data/a", "rate");
-        assert_eq!(response.header("ratelimit-policy").as_deref(), Some(policy));
-        let standing = response.header("ratelimit").expect("a standing");
-        let start = format!(r#""minute";r={left};t="#);
-        assert!(standing.starts_with(&start) && standing.contains(&format!(r#""day";r={days};t="#)), "{standing}");
-    }
-    let refused = with(&gateway, "/data/a", "rate");
-    refused.expect_status(429);
-    assert_eq!(refused.header("ratelimit-policy").as_deref(), Some(policy));
-    assert!(refused.header("ratelimit").is_some_and(|it| it.starts_with(r#""minute";r=0;t="#)), "{refused:?}");
-    // A limit of costs never shows as if it counted requests.
-    let response = with(&gateway, "/data/a", "cost");
-    assert_eq!(response.header("ratelimit-policy").as_deref(), Some(r#""minute";q=9;w=60"#));
-    // Nothing was judged on an open route.
-    assert_eq!(gateway.get("/open").send().header("ratelimit"), None);
-}
-
-#[test]
-fn rate_limit_fields_have_older_names_or_none() {
-    let limited = |mode: &str| {
-        let mut config = policy();
-        config["rate_limit_headers"] = json!(mode);
-        start(config)
-    };
-
-    let (_upstream, gateway) = limited("x-ratelimit");
-    let response = with(&gateway, "/data/a", "rate");
-    assert_eq!(response.headers("x-ratelimit-limit"), ["2"]);
-    assert_eq!(response.headers("x-ratelimit-remaining"), ["1"]);
-    let reset: u64 = response.header("x-ratelimit-reset").expect("a reset").parse().expect("seconds");
-    assert!((1..=30).contains(&reset), "{response:?}");
-    assert_eq!(response.header("ratelimit"), None);
-
-    let (_upstream, gateway) = limited("off");
-    let response = with(&gateway, "/data/a", "rate");
-    assert!(response.headers.keys().all(|name| !name.as_str().contains("ratelimit")), "{response:?}");
-}
-
-#[test]
-fn keys_that_cannot_be_had_are_unavailable() {
-    let mut config = policy();
-    config["issuers"][0]["jwks"] = json!({"remote": {
-        "uri": "https://auth.example.com/jwks", "cluster": "auth", "timeout": "500ms", "cooldown": "200ms",
-    }});
-    // Nobody answers at the port of the cluster `auth`.
-    let (upstream, gateway) = start(config);
-
-    let refused = gateway.get("/data/a").bearer(token().sign()).send();
-    expect_problem(&refused, 503, "keys-unavailable");
-    expect_wait(&refused, 30);
-    assert_eq!(upstream.heads(), 0);
-    // What needs no keys goes on.
-    gateway.get("/open").send().expect_status(200);
-    expect_problem(&gateway.get("/data/a").send(), 401, "token-missing");
-}
-
-#[test]
-fn plain_dialect_changes_only_the_body() {
-    let mut config = policy();
-    config["errors"] = json!("plain");
-    let (_upstream, gateway) = start(config);
-
-    let refused = gateway.get("/data/a").send();
-    refused.expect_status(401);
-    assert_eq!(refused.header("content-type").as_deref(), Some("text/plain; charset=utf-8"));
-    assert_eq!(refused.header("cache-control").as_deref(), Some("no-store"));
-    assert_eq!(refused.header("www-authenticate").as_deref(), Some(r#"Bearer realm="education-data""#));
-    assert!(refused.header("x-request-id").is_some());
-    let text = "token-missing: This resource needs a bearer token in the Authorization header.\n";
-    assert_eq!(refused.text(), text);
-}
-
-#[test]
 fn configured_base_and_realm_are_in_answers() {
     let mut config = policy();
     config["realm"] = json!("Schools, of (all) sorts");
@@ -308,72 +240,6 @@ fn head_is_answered_without_a_body() {
     // HEAD follows GET.
     gateway.request("HEAD", "/data/a").bearer(token().sign()).send().expect_status(200);
     assert_eq!(upstream.last().method, "HEAD");
-}
-
-#[test]
-fn answers_are_the_same_over_http2() {
-    let (upstream, gateway) = start(policy());
-    let client = gateway.client().http2();
-
-    let missing = client.get("/data/a").send();
-    expect_problem(&missing, 401, "token-missing");
-    assert_eq!(missing.header("www-authenticate").as_deref(), Some(r#"Bearer realm="education-data""#));
-    expect_problem(&client.get("/nowhere").send(), 404, "no-route");
-    expect_problem(&client.get("/summary?school_id=x").bearer(token().sign()).send(), 403, "school-out-of-scope");
-    assert_eq!(upstream.heads(), 0);
-    client.get("/data/a").bearer(token().sign()).send().expect_status(200);
-}
-
-#[test]
-fn failed_credentials_of_an_address_are_limited() {
-    let mut config = policy();
-    config["authentication_failures"] = json!({"requests": 3, "per": "1h"});
-    let (upstream, gateway) = start(config);
-    let valid = token().sign();
-
-    // A valid token, and no token at all, cost nothing of it.
-    for _ in 0..5 {
-        gateway
-            .get("/data/a")
-            .bearer(token().claim("jti", crate::support::tokens::now().to_string()).sign())
-            .send()
-            .expect_status(200);
-        gateway.get("/data/a").send().expect_status(401);
-    }
-    gateway.get("/data/a").bearer(&valid).send().expect_status(200);
-    for _ in 0..3 {
-        expect_problem(&gateway.get("/data/a").bearer("x").send(), 401, "token-invalid");
-    }
-    let before = upstream.heads();
-    let refused = gateway.get("/data/a").bearer("x").send();
-    expect_problem(&refused, 429, "limit-reached");
-    expect_wait(&refused, 1200);
-    assert_eq!(upstream.heads(), before);
-    // A token that this worker knows needs no crypto and goes on.
-    gateway.get("/data/a").bearer(&valid).send().expect_status(200);
-}
-
-#[test]
-fn every_refusal_is_counted_and_logged() {
-    let (_upstream, gateway) = start(policy());
-    let valid = token().sign();
-    gateway.get("/data/a").send().expect_status(401);
-    gateway.get("/nowhere").send().expect_status(404);
-    gateway.get("/summary?school_id=x").bearer(&valid).send().expect_status(403);
-    with(&gateway, "/records?limit=51", "standard").expect_status(429);
-    gateway.get("/data/a").bearer(&valid).send().expect_status(200);
-
-    for (decision, tier) in [
-        ("token-missing", "none"),
-        ("no-route", "none"),
-        ("school-out-of-scope", "standard"),
-        ("too-costly", "standard"),
-        ("allow", "standard"),
-    ] {
-        let name = format!("wasmcustom.hallpass.requests_total.decision=.={decision};.;tier=.={tier};.;");
-        wait_until(&name, || gateway.admin().get("/stats").is_ok_and(|all| all.text().contains(&format!("{name}: 1"))));
-        wait_until("the access log", || gateway.access_log().iter().any(|line| line["decision"] == decision));
-    }
 }
 
 #[test]

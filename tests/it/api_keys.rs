@@ -7,12 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::support::api_keys::{
-    ACME, GLOBEX, date, entry, expect_error, hash, key_list, left, policy, remote_policy, start, start_remote, token,
-    with_key,
-};
+use crate::support::api_keys::{ACME, GLOBEX, entry, expect_error, key_list, policy, remote_policy, token, with_key};
 use crate::support::client::{race, values};
-use crate::support::policy::{expect_no_trap, vms};
+use crate::support::lists::{date, hash};
+use crate::support::policy::{expect_no_trap, start, start_remote, vms};
 use crate::support::sample::total;
 use crate::support::tokens::now;
 use crate::support::{Gateway, Upstream, raw, wait_until};
@@ -133,14 +131,14 @@ fn keys_of_one_client_share_one_budget() {
     let (lists, upstream, gateway) = start_remote(&key_list(1, &old_and_new), policy, 1);
     let send = |key: &str| with_key(&gateway, "/key", key).send();
 
-    assert_eq!([send("old"), send("new"), send("old"), send("new")].map(|it| left(&it)), [5, 4, 3, 2]);
-    assert_eq!(left(&send(GLOBEX)), 5, "another client");
+    assert_eq!([send("old"), send("new"), send("old"), send("new")].map(|it| it.left()), [5, 4, 3, 2]);
+    assert_eq!(send(GLOBEX).left(), 5, "another client");
 
     // neither the removal of the old key nor a third one gives anything back
     lists.serve(&key_list(2, &[entry("new", "acme", "new"), entry("third", "acme", "third"), entry("m", "m", "mark")]));
     wait_until("the new list", || send("mark").status == 200);
     expect_error(&send("old"), 403, "Forbidden");
-    assert_eq!([send("third"), send("new")].map(|it| left(&it)), [1, 0]);
+    assert_eq!([send("third"), send("new")].map(|it| it.left()), [1, 0]);
     expect_error(&send("new"), 429, "too-many-requests");
     expect_error(&send("third"), 429, "too-many-requests");
     let passed =
@@ -149,7 +147,7 @@ fn keys_of_one_client_share_one_budget() {
 }
 
 #[test]
-fn race_of_an_client_over_keys_routes_and_workers_is_charged_exactly() {
+fn race_of_a_client_over_keys_routes_and_workers_is_charged_exactly() {
     const LIMIT: usize = 20;
     let mut policy = policy();
     let keys = [entry("1", "acme", "acme-1"), entry("2", "acme", "acme-2"), entry("g", "globex", GLOBEX)];
@@ -180,7 +178,7 @@ fn race_of_an_client_over_keys_routes_and_workers_is_charged_exactly() {
     for response in refused {
         expect_error(response, 429, "too-many-requests");
     }
-    assert_eq!(left(&with_key(&gateway, "/key", GLOBEX).send()), 19, "another client");
+    assert_eq!(with_key(&gateway, "/key", GLOBEX).send().left(), 19, "another client");
 }
 
 #[test]

@@ -114,11 +114,8 @@ fn settlement_gives_back_at_most_what_was_charged() {
         assert_eq!(response.headers("x-actual-cost"), [""; 0], "{actual:?}");
         assert_eq!(left(&gateway, &upstream, &client), 100 - cost, "{actual:?}");
     }
-}
 
-#[test]
-fn settled_budget_lasts_longer() {
-    let (upstream, gateway) = start(costly());
+    // a settled budget lasts longer
     let run = |client: &str| (0..12).map(|_| ask(&gateway, client, "/flat").status).collect::<Vec<_>>();
 
     // Thirty each of a hundred: three.

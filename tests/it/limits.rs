@@ -1,4 +1,4 @@
-//! Limits as a client sees them: several at once, refill, tiers and issuers, calendar quotas, settlement, response fields.
+//! Limits as a client sees them: several at once, refill, tiers and issuers, calendar quotas, response fields.
 
 mod addresses;
 mod authentication_failures;
@@ -7,50 +7,68 @@ mod routes;
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::client::Response;
+use crate::support::policy::start;
 use crate::support::sample::{ISSUER, NEVER, config, issuer, key_set, token, total};
 use crate::support::tokens::now;
-use crate::support::{Answer, Gateway, Upstream, wait_for};
+use crate::support::wait_for;
 
 #[test]
 fn denial_by_one_limit_uses_no_other_limit() {
     let mut config = config(&json!([total("calls", 4), {"name": "cost", "cost": 10, "per": NEVER}]));
+    config["tiers"]["capped"] = json!({"limits": [total("all", 5)], "max_cost": 3});
     config["routes"][0]["cost"] = json!({"times": {"query": "limit", "default": 1}});
-    let (gateway, _upstream) = gateway(config);
-    let token = token("a").sign();
-    let ask = |limit: u32| gateway.get(&format!("/a?limit={limit}")).bearer(&token).send();
+    let (upstream, gateway) = start(config);
+    let signed = token("a").sign();
+    let ask = |limit: u32| gateway.get(&format!("/a?limit={limit}")).bearer(&signed).send();
 
-    assert_eq!(left(&ask(8)), 3);
+    assert_eq!(ask(8).left(), 3);
     for _ in 0..9 {
         check_refused(&ask(5), &["cost"]);
     }
     let too_costly = ask(11);
     assert_eq!((too_costly.status, too_costly.header("retry-after")), (429, None), "{too_costly:?}");
     assert!(too_costly.json()["type"].as_str().unwrap().ends_with("#too-costly"));
-    assert_eq!(left(&ask(1)), 2, "no refusal used a call");
-    assert_eq!(left(&ask(1)), 1, "no refusal used cost");
+    assert_eq!(ask(1).left(), 2, "no refusal used a call");
+    assert_eq!(ask(1).left(), 1, "no refusal used cost");
+
+    let capped = token("b").claim("tier", "capped").sign();
+    let ask = |limit: u32| gateway.get(&format!("/a?limit={limit}")).bearer(&capped).send();
+    assert_eq!((ask(4).status, ask(4).header("retry-after")), (429, None), "over the ceiling: waiting never helps");
+    assert_eq!(ask(3).left(), 4, "the refusals used nothing");
+    assert_eq!(upstream.heads(), 4, "what passed");
 }
 
 #[test]
-fn all_limits_that_refuse_are_named() {
+fn all_limits_that_refuse_are_named_and_the_longest_wait_is_told_up_to_a_cap() {
     let hour = json!({"name": "slow", "requests": 1, "per": "1h"});
     let minute = json!({"name": "quick", "requests": 1, "per": "1m"});
-    let (gateway, _upstream) = gateway(config(&json!([minute, hour])));
-    let token = token("a").sign();
+    let mut config = config(&json!([minute, hour]));
+    config["tiers"]["once"] = json!({"limits": [total("all", 1)]});
+    let (_upstream, gateway) = start(config);
+    let token = token("a");
+    let signed = token.sign();
 
-    gateway.get("/a").bearer(&token).send().expect_status(200);
-    let refused = gateway.get("/a").bearer(&token).send();
+    gateway.get("/a").bearer(&signed).send().expect_status(200);
+    let refused = gateway.get("/a").bearer(&signed).send();
 
     check_refused(&refused, &["slow", "quick"]);
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((3_590..=3_600).contains(&wait), "{wait}");
+
+    // a wait of a year is told as an hour
+    let once = token.claim("tier", "once").claim("client_id", "b").sign();
+    gateway.get("/a").bearer(&once).send().expect_status(200);
+    let refused = gateway.get("/a").bearer(&once).send();
+    check_refused(&refused, &["all"]);
+    assert_eq!(refused.header("retry-after").as_deref(), Some("3600"));
 }
 
 #[test]
 fn bucket_refills_continuously_and_never_admits_more() {
-    let (gateway, _upstream) = gateway(config(&json!([{"name": "rate", "requests": 20, "per": "1s", "burst": 5}])));
+    let (_upstream, gateway) = start(config(&json!([{"name": "rate", "requests": 20, "per": "1s", "burst": 5}])));
     let token = token("a").sign();
     let (start, mut passed) = (Instant::now(), 0.0);
 
@@ -66,7 +84,7 @@ fn bucket_refills_continuously_and_never_admits_more() {
 
 #[test]
 fn request_passes_after_retry_after_and_not_before() {
-    let (gateway, _upstream) = gateway(config(&json!([{"name": "rate", "requests": 1, "per": "2s"}])));
+    let (_upstream, gateway) = start(config(&json!([{"name": "rate", "requests": 1, "per": "2s"}])));
     let token = token("a").sign();
     let send = || gateway.get("/a").bearer(&token).send();
 
@@ -106,7 +124,8 @@ fn rate_limit_fields_tell_policy_and_state() {
     for (mode, expected) in cases {
         let mut config = config(&limits);
         config["rate_limit_headers"] = mode;
-        let (gateway, _upstream) = gateway(config);
+        config["routes"] = json!([{"match": {"path": "/open"}, "require": []}, {"match": {"path": "/"}}]);
+        let (_upstream, gateway) = start(config);
         let token = token("a").sign();
 
         let passed = gateway.get("/a").bearer(&token).send();
@@ -118,11 +137,15 @@ fn rate_limit_fields_tell_policy_and_state() {
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(found, expected);
 
+        // nothing was judged on an open route
+        let open = gateway.get("/open").send();
+        assert!(open.headers.keys().all(|name| !name.as_str().contains("ratelimit")), "{open:?}");
         // a refusal carries the same fields
         let refused = wait_for("a refusal", Duration::from_secs(10), || {
             Some(gateway.get("/a").bearer(&token).send()).filter(|response| response.status == 429)
         });
         assert!(expected.iter().all(|(name, _)| refused.header(name).is_some()), "{refused:?}");
+        assert!(refused.header("ratelimit").is_none_or(|it| it.starts_with(r#""minute";r=0;t="#)), "{refused:?}");
     }
 }
 
@@ -130,18 +153,18 @@ fn rate_limit_fields_tell_policy_and_state() {
 fn upgraded_client_draws_on_the_same_budget() {
     let mut config = config(&json!([]));
     config["tiers"] = json!({"free": {"limits": [total("all", 5)]}, "premium": {"limits": [total("all", 8)]}});
-    let (gateway, _upstream) = gateway(config);
+    let (_upstream, gateway) = start(config);
     let (free, premium) = (token("a").claim("tier", "free").sign(), token("a").claim("tier", "premium").sign());
     let with = |token: &str| gateway.get("/a").bearer(token).send();
 
-    assert_eq!([with(&free), with(&free), with(&free)].map(|response| left(&response)), [4, 3, 2]);
-    assert_eq!(left(&with(&premium)), 4, "three are used of eight");
-    assert_eq!(left(&with(&free)), 0);
+    assert_eq!([with(&free), with(&free), with(&free)].map(|it| it.left()), [4, 3, 2]);
+    assert_eq!(with(&premium).left(), 4, "three are used of eight");
+    assert_eq!(with(&free).left(), 0);
     with(&free).expect_status(429);
-    assert_eq!([with(&premium), with(&premium), with(&premium)].map(|response| left(&response)), [2, 1, 0]);
+    assert_eq!([with(&premium), with(&premium), with(&premium)].map(|it| it.left()), [2, 1, 0]);
     with(&premium).expect_status(429);
     let other = token("b").claim("tier", "free").sign();
-    assert_eq!(left(&with(&other)), 4, "another client");
+    assert_eq!(with(&other).left(), 4, "another client");
 }
 
 #[test]
@@ -151,12 +174,12 @@ fn same_client_of_two_issuers_has_two_budgets() {
     let keys = json!({"inline": key_set()});
     config["issuers"] = json!([issuer(&keys), issuer(&keys)]);
     config["issuers"][1]["issuer"] = json!(OTHER);
-    let (gateway, _upstream) = gateway(config);
+    let (_upstream, gateway) = start(config);
 
     for issuer in [ISSUER, OTHER] {
         let token = token("a").claim("iss", issuer).sign();
-        assert_eq!(left(&gateway.get("/a").bearer(&token).send()), 1, "{issuer}");
-        assert_eq!(left(&gateway.get("/a").bearer(&token).send()), 0, "{issuer}");
+        assert_eq!(gateway.get("/a").bearer(&token).send().left(), 1, "{issuer}");
+        assert_eq!(gateway.get("/a").bearer(&token).send().left(), 0, "{issuer}");
         gateway.get("/a").bearer(&token).send().expect_status(429);
     }
 }
@@ -168,7 +191,7 @@ fn day_quota_ends_at_midnight_utc() {
     wait_for("the first seconds of the day", Duration::from_secs(40), || (now() % DAY < DAY - 30).then_some(()));
     let mut config = config(&json!([{"name": "day", "requests": 2, "per": "day"}]));
     config["bounds"] = json!({"max_retry_after": "2d"});
-    let (gateway, _upstream) = gateway(config);
+    let (_upstream, gateway) = start(config);
     let token = token("a").sign();
     let until_midnight = |seconds: u64| seconds.abs_diff(DAY - now() % DAY) <= 2;
 
@@ -181,87 +204,6 @@ fn day_quota_ends_at_midnight_utc() {
     let refused = gateway.get("/a").bearer(&token).send();
     check_refused(&refused, &["day"]);
     assert!(until_midnight(refused.header("retry-after").unwrap().parse().unwrap()), "{refused:?}");
-}
-
-#[test]
-fn retry_after_is_capped() {
-    let (gateway, _upstream) = gateway(config(&json!([total("all", 1)])));
-    let token = token("a").sign();
-
-    gateway.get("/a").bearer(&token).send().expect_status(200);
-    let refused = gateway.get("/a").bearer(&token).send();
-
-    assert_eq!(refused.expect_status(429).header("retry-after").unwrap(), "3600");
-}
-
-#[test]
-fn upstream_settles_what_a_request_cost() {
-    let mut config = config(&json!([{"name": "cost", "cost": 20, "per": NEVER}]));
-    config["routes"][0]["cost"] = json!(10);
-    config["settlement_header"] = json!("x-actual-cost");
-    let (gateway, upstream) = gateway(config);
-    // what the upstream says each request cost, and how many requests of 10 pass of a budget of 20
-    let cases: [(Option<&str>, usize); 10] = [
-        (None, 2),
-        (Some("10"), 2),
-        (Some("1"), 11),
-        (Some("5"), 3),
-        (Some("15"), 1),
-        // no more is charged than the limit has room for
-        (Some("4000000000"), 1),
-        (Some("99999999999"), 1),
-        // what is no number settles nothing
-        (Some("free"), 2),
-        (Some("-10"), 2),
-        (Some("+5"), 2),
-    ];
-    for (said, expected) in cases {
-        let token = token(said.unwrap_or("nothing")).sign();
-        let header = said.map(str::to_owned);
-        upstream.answer(move |_| {
-            let answer = Answer::new(200);
-            header.iter().fold(answer, |answer, value| answer.header("x-actual-cost", value))
-        });
-        let mut passed = 0;
-        loop {
-            let response = gateway.get("/a").bearer(&token).send();
-            assert_eq!(response.header("x-actual-cost"), None, "the client is not told");
-            if response.status == 429 {
-                break;
-            }
-            response.expect_status(200);
-            passed += 1;
-            assert!(passed <= 12, "{said:?}");
-        }
-        assert_eq!(passed, expected, "{said:?}");
-    }
-}
-
-#[test]
-fn request_over_the_ceiling_of_its_tier_uses_nothing() {
-    let mut config = config(&json!([total("all", 5)]));
-    config["tiers"]["standard"]["max_cost"] = json!(3);
-    config["routes"][0]["cost"] = json!({"times": {"query": "limit", "default": 4}});
-    let (gateway, upstream) = gateway(config);
-    let token = token("a").sign();
-
-    let refused = gateway.get("/a").bearer(&token).send();
-    assert_eq!((refused.status, refused.header("retry-after")), (429, None), "over the ceiling: waiting never helps");
-    assert_eq!(left(&gateway.get("/a?limit=3").bearer(&token).send()), 4, "the refusal used nothing");
-    assert_eq!(upstream.seen().len(), 1);
-}
-
-fn gateway(config: Value) -> (Gateway, Upstream) {
-    let upstream = Upstream::start();
-    (Gateway::builder().config(config).upstream(upstream.port()).start(), upstream)
-}
-
-/// `r` of the first limit of a response that passed.
-#[track_caller]
-fn left(response: &Response) -> u64 {
-    let state = response.expect_status(200).header("ratelimit").expect("RateLimit");
-    let value = state.split(';').find_map(|part| part.strip_prefix("r=")).expect("r");
-    value.parse().expect("a number")
 }
 
 #[track_caller]

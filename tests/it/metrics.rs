@@ -22,6 +22,7 @@ fn requests_limits_cache_and_keys_are_counted_with_labels() {
 
     assert_eq!(gateway.get("/healthz").send().status, 200);
     assert_eq!(gateway.get(&own).send().status, 401);
+    assert_eq!(gateway.get("/nowhere").send().status, 404);
     // The same tokens again are cached: made once, since a second later they would say another expiry.
     let (premium, standard) = (token("premium"), token("standard"));
     assert_eq!(send(&own, &premium), 200);
@@ -39,12 +40,13 @@ fn requests_limits_cache_and_keys_are_counted_with_labels() {
     assert_eq!(send(records, &free), 429);
     assert_eq!(send("/stats/v1/attendance/records?limit=21", &free), 429, "over the ceiling");
 
-    let expected: [(&str, Labels, f64); 18] = [
+    let expected: [(&str, Labels, f64); 19] = [
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "premium")], 2.0),
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "standard")], 1.0),
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "free")], 3.0),
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "none")], 1.0),
         ("hallpass_requests_total", &[("decision", "token-missing"), ("tier", "none")], 1.0),
+        ("hallpass_requests_total", &[("decision", "no-route"), ("tier", "none")], 1.0),
         ("hallpass_requests_total", &[("decision", "token-invalid"), ("tier", "none")], 2.0),
         ("hallpass_requests_total", &[("decision", "token-expired"), ("tier", "none")], 1.0),
         ("hallpass_requests_total", &[("decision", "tier-unknown"), ("tier", "none")], 1.0),
@@ -60,10 +62,15 @@ fn requests_limits_cache_and_keys_are_counted_with_labels() {
         ("hallpass_key_set_fetches_total", &[("issuer", "auth.example.com"), ("result", "failed")], 0.0),
         ("hallpass_limit_overflow_total", &[], 0.0),
     ];
-    for (name, labels, value) in expected {
+    for &(name, labels, value) in &expected {
         wait_until(&format!("{name} {labels:?} to be {value}, not {}", gateway.metric(name, labels)), || {
             samples(&gateway).iter().any(|sample| is(sample, name, labels) && (sample.value - value).abs() < 0.5)
         });
+    }
+    // each decision that was counted was logged too
+    for (_, labels, _) in expected.iter().filter(|(name, ..)| *name == "hallpass_requests_total") {
+        let (_, decision) = labels[0];
+        wait_until(decision, || gateway.access_log().iter().any(|line| line["decision"] == decision));
     }
     let samples = samples(&gateway);
     let age = samples.iter().find(|sample| sample.name == "hallpass_key_set_age_seconds").expect("the age of the keys");

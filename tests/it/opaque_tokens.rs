@@ -5,8 +5,8 @@ mod remote_list;
 
 use serde_json::json;
 
-use crate::support::api_keys::{date, hash};
 use crate::support::client::Response;
+use crate::support::lists::{date, hash};
 use crate::support::opaque_tokens::{DISTRICT_TOKENS, entry, inline, with_token};
 use crate::support::policy::{expect_problem, start};
 use crate::support::sample::{ISSUER, token, total};
@@ -40,8 +40,15 @@ fn upstream_is_told_the_same_of_a_token_as_of_a_jwt() {
 }
 
 #[test]
-fn token_of_one_district_is_refused_for_another() {
+fn token_opens_its_district_where_its_issuer_is_taken() {
     let (upstream, gateway) = two_districts();
+    check_districts(&upstream, &gateway);
+    check_issuers(&gateway);
+}
+
+#[track_caller]
+fn check_districts(upstream: &Upstream, gateway: &Gateway) {
+    upstream.forget();
     for (path, token, code) in [
         ("/schools?school=s-d1", "token-a", None),
         ("/schools?school=s-d2", "token-a", Some("school-out-of-scope")),
@@ -54,7 +61,7 @@ fn token_of_one_district_is_refused_for_another() {
         ("/districts/d2", "token-b", None),
     ] {
         let before = upstream.heads();
-        let response = with_token(&gateway, path, token).send();
+        let response = with_token(gateway, path, token).send();
         match code {
             None => drop(response.expect_status(200)),
             Some(code) => expect_problem(&response, 403, code),
@@ -63,9 +70,8 @@ fn token_of_one_district_is_refused_for_another() {
     }
 }
 
-#[test]
-fn tokens_and_jwts_are_taken_where_their_issuer_is() {
-    let (_upstream, gateway) = two_districts();
+#[track_caller]
+fn check_issuers(gateway: &Gateway) {
     let jwt = token("app").sign();
     let expired = token("app").claim("exp", now() - 600).sign();
     for (path, token, status) in [
@@ -83,7 +89,7 @@ fn tokens_and_jwts_are_taken_where_their_issuer_is() {
         ("/data", "TOKEN-A", 401),
         ("/data", &hash("token-a"), 401),
     ] {
-        let response = with_token(&gateway, path, token).send();
+        let response = with_token(gateway, path, token).send();
         assert_eq!(response.status, status, "{path} {token}: {response:?}");
     }
 }

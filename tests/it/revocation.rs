@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::api_keys::{
-    ACME, GLOBEX, date, expect_error, policy, refuse, remote, start, start_remote, token, with_key,
-};
+use crate::support::api_keys::{ACME, GLOBEX, expect_error, policy, remote, token, with_key};
 use crate::support::client::race;
+use crate::support::lists::{bad_answers, date, refuse, refuse_each};
+use crate::support::policy::{start, start_remote};
 use crate::support::tokens::now;
 use crate::support::{Answer, Gateway, KeyServer, Upstream, wait_until};
 
@@ -92,33 +92,22 @@ fn bad_list_keeps_what_was_revoked() {
     let (bad, good) = (token("acme").claim("jti", "bad").sign(), token("acme").sign());
     let send = |token: &str| with_key(&gateway, "/data", ACME).bearer(token).send().status;
     let empty = list(8, &[], &json!([]));
-    let text = empty.to_string();
     let with_vendor = |vendor: Value| Answer::json(&list(8, &[], &json!([vendor])));
     assert_eq!((send(&good), send(&bad)), (200, 401));
-    let cases = [
-        ("an older version", Answer::json(&list(6, &[], &json!([])))),
-        ("no version", Answer::json(&json!({"tokens": [], "clients": []}))),
-        ("an unknown member", Answer::json(&json!({"version": 8, "jtis": ["bad"]}))),
+    let mut cases = bad_answers(&empty, 17 << 20);
+    cases.extend([
         ("a token that is no text", Answer::json(&json!({"version": 8, "tokens": [1]}))),
         ("a vendor without a moment", with_vendor(json!({"client": "acme"}))),
         ("a moment that is none", with_vendor(json!({"client": "acme", "issued_until": "now"}))),
-        ("a member twice", Answer::new(200).body(text.replacen("\"tokens\"", "\"tokens\":[],\"tokens\"", 1))),
-        ("a torn document", Answer::new(200).body(text[..text.len() - 1].to_owned())),
-        ("nothing", Answer::new(200)),
-        ("an error with a list", Answer { status: 500, ..Answer::json(&empty) }),
-        ("a closed connection", Answer::close()),
-        ("silence", Answer::hang()),
-    ];
-    for (nth, (case, answer)) in cases.into_iter().enumerate() {
-        refuse(&gateway, &lists, answer);
-        assert_eq!((send(&good), send(&bad)), (200, 401), "{case}");
-        if nth % 3 == 2 {
-            let mark = token("acme").claim("jti", format!("mark-{nth}")).sign();
-            lists.serve(&list(7, &["bad", &format!("mark-{nth}")], &json!([])));
-            wait_until("a good list", || send(&mark) == 401);
-        }
-    }
-    assert!(upstream.seen().len() >= 13);
+    ]);
+    let passed = 1 + cases.len();
+    let check = |case: &str| assert_eq!((send(&good), send(&bad)), (200, 401), "{case}");
+    refuse_each(&gateway, &lists, cases, check, |nth| {
+        let mark = token("acme").claim("jti", format!("mark-{nth}")).sign();
+        lists.serve(&list(7, &["bad", &format!("mark-{nth}")], &json!([])));
+        wait_until("a good list", || send(&mark) == 401);
+    });
+    assert!(upstream.seen().len() >= passed);
     lists.serve(&empty);
     wait_until("the newer version", || send(&bad) == 200);
 }

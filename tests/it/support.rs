@@ -11,6 +11,7 @@ pub mod bootstrap;
 pub mod client;
 pub mod exchange;
 pub mod gateway;
+pub mod lists;
 pub mod load;
 pub mod opaque_tokens;
 pub mod policy;

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::api_keys::{ACME, GLOBEX, SECRET, expect_error, policy, start, token, with_key};
+use crate::support::api_keys::{ACME, GLOBEX, SECRET, expect_error, policy, token, with_key};
 use crate::support::gateway::Builder;
+use crate::support::policy::start;
 use crate::support::tokens::now;
 use crate::support::{Gateway, Key, Token, Upstream};
 

@@ -5,67 +5,44 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::api_keys::{
-    ACME, entry, expect_error, key_list, refuse, remote, remote_policy, start_remote, token, with_key,
-};
+use crate::support::api_keys::{ACME, entry, expect_error, key_list, remote, remote_policy, token, with_key};
+use crate::support::lists::{bad_answers, refuse, refuse_each};
+use crate::support::policy::start_remote;
 use crate::support::{Answer, Gateway, KeyServer, Upstream, wait_until};
 
 #[test]
 fn bad_list_is_refused_as_a_whole_and_the_last_good_one_serves() {
     let evil = || entry("evil", "acme", "evil");
+    let keys = |keys: &[Value]| Answer::json(&key_list(8, keys));
     let with = |member: &str, value: Value| {
         let mut entry = evil();
         entry[member] = value;
-        Answer::json(&key_list(8, &[entry]))
+        keys(&[entry])
     };
-    let text = |text: String| Answer::new(200).body(text);
-    let evil_text = key_list(8, &[evil()]).to_string();
-    let cases = [
-        ("an older version", Answer::json(&key_list(6, &[evil()]))),
-        ("no version", Answer::json(&json!({"keys": [evil()]}))),
-        ("a version that is text", Answer::json(&json!({"version": "8", "keys": [evil()]}))),
-        ("a version below 0", Answer::json(&json!({"version": -8, "keys": [evil()]}))),
+    let mut cases = bad_answers(&key_list(8, &[evil()]), 17 << 20);
+    cases.extend([
         ("no keys", Answer::json(&json!({"version": 8}))),
-        ("an unknown member", Answer::json(&json!({"version": 8, "keys": [evil()], "more": 1}))),
         ("an unknown member of a key", with("notafter", json!("2020-01-01T00:00:00Z"))),
         ("a date that is none", with("not_after", json!("tomorrow"))),
         ("dates the wrong way round", {
             let mut entry = evil();
             entry["not_before"] = json!("2026-01-02T00:00:00Z");
             entry["not_after"] = json!("2026-01-01T00:00:00Z");
-            Answer::json(&key_list(8, &[entry]))
+            keys(&[entry])
         }),
         ("a key in the clear", with("sha256", json!("evil"))),
-        ("one hash for two clients", Answer::json(&key_list(8, &[evil(), entry("2", "globex", "evil")]))),
-        ("one id for two keys", Answer::json(&key_list(8, &[evil(), entry("evil", "acme", "2")]))),
+        ("one hash for two clients", keys(&[evil(), entry("2", "globex", "evil")])),
+        ("one id for two keys", keys(&[evil(), entry("evil", "acme", "2")])),
         ("a client that would break a header", with("client", json!("acme\r\nx-claim-schools: *"))),
-        ("a member twice", text(evil_text.replacen("\"version\"", "\"version\":8,\"version\"", 1))),
-        ("two documents", text(format!("{evil_text}{evil_text}"))),
-        ("a torn document", text(evil_text[..evil_text.len() - 2].to_owned())),
-        ("too long", text(format!("{evil_text}{}", " ".repeat(17 << 20)))),
-        ("nothing", Answer::new(200)),
-        ("a page", text("<html>login</html>".to_owned())),
-        ("an error with a list", Answer { status: 500, ..Answer::json(&key_list(8, &[evil()])) }),
-        ("a redirect", Answer { status: 302, ..Answer::json(&key_list(8, &[evil()])) }),
-        ("a closed connection", Answer::close()),
-        ("silence", Answer::hang()),
-        ("too late", Answer::json(&key_list(8, &[evil()])).after(Duration::from_millis(600))),
-    ];
+    ]);
     let policy = remote_policy(&json!({"timeout": "300ms"}));
     let (lists, upstream, gateway) = start_remote(&good(7), policy, 1);
-    with_key(&gateway, "/key", ACME).send().expect_status(200);
+    let status = |key: &str| with_key(&gateway, "/key", key).send().status;
+    assert_eq!((status(ACME), status("evil")), (200, 403));
 
-    let mut passed = 1;
-    for (nth, (case, answer)) in cases.into_iter().enumerate() {
-        refuse(&gateway, &lists, answer);
-        assert_eq!(with_key(&gateway, "/key", ACME).send().status, 200, "{case}");
-        passed += 1;
-        assert_eq!(with_key(&gateway, "/key", "evil").send().status, 403, "{case}");
-        // failures in a row are waited out for longer and longer
-        if nth % 3 == 2 {
-            recover(&lists, &gateway);
-        }
-    }
+    let passed = 1 + cases.len();
+    let check = |case: &str| assert_eq!((status(ACME), status("evil")), (200, 403), "{case}");
+    refuse_each(&gateway, &lists, cases, check, |_| recover(&lists, &gateway));
     assert_eq!(upstream.seen().len(), passed);
 
     // the same version with other keys, and a higher one: the twin that passes

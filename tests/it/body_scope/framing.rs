@@ -41,8 +41,15 @@ impl Ending {
 }
 
 #[test]
-fn body_is_judged_however_it_ends() {
+fn body_is_judged_however_it_is_framed() {
     let student = Student::start();
+    check_endings(&student);
+    check_framing_by_hand(&student);
+    student.expect_no_trap();
+}
+
+#[track_caller]
+fn check_endings(student: &Student) {
     for http2 in [false, true] {
         for ending in ENDINGS {
             let what = format!("{ending:?}, http2: {http2}");
@@ -69,12 +76,10 @@ fn body_is_judged_however_it_ends() {
         let response = student.request(http2, "/v1/students").send();
         student.expect_refused(&response, 400, "bad-request", "no body");
     }
-    student.expect_no_trap();
 }
 
-#[test]
-fn body_that_is_framed_by_hand_is_read_whole() {
-    let student = Student::start();
+#[track_caller]
+fn check_framing_by_hand(student: &Student) {
     let send = |rest: &str| {
         let head = format!(
             "POST /v1/students HTTP/1.1\r\nhost: a\r\nx-api-key: {ACME}\r\nauthorization: Bearer {}\r\n\
@@ -101,7 +106,7 @@ fn body_that_is_framed_by_hand_is_read_whole() {
         assert_eq!(answered, Some(status), "{rest}: {text}");
         student.expect_silence(rest);
     }
-    student.expect_no_connection();
+    student.expect_nothing_else_upstream();
     for rest in [
         "transfer-encoding: chunked\r\n\r\n19;x=y\r\n{\"districtlea\":\"1503000\"}\r\n0\r\n\r\n",
         "transfer-encoding: chunked\r\n\r\n01\r\n{\r\n18\r\n\"districtlea\":\"1503000\"}\r\n0\r\nx-end: 1\r\n\r\n",
@@ -111,7 +116,6 @@ fn body_that_is_framed_by_hand_is_read_whole() {
         assert!(text.contains("HTTP/1.1 200 OK\r\n"), "{rest}: {text}");
         assert_eq!(student.upstream.last().body, GRANTED);
     }
-    student.expect_no_trap();
 }
 
 /// Waits until Envoy has read so many bytes of bodies and heads since there were `before`.
@@ -180,7 +184,7 @@ fn client_that_leaves_midway_leaves_nothing_behind() {
     );
     raw::exchange(student.gateway.address(), head.as_bytes(), true, Duration::from_secs(5));
     wait_until("Envoy to see it leave", || student.stat("http.main.downstream_rq_active") == 0);
-    student.expect_no_connection();
+    student.expect_nothing_else_upstream();
     student.expect_passed(&student.post("/v1/students", GRANTED), GRANTED, "the next one");
     student.expect_no_trap();
 }
@@ -213,7 +217,7 @@ fn nothing_passes_unjudged_where_envoy_may_not_hold_the_head() {
             assert!([400, 408, 504].contains(&response.status), "{response:?}");
         }
     }
-    student.expect_no_connection();
+    student.expect_nothing_else_upstream();
     // Routes without such a rule serve, and what the head alone tells is refused at once.
     student.expect_passed(&student.request(false, "/flat").body("x").send(), "x", "no rule");
     student.expect_refused(&student.bare(false, "/v1/students").body(GRANTED).send(), 415, "bad-request", "no type");

@@ -76,7 +76,7 @@ fn check_waiting(student: &Student, lists: &Gated, token: &Token) {
     }
     let count = u64::try_from(answers.len()).unwrap();
     wait_until("all requests at Envoy", || student.stat("http.main.downstream_rq_active") == count);
-    student.expect_no_connection();
+    student.expect_nothing_else_upstream();
     assert!(answers.iter().all(|(.., answer)| !answer.is_finished()), "something came back before the keys");
     lists.open();
     let mut passed = 0;

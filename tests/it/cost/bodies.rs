@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::Response;
-use crate::support::body_scope::{ACME, NEVER, Student, api_key, config, route, token};
+use crate::support::body_scope::{ACME, Student, api_key, config, route, token};
+use crate::support::sample::NEVER;
 
 /// A hundred units in all, for each of the clients `c-0`, `c-1` and so on; `/costly` costs twice the limit in its body.
 fn costly(clients: usize) -> Value {

@@ -81,7 +81,6 @@ fn student_data_api_serves_by_its_bootstrap() {
     assert_eq!(seen.body, HARBOUR);
     for (name, value) in [
         ("x-claim-client-id", "brightpath"),
-        ("x-claim-client-id", "brightpath"),
         ("x-claim-tier", "professional"),
         ("x-claim-districts", "1503000"),
         ("x-claim-schools", "15040001"),
@@ -116,7 +115,7 @@ fn student_data_api_serves_by_its_bootstrap() {
     expect_code(&example.post("brightpath", &less, HARBOUR), 403, "no-privilege");
     expect_code(&example.gateway.get("/nowhere").send(), 404, "not-found");
     // the connection manager refuses spellings that an upstream would fold
-    let spoofed = example.gateway.request("POST", "/v1/students").header("x_claim_client", "a");
+    let spoofed = example.gateway.request("POST", "/v1/students").header("x_claim_client_id", "a");
     spoofed.send().expect_status(400);
     assert_eq!(example.api.heads(), 0);
 

@@ -38,15 +38,18 @@ fn expect_claims(seen: &Seen, expected: &[(&str, &str)]) {
 
 #[test]
 fn upstream_is_told_who_calls() {
-    let student = Student::start();
+    let mut config = config();
+    config["routes"].as_array_mut().unwrap().push(json!({"match": {"path": "/login"}, "require": ["api_key"]}));
+    config["api_keys"]["inline"]["keys"].as_array_mut().unwrap().push(api_key("third", "key-of-third", "enterprise"));
+    let student = Student::with(config);
     student.post("/v1/students", GRANTED).expect_status(200);
     expect_claims(&student.upstream.last(), &CLAIMS);
     assert!(student.upstream.last().header("authorization").is_some());
 
     // empty lists are told too
     let body = json!({"schoolleas": []}).to_string();
-    let token = token().claim("schools", json!([])).claim("districts", json!([])).sign();
-    let request = student.client(false).request("POST", "/either").header("x-api-key", ACME).bearer(token);
+    let empty = token().claim("schools", json!([])).claim("districts", json!([])).sign();
+    let request = student.client(false).request("POST", "/either").header("x-api-key", ACME).bearer(empty);
     request.header("content-type", "application/json").body(body).send().expect_status(200);
     let none = CLAIMS.map(|(name, value)| match name {
         "x-claim-districts" | "x-claim-schools" => (name, ""),
@@ -56,15 +59,8 @@ fn upstream_is_told_who_calls() {
 
     student.gateway.get("/open/a").header("x-api-key", ACME).send().expect_status(200);
     expect_claims(&student.upstream.last(), &[]);
-}
 
-#[test]
-fn upstream_is_told_the_client_of_a_key_alone() {
-    let mut config = config();
-    config["routes"].as_array_mut().unwrap().push(json!({"match": {"path": "/login"}, "require": ["api_key"]}));
-    config["api_keys"]["inline"]["keys"].as_array_mut().unwrap().push(api_key("third", "key-of-third", "enterprise"));
-    let student = Student::with(config);
-    // a token is no part of it
+    // a key alone: a token beside it is no part of it
     let request = student.client(false).request("POST", "/login").header("x-api-key", "key-of-third");
     request.bearer(token().sign()).body("x").send().expect_status(200);
     expect_claims(&student.upstream.last(), &[("x-claim-client-id", "third"), ("x-claim-tier", "enterprise")]);

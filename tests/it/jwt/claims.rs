@@ -8,28 +8,27 @@ use serde_json::{Value, json};
 
 use crate::support::policy::{KEY, expect_no_trap, open_and_guarded, start, token, vms};
 use crate::support::tokens::{jwks, now, sign};
-use crate::support::{Key, KeyServer, Token};
+use crate::support::{Gateway, Key, KeyServer, Token, Upstream};
 
 /// A token of these bytes, really signed.
 fn of(header: &[u8], payload: &[u8]) -> String {
     sign(header, payload, KEY, KEY.algorithm())
 }
 
-#[track_caller]
-fn expect_all_refused(tokens: &[(&str, String)]) {
+#[test]
+fn hostile_tokens_are_refused_and_odd_ones_pass() {
     let (upstream, gateway) = start(open_and_guarded());
     let before = vms(&gateway);
-    for (what, token) in tokens {
+    for (what, token) in encodings().into_iter().chain(jose_headers()).chain(claims()) {
         let response = gateway.get("/a").bearer(token).send();
         assert_eq!(response.status, 401, "{what}: {response:?}");
     }
     assert_eq!(upstream.heads(), 0);
-    gateway.get("/a").bearer(token().sign()).send().expect_status(200);
+    check_odd_ones(&upstream, &gateway);
     expect_no_trap(&gateway, before);
 }
 
-#[test]
-fn segments_that_are_not_canonical_base64url_are_refused() {
+fn encodings() -> Vec<(&'static str, String)> {
     let valid = token().claim("pad", "???>>>~~~").sign();
     let parts: Vec<&str> = valid.split('.').collect();
     let recoded = |nth: usize, engine: &base64::engine::GeneralPurpose| {
@@ -43,7 +42,7 @@ fn segments_that_are_not_canonical_base64url_are_refused() {
     let next = alphabet.chars().nth(alphabet.find(last).unwrap() + 1).unwrap();
     let stray = format!("{}{next}", &valid[..valid.len() - 1]);
 
-    expect_all_refused(&[
+    vec![
         ("padding in the signature", recoded(2, &URL_SAFE)),
         ("padding by hand", format!("{valid}==")),
         ("the other alphabet", valid.replace('-', "+").replace('_', "/") + "+"),
@@ -51,11 +50,10 @@ fn segments_that_are_not_canonical_base64url_are_refused() {
         ("stray bits", stray),
         ("a character too many", format!("{valid}A")),
         ("a tilde", valid.replace('a', "~")),
-    ]);
+    ]
 }
 
-#[test]
-fn hostile_jose_headers_are_refused() {
+fn jose_headers() -> Vec<(&'static str, String)> {
     let claims = token().claims.to_string();
     let payload = claims.as_bytes();
     let with = |name: &str, value: Value| token().header(name, value).sign();
@@ -109,7 +107,7 @@ fn hostile_jose_headers_are_refused() {
         ("a lone surrogate", header(r#"{"alg":"ES256","kid":"k","x":"\ud800"}"#)),
         ("single quotes", header("{'alg':'ES256','kid':'k'}")),
     ]);
-    expect_all_refused(&rows);
+    rows
 }
 
 #[test]
@@ -129,8 +127,7 @@ fn keys_that_a_token_brings_along_are_never_fetched() {
     assert_eq!(upstream.heads(), 1);
 }
 
-#[test]
-fn hostile_claims_are_refused() {
+fn claims() -> Vec<(&'static str, String)> {
     let with = |name: &str, value: Value| token().claim(name, value).sign();
     let payload = |text: &str| of(br#"{"alg":"ES256","kid":"k"}"#, text.as_bytes());
     let exp = now() + 60;
@@ -205,14 +202,11 @@ fn hostile_claims_are_refused() {
         ("not UTF-8", of(br#"{"alg":"ES256","kid":"k"}"#, b"{\"x\":\"\xff\"}")),
         ("nested", payload(&format!(r#"{{"x":{}{}}}"#, "[".repeat(5000), "]".repeat(5000)))),
     ]);
-    expect_all_refused(&rows);
+    rows
 }
 
-#[test]
-fn odd_but_harmless_tokens_pass() {
-    let (upstream, gateway) = start(open_and_guarded());
-    let before = vms(&gateway);
-
+#[track_caller]
+fn check_odd_ones(upstream: &Upstream, gateway: &Gateway) {
     for (what, token) in [
         ("no typ", token().header("typ", json!(null))),
         ("RFC 9068", token().header("typ", "at+jwt")),
@@ -229,5 +223,4 @@ fn odd_but_harmless_tokens_pass() {
     let response = gateway.get("/a").bearer(Token::education(KEY, "k").claim("schools", json!(many)).sign()).send();
     response.expect_status(200);
     assert_eq!(upstream.last().headers("x-claim-schools"), [many.join(",")]);
-    expect_no_trap(&gateway, before);
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::api_keys::left;
 use crate::support::load::{Losses, config, load};
 use crate::support::policy::vms;
 use crate::support::process::{faulty_wasm, wasm};
@@ -74,7 +73,7 @@ impl Setup {
     }
 
     fn left(&self) -> u64 {
-        left(&self.gateway.get("/a").bearer(token("budget").sign()).send())
+        self.gateway.get("/a").bearer(token("budget").sign()).send().left()
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::client::Response;
 use crate::support::sample::{config, key_server, key_set, remote_config, token, total};
 use crate::support::{Answer, Client, Gateway, Upstream, wait_until};
 
@@ -104,18 +103,18 @@ fn reload_keeps_budgets_and_judges_a_changed_limit_anew() {
     let token = token("a").sign();
     let send = |gateway: &Gateway| gateway.get("/a").bearer(&token).send();
 
-    assert_eq!([send(&gateway), send(&gateway), send(&gateway)].map(|response| left(&response)), [4, 3, 2]);
+    assert_eq!([send(&gateway), send(&gateway), send(&gateway)].map(|it| it.left()), [4, 3, 2]);
     apply(&mut gateway, limited(5, "b"), "b");
-    assert_eq!(left(&send(&gateway)), 1, "another realm, the same limit");
+    assert_eq!(send(&gateway).left(), 1, "another realm, the same limit");
     apply(&mut gateway, limited(4, "c"), "c");
     send(&gateway).expect_status(429);
     apply(&mut gateway, limited(8, "d"), "d");
-    assert_eq!(left(&send(&gateway)), 3, "four are used of eight");
+    assert_eq!(send(&gateway).left(), 3, "four are used of eight");
 
     let mut other = limited(8, "e");
     other["tiers"]["standard"]["limits"][0]["name"] = json!("other");
     apply(&mut gateway, other, "e");
-    assert_eq!(left(&send(&gateway)), 7, "another name is another budget");
+    assert_eq!(send(&gateway).left(), 7, "another name is another budget");
 }
 
 #[test]
@@ -125,7 +124,7 @@ fn bad_configuration_is_rejected_and_the_old_one_serves_on() {
     let mut gateway = gateway.start();
     let token = token("a").sign();
     let send = |gateway: &Gateway| gateway.get("/a").bearer(&token).send();
-    assert_eq!(left(&send(&gateway)), 4);
+    assert_eq!(send(&gateway).left(), 4);
 
     let mut bad = limited(5, "b");
     bad["tiers"]["standard"]["limits"][0]["per"] = json!("soon");
@@ -134,9 +133,9 @@ fn bad_configuration_is_rejected_and_the_old_one_serves_on() {
     assert!(log.contains("tiers.standard.limits[0].per"), "{log}");
     assert!(log.contains("routs"), "{log}");
 
-    assert_eq!(left(&send(&gateway)), 3);
+    assert_eq!(send(&gateway).left(), 3);
     apply(&mut gateway, limited(6, "c"), "c");
-    assert_eq!(left(&send(&gateway)), 3, "and a good one after it is taken");
+    assert_eq!(send(&gateway).left(), 3, "and a good one after it is taken");
 }
 
 #[test]
@@ -168,7 +167,7 @@ fn two_listeners_share_budgets_and_keys() {
         let challenge = client.get("/a").send().header("www-authenticate").unwrap();
         assert_eq!(challenge, format!(r#"Bearer realm="{realm}""#));
     }
-    let answers = [first, second, second, first, second].map(|client| left(&client.get("/a").bearer(&token).send()));
+    let answers = [first, second, second, first, second].map(|client| client.get("/a").bearer(&token).send().left());
     assert_eq!(answers, [4, 3, 2, 1, 0]);
     first.get("/a").bearer(&token).send().expect_status(429);
     second.get("/a").bearer(&token).send().expect_status(429);
@@ -220,12 +219,4 @@ fn apply(gateway: &mut Gateway, config: Value, realm: &str) {
     wait_until("the new configuration", || {
         gateway.get("/a").send().header("www-authenticate").as_ref() == Some(&expected)
     });
-}
-
-/// `r` of a response that passed.
-#[track_caller]
-fn left(response: &Response) -> u64 {
-    let state = response.expect_status(200).header("ratelimit").expect("RateLimit");
-    let value = state.split(';').find_map(|part| part.strip_prefix("r=")).expect("r");
-    value.parse().expect("a number")
 }

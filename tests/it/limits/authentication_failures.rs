@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::api_keys::{ACME, GLOBEX, date, entry, expect_error, left, policy, token, with_key};
+use crate::support::api_keys::{ACME, GLOBEX, entry, expect_error, policy, token, with_key};
 use crate::support::client::{RequestBuilder, race};
+use crate::support::lists::date;
 use crate::support::sample::{NEVER, total};
 use crate::support::tokens::now;
 use crate::support::{Answer, Gateway, Upstream, wait_for, wait_until};
@@ -150,15 +151,15 @@ fn client_pays_for_its_bad_tokens_and_its_logins() {
     expect_error(&data().bearer(token("acme").claim("exp", 1_000).sign()).send(), 401, "invalid-token");
     expect_error(&data().send(), 401, "unauthorized");
     expect_error(&data().bearer(token("globex").sign()).send(), 403, "no-privilege");
-    assert_eq!(left(&login(&gateway, ACME, "203.0.113.1").send()), 1);
-    assert_eq!(left(&data().bearer(token("acme").sign()).send()), 0);
+    assert_eq!(login(&gateway, ACME, "203.0.113.1").send().left(), 1);
+    assert_eq!(data().bearer(token("acme").sign()).send().left(), 0);
 
     // a used up plan wins over the token's faults, and a wrong key over both
     expect_error(&data().bearer("nonsense").send(), 429, "too-many-requests");
     expect_error(&data().send(), 429, "too-many-requests");
     expect_error(&login(&gateway, ACME, "203.0.113.1").send(), 429, "too-many-requests");
     expect_error(&with_key(&gateway, "/data", "wrong").bearer("nonsense").send(), 403, "Forbidden");
-    assert_eq!(left(&with_key(&gateway, "/key", GLOBEX).send()), 5);
+    assert_eq!(with_key(&gateway, "/key", GLOBEX).send().left(), 5);
     assert_eq!(upstream.heads(), 3);
 }
 
@@ -177,7 +178,7 @@ fn plan_is_that_of_the_key() {
     let gateway = gateway(policy, &upstream, 1);
     let send = |key: &str| with_key(&gateway, "/key", key).send();
 
-    assert_eq!([send(ACME), send(ACME)].map(|it| left(&it)), [1, 0]);
+    assert_eq!([send(ACME), send(ACME)].map(|it| it.left()), [1, 0]);
     let refused = send(ACME);
     expect_error(&refused, 429, "too-many-requests");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
@@ -186,9 +187,9 @@ fn plan_is_that_of_the_key() {
     // the claim of a token is not asked
     let token = token("globex").claim("tier", "starter").sign();
     let data = with_key(&gateway, "/data", GLOBEX).bearer(token).send();
-    assert_eq!(left(&data), 2);
+    assert_eq!(data.left(), 2);
     assert_eq!(upstream.last().header("x-claim-tier").as_deref(), Some("professional"));
-    assert_eq!([send(GLOBEX), send(GLOBEX)].map(|it| left(&it)), [1, 0]);
+    assert_eq!([send(GLOBEX), send(GLOBEX)].map(|it| it.left()), [1, 0]);
     let refused = send(GLOBEX);
     expect_error(&refused, 429, "too-many-requests");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();

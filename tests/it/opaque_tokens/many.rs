@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::client::race;
-use crate::support::opaque_tokens::{list, many, remote, start_remote, with_token};
+use crate::support::opaque_tokens::{list, many, remote, with_token};
+use crate::support::policy::start_remote;
 use crate::support::{Answer, Gateway, wait_for, wait_until};
 
 const TOKENS: usize = 100_000;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::api_keys::refuse;
 use crate::support::client::race;
-use crate::support::opaque_tokens::{entry, list, remote, start_remote, with_token};
-use crate::support::policy::expect_problem;
+use crate::support::lists::{bad_answers, refuse, refuse_each};
+use crate::support::opaque_tokens::{entry, list, remote, with_token};
+use crate::support::policy::{expect_problem, start_remote};
 use crate::support::sample::token;
 use crate::support::{Answer, Gateway, KeyServer, Upstream, wait_until};
 
@@ -66,48 +66,29 @@ fn bad_list_is_refused_as_a_whole_and_the_last_good_one_serves() {
         entry[member] = value;
         Answer::json(&list(8, &[entry]))
     };
-    let text = |text: String| Answer::new(200).body(text);
-    let evil_text = list(8, &[evil()]).to_string();
-    let cases = [
-        ("an older version", Answer::json(&list(6, &[evil()]))),
-        ("no version", Answer::json(&json!({"tokens": [evil()]}))),
-        ("a version that is text", Answer::json(&json!({"version": "8", "tokens": [evil()]}))),
+    let mut cases = bad_answers(&list(8, &[evil()]), 33 << 20);
+    cases.extend([
         ("no tokens", Answer::json(&json!({"version": 8}))),
-        ("an unknown member", Answer::json(&json!({"version": 8, "tokens": [evil()], "more": 1}))),
         ("an unknown member of a token", with("notafter", json!("2020-01-01T00:00:00Z"))),
         ("a date that is none", with("not_after", json!("tomorrow"))),
         ("a token in the clear", with("sha256", json!("evil"))),
         ("a school that is all", with("schools", json!(["*"]))),
         ("a district that would break a header", with("district", json!("d1\r\nx-claim-schools: s"))),
         ("one hash twice", Answer::json(&list(8, &[evil(), entry("evil", "reader", "d2")]))),
-        ("a member twice", text(evil_text.replacen("\"version\"", "\"version\":8,\"version\"", 1))),
-        ("two documents", text(format!("{evil_text}{evil_text}"))),
-        ("a torn document", text(evil_text[..evil_text.len() - 2].to_owned())),
-        ("too long", text(format!("{evil_text}{}", " ".repeat(33 << 20)))),
-        ("nothing", Answer::new(200)),
-        ("a page", text("<html>login</html>".to_owned())),
-        ("an error with a list", Answer { status: 500, ..Answer::json(&list(8, &[evil()])) }),
-        ("a redirect", Answer { status: 302, ..Answer::json(&list(8, &[evil()])) }),
-        ("a closed connection", Answer::close()),
-        ("silence", Answer::hang()),
-    ];
+    ]);
     let (lists, _upstream, gateway) = start_remote(&two(7), remote(&json!({"timeout": "300ms"})), 1);
     let status = |token: &str| with_token(&gateway, "/data", token).send().status;
     assert_eq!((status("token-a"), status("evil")), (200, 401));
 
-    for (nth, (case, answer)) in cases.into_iter().enumerate() {
-        refuse(&gateway, &lists, answer);
-        assert_eq!((status("token-a"), status("evil")), (200, 401), "{case}");
-        // failures in a row are waited out for longer and longer
-        if nth % 3 == 2 {
-            lists.serve(&list(7, &[entry("token-a", "reader", "d1"), entry("mark", "reader", "d1")]));
-            wait_until("a good list", || status("mark") == 200);
-            lists.serve(&two(7));
-            wait_until("the good list", || status("mark") == 401);
-        }
-    }
+    let check = |case: &str| assert_eq!((status("token-a"), status("evil")), (200, 401), "{case}");
+    refuse_each(&gateway, &lists, cases, check, |_| {
+        lists.serve(&list(7, &[entry("token-a", "reader", "d1"), entry("mark", "reader", "d1")]));
+        wait_until("a good list", || status("mark") == 200);
+        lists.serve(&two(7));
+        wait_until("the good list", || status("mark") == 401);
+    });
     let log = gateway.log();
-    assert!(!log.contains("evil") && !log.contains(&crate::support::api_keys::hash("evil")), "{log}");
+    assert!(!log.contains("evil") && !log.contains(&crate::support::lists::hash("evil")), "{log}");
     // the twin that passes
     lists.serve(&list(8, &[evil()]));
     wait_until("another list", || status("evil") == 200);

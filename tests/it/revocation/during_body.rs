@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::api_keys::{entry as key, key_list, remote_policy, with_key};
-use crate::support::exchange::{Line, head};
+use crate::support::exchange::{Exchange, head};
 use crate::support::opaque_tokens::{entry as listed, list as token_list, remote, with_token};
 use crate::support::policy::{expect_no_trap, vms};
 use crate::support::{Gateway, KeyServer, Upstream, wait_until};
@@ -18,15 +18,15 @@ fn slow(gateway: &Gateway, upstream: &Upstream, http2: bool, header: (&str, &str
     let received = || gateway.admin().stat("http.main.downstream_cx_rx_bytes_total").unwrap_or_default();
     let before = received();
     let request = head("POST", "/body", &[header, ("content-type", "application/json")]);
-    let mut line = Line::open(gateway, http2, request, true);
-    line.send(r#"{"school":"#, false);
+    let mut exchange = Exchange::open(gateway, http2, request, true);
+    exchange.send(r#"{"school":"#, false);
     wait_until("the first half at Envoy", || {
         received() > before && gateway.admin().stat("http.main.downstream_rq_active") == Some(1)
     });
     meanwhile();
     assert_eq!(upstream.seen().iter().filter(|seen| seen.method == "POST").count(), 0, "half a body");
-    line.send(r#""s-d1"}"#, true);
-    line.status()
+    exchange.send(r#""s-d1"}"#, true);
+    exchange.status()
 }
 
 /// How many requests with a body reached the upstream.

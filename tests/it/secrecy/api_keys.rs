@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use crate::support::api_keys::{SECRET, entry, hash, key_list, policy, refuse, remote_policy, token, with_key};
+use crate::support::api_keys::{SECRET, entry, key_list, policy, remote_policy, token, with_key};
+use crate::support::lists::{hash, refuse};
 use crate::support::{Answer, Gateway, KeyServer, Upstream, wait_for, wait_until};
 
 const MARK: &str = "canary";

@@ -1,12 +1,12 @@
 //! A small policy of the Student Data API with its keys, lists and tokens: for tests of keys, limits and revocations.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::client::RequestBuilder;
+use super::lists::{hash, source};
 use super::sample::{NEVER, total};
 use super::tokens::now;
-use super::{Answer, Gateway, Key, KeyServer, Response, Token, Upstream, wait_for};
+use super::{Gateway, Key, Response, Token};
 
 pub const ISSUER: &str = "https://students.example.com/";
 /// Public: never trust it. 64 bytes, the least for HS512.
@@ -60,12 +60,7 @@ pub fn remote_policy(extra: &Value) -> Value {
 
 /// A remote list that is fetched as often as the filter ticks; `extra` goes into it.
 pub fn remote(name: &str, extra: &Value) -> Value {
-    let uri = format!("http://students.example.com/v1/{name}");
-    let mut remote = json!({"uri": uri, "cluster": "auth", "cooldown": "100ms", "refresh": "200ms"});
-    for (name, value) in extra.as_object().expect("an object") {
-        remote[name] = value.clone();
-    }
-    remote
+    source(&format!("http://students.example.com/v1/{name}"), extra)
 }
 
 /// An entry of a key list.
@@ -78,17 +73,6 @@ pub fn key_list(version: u64, keys: &[Value]) -> Value {
     json!({"version": version, "keys": keys})
 }
 
-pub fn hash(key: &str) -> String {
-    format!("{:x}", Sha256::digest(key))
-}
-
-/// A moment of RFC 3339.
-pub fn date(seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).expect("a moment of our time");
-    // `Debug` of a moment in UTC is RFC 3339
-    format!("{:?}", chrono::DateTime::from_timestamp(seconds, 0).expect("a moment of our time"))
-}
-
 /// A permission token of this vendor that was issued a minute ago.
 pub fn token(vendor: &str) -> Token {
     let claims = json!({
@@ -99,35 +83,9 @@ pub fn token(vendor: &str) -> Token {
     Token::new(Key::Secret(SECRET.as_bytes()), "k", claims)
 }
 
-/// An upstream, and a gateway of one worker in front of it.
-#[track_caller]
-pub fn start(policy: Value) -> (Upstream, Gateway) {
-    let upstream = Upstream::start();
-    let gateway = Gateway::builder().config(policy).upstream(upstream.port()).start();
-    (upstream, gateway)
-}
-
-/// A server of this list, an upstream, and a gateway of so many workers in front of them.
-#[track_caller]
-pub fn start_remote(list: &Value, policy: Value, workers: u32) -> (KeyServer, Upstream, Gateway) {
-    let (lists, upstream) = (KeyServer::start(list), Upstream::start());
-    let gateway = Gateway::builder().config(policy).upstream(upstream.port()).auth(lists.port());
-    let gateway = gateway.concurrency(workers).start();
-    (lists, upstream, gateway)
-}
-
 /// A GET with this API key.
 pub fn with_key(gateway: &Gateway, path: &str, key: &str) -> RequestBuilder {
     gateway.get(path).header("x-api-key", key)
-}
-
-/// Has `lists` answer this once more and waits until the filter has said that it refuses it.
-#[track_caller]
-pub fn refuse(gateway: &Gateway, lists: &KeyServer, answer: Answer) {
-    let failures = || gateway.log().matches(" failed: ").count();
-    let before = failures();
-    lists.answer(answer);
-    wait_for("a failed fetch", super::DEADLINE, || (failures() > before).then_some(()));
 }
 
 /// Panics unless the filter refused with this status and code, in the dialect of the API.
@@ -142,12 +100,4 @@ pub fn expect_error(response: &Response, status: u16, code: &str) {
     assert_eq!(body.as_object().expect("an object").len(), 3, "{response:?}");
     let waits = response.header("retry-after").and_then(|value| value.parse().ok()).is_some_and(|wait: u64| wait >= 1);
     assert_eq!(waits, matches!(status, 429 | 503), "Retry-After: {response:?}");
-}
-
-/// `r` of the first limit of a response that passed.
-#[track_caller]
-pub fn left(response: &Response) -> u64 {
-    let state = response.expect_status(200).header("ratelimit").expect("RateLimit");
-    let value = state.split(';').find_map(|part| part.strip_prefix("r=")).expect("r");
-    value.parse().expect("a number")
 }

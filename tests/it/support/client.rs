@@ -283,6 +283,14 @@ impl Response {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
+
+    /// What is left by the first limit of a response that passed: `r` of its `RateLimit`.
+    #[track_caller]
+    pub fn left(&self) -> u64 {
+        let state = self.expect_status(200).header("ratelimit").expect("RateLimit");
+        let value = state.split(';').find_map(|part| part.strip_prefix("r=")).expect("r");
+        value.parse().expect("a number")
+    }
 }
 
 impl fmt::Debug for Response {

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{DEADLINE, Gateway, RUNTIME};
 
 /// A connection with one request on it.
-pub struct Line(Kind);
+pub struct Exchange(Kind);
 
 enum Kind {
     Http1 { stream: TcpStream, has_length: bool },
@@ -29,7 +29,7 @@ struct Http2 {
     body: Option<RecvStream>,
 }
 
-impl Line {
+impl Exchange {
     /// Opens a connection and sends the head of a request with `host: api.example.com`; one with a body tells no length.
     #[track_caller]
     pub fn open(gateway: &Gateway, http2: bool, head: Request<()>, has_body: bool) -> Self {

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::api_keys::hash;
+use super::Gateway;
 use super::client::RequestBuilder;
+use super::lists::{hash, source};
 use super::sample::{issuer, key_set, total};
-use super::{Gateway, KeyServer, Upstream};
 
 /// The name of the issuer with the list.
 pub const DISTRICT_TOKENS: &str = "district-tokens";
@@ -54,21 +54,7 @@ pub fn inline(tokens: &[Value]) -> Value {
 
 /// [`policy`] with a list that is fetched as often as the filter ticks; `extra` goes into `remote`.
 pub fn remote(extra: &Value) -> Value {
-    let mut remote = json!({
-        "uri": "http://tokens.example.com/tokens.json", "cluster": "auth", "cooldown": "100ms", "refresh": "200ms",
-    });
-    for (name, value) in extra.as_object().expect("an object") {
-        remote[name] = value.clone();
-    }
-    policy(&json!({"remote": remote}))
-}
-
-/// A server of this list, an upstream, and a gateway of so many workers in front of them.
-#[track_caller]
-pub fn start_remote(list: &Value, policy: Value, workers: u32) -> (KeyServer, Upstream, Gateway) {
-    let (lists, upstream) = (KeyServer::start(list), Upstream::start());
-    let gateway = Gateway::builder().config(policy).upstream(upstream.port()).auth(lists.port());
-    (lists, upstream, gateway.concurrency(workers).start())
+    policy(&json!({"remote": source("http://tokens.example.com/tokens.json", extra)}))
 }
 
 /// A GET with this token.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::tokens::jwks;
-use super::{Gateway, Key, Response, Token, Upstream};
+use super::{Gateway, Key, KeyServer, Response, Token, Upstream};
 
 /// The issuer of [`Token::education`].
 pub const ISSUER: &str = "https://auth.example.com/";
@@ -52,6 +52,14 @@ pub fn start(config: Value) -> (Upstream, Gateway) {
     let upstream = Upstream::start();
     let gateway = Gateway::builder().config(config).upstream(upstream.port()).start();
     (upstream, gateway)
+}
+
+/// A server of this list or key set, an upstream, and a gateway of so many workers in front of them.
+#[track_caller]
+pub fn start_remote(list: &Value, config: Value, workers: u32) -> (KeyServer, Upstream, Gateway) {
+    let (lists, upstream) = (KeyServer::start(list), Upstream::start());
+    let gateway = Gateway::builder().config(config).upstream(upstream.port()).auth(lists.port());
+    (lists, upstream, gateway.concurrency(workers).start())
 }
 
 /// Panics unless the filter refused with this status and code, in problem details that tell nothing else.

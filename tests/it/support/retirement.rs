@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::api_keys::{date, hash};
+use super::lists::{date, hash};
 use super::policy::issuer;
 use super::sample::total;
 use super::tokens::now;
