@@ -16,6 +16,7 @@ use self::table::{ById, KeyHash, Table};
 use crate::credentials::ids::{Ids, ListFormat};
 use crate::credentials::jwt::claims::SCHOOLS_MAX;
 use crate::credentials::list::{self, Entry, ListError, Origin};
+pub use crate::credentials::schema::KEYS_MAX;
 use crate::credentials::schema::{KEY, KEY_LIST};
 use crate::http::basic::{self, Basic};
 use crate::http::head::{Head, folds_alike};
@@ -29,8 +30,6 @@ mod tests;
 
 /// Longest key that is hashed, bytes: what is longer is no key, and hashing it would be work for a guesser.
 pub const KEY_BYTES_MAX: usize = basic::USER_BYTES_MAX;
-/// Most keys of a list.
-pub const KEYS_MAX: usize = 100_000;
 
 const KEYS: &str = "keys";
 const LIST_FIELDS: &[&str] = &KEY_LIST.names::<{ KEY_LIST.count() }>();

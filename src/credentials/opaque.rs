@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::credentials::list::{Entry, ListError, Origin};
+pub use crate::credentials::schema::TOKENS_MAX;
 use crate::credentials::schema::{TOKEN, TOKEN_LIST};
 use crate::values::time::Timestamp;
 
@@ -22,8 +23,6 @@ pub mod entry;
 pub mod lookup;
 pub mod reader;
 
-/// Most tokens of a list from the network.
-pub const TOKENS_MAX: usize = 100_000;
 /// Most tokens of a list in the configuration: every worker has a copy.
 pub const INLINE_TOKENS_MAX: usize = 1_000;
 /// Longest list from the network, bytes; Envoy itself keeps no longer answer of a call-out where nobody tells it to

@@ -3,6 +3,11 @@
 use crate::credentials::jwt::claims::SCHOOLS_MAX;
 use crate::values::schema::{Field, Fields, Presence, Shape, field};
 
+/// Most keys of a list.
+pub const KEYS_MAX: usize = 100_000;
+/// Most tokens of a list from the network.
+pub const TOKENS_MAX: usize = 100_000;
+
 const VISIBLE: Shape = Shape::Text("string of 1 to 256 visible ASCII characters without comma, quote and backslash");
 const HASH: Shape = Shape::Text("64 hexadecimal digits");
 const DATE: Shape = Shape::Text("RFC 3339 date");
@@ -17,15 +22,7 @@ const NOT_BEFORE: Field = field("not_before", DATE, Presence::NONE, "valid from 
 /// A list of API keys.
 pub const KEY_LIST: Fields = Fields::new(
     "",
-    &[
-        VERSION,
-        field(
-            "keys",
-            Shape::List(&Shape::Object(&KEY), 0..=super::api_key::KEYS_MAX, "array"),
-            Presence::Required,
-            "the keys",
-        ),
-    ],
+    &[VERSION, field("keys", Shape::List(&Shape::Object(&KEY), 0..=KEYS_MAX, "array"), Presence::Required, "the keys")],
 );
 
 /// An API key in its list.
@@ -100,12 +97,7 @@ pub const TOKEN_LIST: Fields = Fields::new(
     "",
     &[
         VERSION,
-        field(
-            "tokens",
-            Shape::List(&Shape::Object(&TOKEN), 0..=super::opaque::TOKENS_MAX, "array"),
-            Presence::Required,
-            "the tokens",
-        ),
+        field("tokens", Shape::List(&Shape::Object(&TOKEN), 0..=TOKENS_MAX, "array"), Presence::Required, "the tokens"),
     ],
 );
 

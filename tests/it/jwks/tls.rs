@@ -1,4 +1,7 @@
 //! Keys that are fetched with TLS, by the cluster that the bootstraps show in a comment.
+//!
+//! The certificates in `tls/` are of one authority, whose key was thrown away, and of one key that guards nothing. `right.pem` and
+//! `wrong.pem` are valid from 2020 to 2120, `expired.pem` was in 2020: `openssl ca -startdate 20200101000000Z -enddate ...`.
 
 use std::path::PathBuf;
 
