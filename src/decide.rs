@@ -261,7 +261,7 @@ impl Gate {
     fn denied(&self, call: &Call<'_>, request: &Request, head: &Head, denial: Denial) -> Denied {
         let fresh = request_id::fresh(call.random);
         let id = request_id::accepted(head).unwrap_or(&fresh);
-        let answer = request.answer(&denial, &self.worker.config, id).into_owned();
+        let answer = request.answer(&denial, head, &self.worker.config, id).into_owned();
         Denied { denial, answer }
     }
 }

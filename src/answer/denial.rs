@@ -107,7 +107,7 @@ pub struct LimitReached {
     pub violated: Vec<String>,
     /// Until the limit that binds longest admits the request.
     pub retry_after: Duration,
-    /// Standings of all limits that were asked, for the `RateLimit` fields.
+    /// How these limits stand, in the same order, for the `RateLimit` fields.
     pub statuses: Vec<LimitStatus>,
 }
 
@@ -172,6 +172,24 @@ impl Denial {
             Self::Malformed(what) => what.detail().into(),
             Self::CredentialRetired(retired) => [detail, " Use ", &retired.replacement, " instead."].concat().into(),
             _ => detail.into(),
+        }
+    }
+
+    /// What a gRPC client is told (`google.rpc.Code`). Without it Envoy makes `UNAVAILABLE` of 429, which clients retry.
+    pub fn grpc_status(&self) -> u8 {
+        match self.row().status {
+            // UNAUTHENTICATED
+            401 => 16,
+            // PERMISSION_DENIED
+            403 => 7,
+            // UNIMPLEMENTED: there is no such method here.
+            404 | 405 => 12,
+            // RESOURCE_EXHAUSTED
+            413 | 429 => 8,
+            // UNAVAILABLE
+            503 => 14,
+            // INVALID_ARGUMENT
+            _ => 3,
         }
     }
 

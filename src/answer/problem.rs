@@ -62,8 +62,12 @@ pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -
         headers.push(("allow", allow.into()));
     }
     if let Denial::LimitReached(limit) = denial {
-        let fields = rate_fields::fields(config.rate_limit_headers, &limit.statuses);
+        let fields = rate_fields::refusal_fields(config.rate_limit_headers, &limit.statuses);
         headers.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
+    }
+    if row.status == 429 {
+        // Envoys in front of this one that retry on 429 do not where this stands.
+        headers.push(("x-envoy-ratelimited", Cow::Borrowed("true")));
     }
     let (media, body) = match config.errors {
         Dialect::ProblemJson => {
@@ -76,6 +80,38 @@ pub fn answer<'a>(denial: &'a Denial, config: &'a Config, request_id: &'a str) -
     };
     headers.push(("content-type", media.into()));
     Answer { status: row.status, headers, body }
+}
+
+impl Answer<'_> {
+    /// The same for a gRPC request: trailers only, with a status and one line of text in every dialect. Envoy would make
+    /// them of any answer to gRPC, but not of one to gRPC-Web, where it makes `UNAVAILABLE` of 429.
+    #[must_use]
+    pub fn into_grpc(mut self, denial: &Denial) -> Self {
+        self.status = 200;
+        self.body.clear();
+        self.headers.retain(|(name, _)| *name != "content-type");
+        self.headers.extend([
+            ("content-type", Cow::Borrowed("application/grpc")),
+            ("grpc-status", denial.grpc_status().to_string().into()),
+            ("grpc-message", grpc_message(denial).into()),
+        ]);
+        self
+    }
+}
+
+/// Percent-encoded as gRPC over HTTP/2 asks for.
+fn grpc_message(denial: &Denial) -> String {
+    let text = [denial.code(), ": ", &denial.detail()].concat();
+    let mut message = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if matches!(byte, b' '..=b'~') && byte != b'%' {
+            message.push(char::from(byte));
+        } else {
+            let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase();
+            message.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    message
 }
 
 const JSON: &str = "application/json";

@@ -19,12 +19,28 @@ pub enum FilterStateField {
     Cost,
     /// The phase of a credential that retires.
     Retirement,
+    /// Why a token is refused.
+    Reason,
+    /// The limit that refused, or that a dry run let pass.
+    Limit,
+    /// The code of what a dry run let pass.
+    WouldDeny,
 }
 
 impl FilterStateField {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Decision, Self::Tier, Self::Client, Self::Route, Self::Key, Self::Cost, Self::Retirement];
+    pub const ALL: [Self; 10] = [
+        Self::Decision,
+        Self::Tier,
+        Self::Client,
+        Self::Route,
+        Self::Key,
+        Self::Cost,
+        Self::Retirement,
+        Self::Reason,
+        Self::Limit,
+        Self::WouldDeny,
+    ];
 
     /// Its name in the filter state, where Envoy puts `wasm.` before it.
     pub const fn key(self) -> &'static str {
@@ -36,6 +52,9 @@ impl FilterStateField {
             Self::Key => "hallpass.key",
             Self::Cost => "hallpass.cost",
             Self::Retirement => "hallpass.retirement",
+            Self::Reason => "hallpass.reason",
+            Self::Limit => "hallpass.limit",
+            Self::WouldDeny => "hallpass.would_deny",
         }
     }
 

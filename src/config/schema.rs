@@ -114,7 +114,7 @@ pub const CONFIGURATION: Fields = Fields::new(
             Shape::List(
                 &Shape::Words(&["decision", "tier", "client", "route", "key", "cost", "retirement"]),
                 0..=7,
-                "array of distinct fields: `decision`, `tier`, `client`, `route`, `key`, `cost`, `retirement`",
+                "array of distinct fields: `decision`, `tier`, `client`, `route`, `key`, `cost`, `retirement`, `reason`, `limit`, `would_deny`",
             ),
             Presence::Optional("all"),
             "what of them the [Access log] and the guard get; without `decision` the guard refuses every request, which is \

@@ -6,6 +6,7 @@
 
 use crate::answer::denial::Denial;
 use crate::config::Config;
+use crate::credentials::reason::Reason;
 use crate::credentials::retirement::{Class, Phase};
 use crate::filter::document::DocumentId;
 
@@ -36,6 +37,8 @@ pub enum Count {
     Denied(usize, Option<usize>),
     /// A dry run let a denial of this index pass.
     WouldDeny(usize, Option<usize>),
+    /// A token was refused for this reason.
+    Reason(Reason),
     /// A token was found in the cache, or not.
     Cache(CacheResult),
     /// A newcomer was charged to a slot's overflow budget.
@@ -77,6 +80,7 @@ pub struct Metrics {
     limits_at: usize,
     would_deny_at: usize,
     cache_at: usize,
+    reasons_at: usize,
     overflow_at: usize,
     fetch_at: usize,
     age_at: usize,
@@ -120,6 +124,10 @@ impl Metrics {
         for result in ["hit", "miss", "bad"] {
             add(&mut list, Kind::Counter, "token_cache_total", &[("result", result)]);
         }
+        let reasons_at = list.len();
+        for reason in Reason::ALL {
+            add(&mut list, Kind::Counter, "token_refusals_total", &[("reason", reason.name())]);
+        }
         let overflow_at = list.len();
         list.push(Metric { kind: Kind::Counter, name: "hallpass.limit_overflow_total".to_owned() });
         let issuers = issuer_labels(config);
@@ -155,6 +163,7 @@ impl Metrics {
             limits_at,
             would_deny_at,
             cache_at,
+            reasons_at,
             overflow_at,
             fetch_at,
             age_at,
@@ -183,6 +192,7 @@ impl Metrics {
                 CacheResult::Miss => 1,
                 CacheResult::Bad => 2,
             }),
+            Count::Reason(reason) => self.reasons_at.saturating_add(reason.index()),
             Count::Overflow => self.overflow_at,
             Count::Retirement(class, phase) => {
                 let nth = self.retiring.iter().position(|it| *it == class).unwrap_or(usize::MAX);

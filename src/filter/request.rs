@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::answer::denial::{Denial, LimitReached, Malformed};
 use crate::answer::rate_fields;
 use crate::credentials::api_key::ApiKey;
+use crate::credentials::reason::Reason;
 use crate::credentials::retirement::Notice;
 use crate::filter::caller::Caller;
 use crate::filter::document::DocumentId;
@@ -70,6 +71,12 @@ pub struct Request {
     /// Whether a listed token was looked at a second time, once the body was there.
     looked_again: bool,
     decision: Option<&'static str>,
+    /// Why the token is refused.
+    reason: Option<Reason>,
+    /// The code of the first denial that a dry run let pass.
+    would_deny: Option<&'static str>,
+    /// The limit that refused, or would have; of several, the one that binds longest.
+    limit: Option<String>,
 }
 
 impl Request {
@@ -155,6 +162,21 @@ impl Request {
     /// The decision for the access log: `allow` or a denial's code; `None` while there is none.
     pub const fn decision(&self) -> Option<&'static str> {
         self.decision
+    }
+
+    /// Why the token is refused, for operators; the client is not told.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason.map(Reason::name)
+    }
+
+    /// The code of the first denial that a dry run let pass.
+    pub const fn would_deny(&self) -> Option<&'static str> {
+        self.would_deny
+    }
+
+    /// The limit that refused, or that a dry run let pass; of several, the one that binds longest.
+    pub fn limit(&self) -> Option<&str> {
+        self.limit.as_deref()
     }
 
     /// Who is calling, once known.
@@ -341,13 +363,28 @@ impl Request {
         worker.metrics.count(Count::Denied(denial.index(), self.tier()));
         self.decision = Some(denial.code());
         self.stage = Stage::Closed;
+        // A token may end, or be revoked, while its request is held.
+        self.reason = match denial {
+            Denial::TokenExpired => Some(Reason::Expired),
+            Denial::TokenRevoked => Some(Reason::Revoked),
+            Denial::TokenInvalid => self.reason,
+            _ => None,
+        };
+        if let Some(reason) = self.reason {
+            worker.metrics.count(Count::Reason(reason));
+        }
+        self.limit = violated(&denial).or_else(|| self.limit.take());
         Step::Deny(denial)
     }
 
-    /// Counts what a dry run lets pass; says whether it does.
-    fn only_report(&self, worker: &mut Worker, dry_run: bool, denial: &Denial) -> bool {
+    /// Notes and counts what a dry run lets pass; says whether it does.
+    fn only_report(&mut self, worker: &mut Worker, dry_run: bool, denial: &Denial) -> bool {
         if dry_run {
             worker.metrics.count(Count::WouldDeny(denial.index(), self.tier()));
+            if self.would_deny.is_none() {
+                self.would_deny = Some(denial.code());
+                self.limit = violated(denial);
+            }
         }
         dry_run
     }
@@ -368,8 +405,16 @@ fn limit_denial(outcome: &Outcome) -> Option<Denial> {
     Some(Denial::LimitReached(LimitReached {
         violated: outcome.violated().map(str::to_owned).collect(),
         retry_after: outcome.retry_after,
-        statuses: outcome.statuses.clone(),
+        statuses: outcome.refusing().into_iter().cloned().collect(),
     }))
+}
+
+/// The limit of a denial that binds longest.
+fn violated(denial: &Denial) -> Option<String> {
+    match denial {
+        Denial::LimitReached(limit) => limit.violated.first().cloned(),
+        _ => None,
+    }
 }
 
 /// Counts a charge to a budget that newcomers share.

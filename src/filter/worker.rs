@@ -11,11 +11,12 @@ use crate::credentials::cache::{BadSignatures, Entry, Fingerprint, Fingerprinter
 use crate::credentials::fetch::{Outlook, Record, Remote};
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
-use crate::credentials::jwt::claims::{ClaimError, Claims};
+use crate::credentials::jwt::claims::Claims;
 use crate::credentials::jwt::jose::{self, SelectError};
 use crate::credentials::jwt::signature::Check;
 use crate::credentials::opaque::bucket::IndexKeys;
 use crate::credentials::opaque::lookup::Lookup;
+use crate::credentials::reason::Reason;
 use crate::filter::caller::{Caller, Granted};
 use crate::filter::document::{Document, DocumentError, DocumentId, Documents};
 use crate::filter::metrics::Metrics;
@@ -32,11 +33,13 @@ mod opaque;
 mod presented;
 #[cfg(test)]
 mod tests;
+mod unknown_issuers;
 
 use authentication_failures::AuthenticationFailures;
 pub use keys::KeyResult;
 pub use opaque::ListedToken;
 pub use presented::PresentedCredential;
+use unknown_issuers::UnknownIssuers;
 
 /// Tokens with a bad signature that a worker remembers: enough for a client that retries, not a store for attackers.
 const BAD_SIGNATURES_MAX: usize = 1_000;
@@ -55,14 +58,10 @@ pub struct Untrusted {
 /// How far the validation of a presented token came.
 #[derive(Debug)]
 pub enum TokenResult {
-    /// No valid token.
-    Invalid,
+    /// No valid token, and why.
+    Refused(Reason),
     /// A token whose signature was found bad before.
     KnownBad,
-    /// Valid once.
-    Expired,
-    /// Valid, but for a revocation.
-    Revoked,
     /// Check this signature first.
     Verify(Box<Check>, Box<Untrusted>),
     /// Look this token up first, in the list of the configuration.
@@ -110,6 +109,7 @@ pub struct Worker {
     documents: Documents,
     index: Option<Rc<IndexKeys>>,
     failures: AuthenticationFailures,
+    unknown_issuers: UnknownIssuers,
     reader: jose::Reader,
     prints: Fingerprinter,
     cache: TokenCache<Caller>,
@@ -134,6 +134,7 @@ impl Worker {
                 .and_then(Source::remote)
                 .map(|it| Rc::new(IndexKeys::new(it))),
             failures: AuthenticationFailures::default(),
+            unknown_issuers: UnknownIssuers::default(),
             reader: jose::Reader::default(),
             prints: Fingerprinter::new(seed),
             cache: TokenCache::new(config.bounds.cached_tokens_max, config.bounds.cached_bytes_max),
@@ -233,13 +234,16 @@ impl Worker {
         let parsed = match self.reader.read(presented.token, self.config.bounds.token_bytes_max) {
             Ok(parsed) if self.is_issuer(parsed.issuer()) => parsed,
             // No JWT of a configured issuer; one that is, is never anything else.
-            _ => return self.validate_opaque(presented.token, issuers, arrival, now),
+            Ok(parsed) => {
+                self.unknown_issuers.note(&self.config, parsed.issuer(), now);
+                return self.validate_opaque(presented.token, issuers, Reason::Issuer, arrival, now);
+            }
+            Err(error) => return self.validate_opaque(presented.token, issuers, error.reason(), arrival, now),
         };
-        let Some((index, issuer)) = self.issuer_of(parsed.issuer(), issuers) else {
-            return TokenResult::Invalid;
-        };
-        let Some(keys) = issuer.keys() else {
-            return TokenResult::Invalid;
+        self.unknown_issuers.settle();
+        let issuer = self.issuer_of(parsed.issuer(), issuers);
+        let Some((index, keys)) = issuer.and_then(|(index, issuer)| Some((index, issuer.keys()?))) else {
+            return TokenResult::Refused(Reason::Issuer);
         };
         let held = self.documents.keys(index);
         let Some((generation, set)) = held.and_then(|held| Some((held.generation(now)?, held.usable(now)?))) else {
@@ -253,7 +257,7 @@ impl Worker {
             }
             // An inline set never gets another key.
             Err(SelectError::UnknownKid) if keys.remote().is_some() => self.await_keys(index, arrival, now),
-            Err(_) => TokenResult::Invalid,
+            Err(error) => TokenResult::Refused(error.reason()),
         }
     }
 
@@ -277,19 +281,18 @@ impl Worker {
     ) -> TokenResult {
         if !valid {
             self.bad.insert(untrusted.print, token, untrusted.issuer, untrusted.generation);
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::Signature);
         }
         let Some(issuer) = self.config.issuers.get(untrusted.issuer) else {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::Issuer);
         };
         let claims = match issuer.rules.judge(untrusted.payload.root(), now) {
             Ok(claims) => claims,
-            Err(ClaimError::Expired) => return TokenResult::Expired,
-            Err(_) => return TokenResult::Invalid,
+            Err(error) => return TokenResult::Refused(error.reason()),
         };
         let (not_before, not_after) = (claims.not_before, claims.not_after);
         let Some(caller) = self.caller(untrusted.issuer, issuer, claims) else {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::Schools);
         };
         let caller = Rc::new(caller);
         let entry = Entry {
@@ -302,7 +305,7 @@ impl Worker {
         self.cache.insert(untrusted.print, token, entry, caller.weight());
         match self.is_revoked(&caller, now) {
             Some(false) => TokenResult::Caller(caller),
-            Some(true) => TokenResult::Revoked,
+            Some(true) => TokenResult::Refused(Reason::Revoked),
             None => {
                 let (outlook, wait) = self.outlook(DocumentId::Revocations(untrusted.issuer), arrival, now);
                 TokenResult::Keys(outlook, wait)
@@ -349,7 +352,7 @@ impl Worker {
         (outlook, Wait { document, generation, deadline })
     }
 
-    /// `None`: the token grants what its issuer may not grant.
+    /// `None`: the token grants a school that its issuer may not grant.
     #[inline(never)]
     fn caller(&self, index: usize, issuer: &Issuer, claims: Claims) -> Option<Caller> {
         let tier = match &claims.tier {

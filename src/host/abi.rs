@@ -172,9 +172,6 @@ pub fn buffer(buffer: BufferType, start: usize, bytes_max: usize) -> Result<Vec<
 /// # Errors
 /// Whatever the host answers; from a root context nothing is sent and that is `Ok`.
 pub fn send_local_response(response: &LocalResponse<'_>) -> Result<(), Status> {
-    /// The reply is no gRPC reply.
-    const NO_GRPC_STATUS: i32 = -1;
-
     let headers = pairs::encode(response.headers);
     let (details, body) = (response.details, response.body);
     // SAFETY: all are slices.
@@ -187,7 +184,7 @@ pub fn send_local_response(response: &LocalResponse<'_>) -> Result<(), Status> {
             body.len(),
             headers.as_ptr(),
             headers.len(),
-            NO_GRPC_STATUS,
+            i32::from(response.grpc_status),
         )
     })
 }

@@ -143,7 +143,8 @@ fn tell_state(shared: &Rc<WorkerContext>) -> bool {
     let waiting = shared.worker.try_borrow().map_or(0, |worker| worker.waiting);
     let state = format!("{{\"contexts\":{contexts},\"waiting\":{waiting},\"waiters\":{}}}", shared.waiters());
     let headers = [(&b"content-type"[..], &b"application/json"[..])];
-    let response = LocalResponse { status: 200, details: "test", headers: &headers, body: state.as_bytes() };
+    let response =
+        LocalResponse { status: 200, details: "test", headers: &headers, body: state.as_bytes(), grpc_status: 0 };
     abi::send_local_response(&response).is_ok()
 }
 

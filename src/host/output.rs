@@ -7,8 +7,9 @@ use crate::config::FilterStateField;
 use crate::credentials::retirement::Notice;
 use crate::filter::request::{Edit, Forward, Request};
 use crate::filter::worker::Worker;
-use crate::host::abi::{self, LocalResponse, MapType};
+use crate::host::abi::{self, Level, LocalResponse, MapType};
 use crate::host::status::Status;
+use crate::http::head::Head;
 
 /// Tells the upstream who is calling.
 ///
@@ -77,6 +78,9 @@ pub fn publish(request: &Request, worker: &Worker, published: &mut PublishedFiel
             // Of two credentials the one that ends first counts.
             FilterStateField::Retirement if request.decision().is_none() && request.caller().is_none() => None,
             FilterStateField::Retirement => request.retirement().map(|notice| notice.phase.name()),
+            FilterStateField::Reason => request.reason(),
+            FilterStateField::Limit => request.limit(),
+            FilterStateField::WouldDeny => request.would_deny(),
         };
         if let Some(value) = value {
             published.note(at);
@@ -90,8 +94,11 @@ pub fn publish(request: &Request, worker: &Worker, published: &mut PublishedFiel
 /// # Errors
 /// Whatever the host answers.
 #[inline(never)]
-pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> Result<(), Status> {
-    let answer = request.answer(denial, &worker.config, id);
+pub fn answer(denial: &Denial, request: &Request, head: &Head, worker: &Worker, id: &str) -> Result<(), Status> {
+    if let Some(reason) = request.reason() {
+        let _ = abi::log(Level::Debug, ["hallpass: ", denial.code(), ": ", reason].concat().as_bytes());
+    }
+    let answer = request.answer(denial, head, &worker.config, id);
     let headers: Vec<(&[u8], &[u8])> =
         answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     abi::send_local_response(&LocalResponse {
@@ -99,6 +106,7 @@ pub fn answer(denial: &Denial, request: &Request, worker: &Worker, id: &str) -> 
         details: denial.code(),
         headers: &headers,
         body: answer.body.as_bytes(),
+        grpc_status: denial.grpc_status(),
     })
 }
 
@@ -123,6 +131,8 @@ pub fn answer_broken(id: &str, retirement: Option<&Notice>) -> Result<(), Status
         details: "unavailable",
         headers: &headers,
         body: b"unavailable\n",
+        // UNAVAILABLE
+        grpc_status: 14,
     })
 }
 

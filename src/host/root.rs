@@ -124,6 +124,9 @@ impl Drop for Root {
         if let (Some(shared), Ok(now)) = (&self.shared, abi::now())
             && let Ok(mut worker) = shared.worker.try_borrow_mut()
         {
+            if let Some(warning) = worker.issuer_warning(now) {
+                log(Level::Warn, &warning);
+            }
             self.report(&mut worker, now);
         }
     }
@@ -182,6 +185,9 @@ impl RootContext for Root {
         if let Ok(mut worker) = shared.worker.try_borrow_mut() {
             for source in &mut self.sources {
                 source.on_tick(&mut worker, shared.serves.get(), now);
+            }
+            if let Some(warning) = worker.issuer_warning(now) {
+                log(Level::Warn, &warning);
             }
             self.report(&mut worker, now);
         }

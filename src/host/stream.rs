@@ -163,7 +163,7 @@ impl Stream {
         }
         output::publish(request, worker, published);
         if let End::Deny(denial) = &end {
-            output::answer(denial, request, worker, id_of(head, fresh_id))?;
+            output::answer(denial, request, head, worker, id_of(head, fresh_id))?;
         }
         if matches!(end, End::Pass(_) | End::Deny(_)) {
             *head = Head::default();

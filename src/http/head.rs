@@ -173,6 +173,13 @@ impl Head {
         self.place(known).seen > 0
     }
 
+    /// Whether it is the head of a gRPC request, as Envoy tells it.
+    pub fn is_grpc(&self) -> bool {
+        let media = self.known(Known::ContentType).ok().flatten();
+        let suffix = media.and_then(|media| media.strip_prefix(b"application/grpc"));
+        suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(b"+"))
+    }
+
     /// Every value of the header `name`, in any case.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.pairs().filter(|(it, _)| it.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)

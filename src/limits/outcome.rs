@@ -123,6 +123,14 @@ impl LimitStatus {
         }
     }
 
+    /// Until this limit admits the request, if it refused and ever does.
+    pub const fn wait(&self) -> Duration {
+        match self.wait {
+            Wait::Micros(micros) => Duration::from_micros(micros),
+            Wait::None | Wait::Never => Duration::ZERO,
+        }
+    }
+
     /// Whether this limit refused.
     pub const fn refuses(&self) -> bool {
         !matches!(self.wait, Wait::None)
@@ -163,14 +171,19 @@ impl Outcome {
         }
     }
 
-    /// Names of the limits that refused, the one that binds longest first.
-    pub fn violated(&self) -> impl Iterator<Item = &str> {
+    /// The limits that refused, the one that binds longest first.
+    pub fn refusing(&self) -> Vec<&LimitStatus> {
         let mut refusing: Vec<&LimitStatus> = Vec::new();
         for status in self.statuses.iter().filter(|status| status.refuses()) {
             let place = refusing.partition_point(|before| before.wait >= status.wait);
             refusing.insert(place, status);
         }
-        refusing.into_iter().map(LimitStatus::name)
+        refusing
+    }
+
+    /// Their names.
+    pub fn violated(&self) -> impl Iterator<Item = &str> {
+        self.refusing().into_iter().map(LimitStatus::name)
     }
 }
 

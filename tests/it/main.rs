@@ -38,6 +38,8 @@ mod metrics;
 mod opaque_tokens;
 mod ordinary_clients;
 mod readme;
+mod reasons;
+mod refusals;
 mod request_ids;
 mod retirement;
 mod revocation;

@@ -70,10 +70,15 @@ fn rows() -> Vec<Row> {
             limit_reached(Duration::from_secs(7)),
             429,
             "limit-reached",
-            vec![("retry-after", "7"), ("ratelimit-policy", policy), ("ratelimit", r#""day";r=9;t=41400"#)],
+            vec![
+                ("retry-after", "7"),
+                ("ratelimit-policy", policy),
+                ("ratelimit", r#""day";r=0;t=41400"#),
+                ("x-envoy-ratelimited", "true"),
+            ],
         ),
         // Waiting never helps: no Retry-After.
-        Row(Denial::TooCostly, 429, "too-costly", vec![]),
+        Row(Denial::TooCostly, 429, "too-costly", vec![("x-envoy-ratelimited", "true")]),
         Row(keys_unavailable(1_500), 503, "keys-unavailable", vec![("retry-after", "2")]),
         Row(Denial::Unavailable, 503, "unavailable", vec![("retry-after", "1")]),
         Row(Denial::KeyRefused, 403, "key-refused", vec![]),
@@ -184,6 +189,40 @@ fn plain_bodies_are_one_line_with_the_code() {
         assert_eq!(body.matches('\n').count(), 1, "{body}");
         assert!(body.ends_with('\n'));
     }
+}
+
+#[test]
+fn grpc_status_is_one_that_clients_retry_only_where_that_helps() {
+    for Row(denial, status, code, _) in rows() {
+        let expected = match status {
+            400 | 415 => 3,
+            401 => 16,
+            403 => 7,
+            404 | 405 => 12,
+            413 | 429 => 8,
+            503 => 14,
+            other => panic!("{code} has no gRPC status: {other}"),
+        };
+        assert_eq!(denial.grpc_status(), expected, "{code}");
+        let config = config("plain");
+        let answer = answer(&denial, &config, ID).into_grpc(&denial);
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{code}");
+        let all = headers(&answer);
+        let header = |name| all.iter().filter(|(it, _)| *it == name).map(|(_, value)| *value).collect::<Vec<_>>();
+        assert_eq!(
+            (header("content-type"), header("grpc-status")),
+            (vec!["application/grpc"], vec![&*expected.to_string()])
+        );
+        let message = header("grpc-message")[0];
+        assert!(message.starts_with(&format!("{code}: ")) && message.is_ascii(), "{message}");
+    }
+}
+
+#[test]
+fn grpc_message_is_percent_encoded() {
+    let odd = Retired { replacement: "50% \n ü".into(), is_token: true };
+    let message = grpc_message(&Denial::CredentialRetired(odd));
+    assert_eq!(message, "credential-retired: This token is retired and works no more. Use 50%25 %0A %C3%BC instead.");
 }
 
 #[test]

@@ -6,26 +6,27 @@ use super::*;
 use crate::limits::key::{LimitKey, Secret, SlotId};
 use crate::limits::ledger::{self, Charge, Slots};
 use crate::limits::{Limit, Period, Window};
+use crate::values::shared::memory::Memory;
 use crate::values::shared::{SharedData, StoreError, Swap, Version};
 use crate::values::time::Timestamp;
 
-/// Slots that nothing was ever written to, and that take everything.
-struct Fresh;
+/// Slots in memory.
+#[derive(Default)]
+struct Kept(Memory);
 
-impl Slots for Fresh {
+impl Slots for Kept {
     fn slot_of(&self, key: &LimitKey) -> SlotId {
         key.slot(&Secret::default())
     }
 }
 
-impl SharedData for Fresh {
-    fn read(&mut self, _: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
-        into.clear();
-        Ok(Version::Absent)
+impl SharedData for Kept {
+    fn read(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<Version, StoreError> {
+        self.0.read(key, into)
     }
 
-    fn swap(&mut self, _: &[u8], _: &[u8], _: Version) -> Result<Swap, StoreError> {
-        Ok(Swap::Done)
+    fn swap(&mut self, key: &[u8], bytes: &[u8], version: Version) -> Result<Swap, StoreError> {
+        self.0.swap(key, bytes, version)
     }
 }
 
@@ -44,12 +45,78 @@ const NOW: Timestamp = Timestamp::from_secs(1_780_228_800 + 1_800);
 /// How these limits stand after the first request.
 fn statuses(limits: &[Limit]) -> Vec<LimitStatus> {
     let charge = Charge { key: LimitKey::client("i", "c"), limits: Rc::from(limits), requests: 1, cost: 1 };
-    ledger::reserve(&mut Fresh, &[charge], NOW).unwrap().statuses
+    ledger::reserve(&mut Kept::default(), &[charge], NOW).unwrap().statuses
 }
 
-/// How a limit of ten a day stands after the first request.
+/// How a limit of ten a day stands when it refuses.
 pub(crate) fn ten_a_day() -> Vec<LimitStatus> {
-    statuses(&[day(10)])
+    refusing(&[day(10)], 10, 1)
+}
+
+/// The limits that refuse a request of this cost, after so many.
+fn refusing(limits: &[Limit], requests: u32, cost: u32) -> Vec<LimitStatus> {
+    let mut slots = Kept::default();
+    let mut charge = || {
+        let charge = Charge { key: LimitKey::client("i", "c"), limits: Rc::from(limits), requests: 1, cost };
+        ledger::reserve(&mut slots, &[charge], NOW).unwrap()
+    };
+    for _ in 0..requests {
+        assert!(charge().admitted);
+    }
+    charge().refusing().into_iter().cloned().collect()
+}
+
+/// The fields of a refusal.
+#[track_caller]
+fn check_refusal(mode: RateLimitHeaders, refusing: &[LimitStatus], expected: &[(&str, &str)]) {
+    let fields = refusal_fields(mode, refusing);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn refusal_shows_only_the_limits_that_refused_until_they_admit_the_request() {
+    let minute = bucket("minute", Unit::Requests, 60, 60_000, 60);
+    let cost = bucket("cost", Unit::Cost, 10, 60_000, 10);
+    // Two requests of weight 5 use up the cost, of which five units are back after half a minute.
+    let by_cost = refusing(&[minute, cost], 2, 5);
+    check_refusal(
+        RateLimitHeaders::Draft11,
+        &by_cost,
+        &[("ratelimit-policy", r#""cost";q=10;w=60;qu="cost""#), ("ratelimit", r#""cost";r=0;t=30"#)],
+    );
+    // Its capacity would appear as a number of requests.
+    check_refusal(
+        RateLimitHeaders::XRateLimit,
+        &by_cost,
+        &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")],
+    );
+    check_refusal(RateLimitHeaders::Off, &by_cost, &[]);
+}
+
+#[test]
+fn refusal_by_several_limits_tells_the_one_first_that_binds_longest() {
+    let one = |name, per_ms| bucket(name, Unit::Requests, 1, per_ms, 1);
+    let both = refusing(&[one("minute", 60_000), one("hour", 3_600_000)], 1, 1);
+    check_refusal(
+        RateLimitHeaders::Draft11,
+        &both,
+        &[
+            ("ratelimit-policy", r#""hour";q=1;w=3600, "minute";q=1;w=60"#),
+            ("ratelimit", r#""hour";r=0;t=3600, "minute";r=0;t=60"#),
+        ],
+    );
+    check_refusal(
+        RateLimitHeaders::XRateLimit,
+        &both,
+        &[("x-ratelimit-limit", "1"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "3600")],
+    );
+    // The same of a request that passes and uses both up.
+    check(
+        RateLimitHeaders::XRateLimit,
+        &[one("minute", 60_000), one("hour", 3_600_000)],
+        &[("x-ratelimit-limit", "1"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "3600")],
+    );
 }
 
 /// The fields after the first request under these limits.

@@ -345,7 +345,10 @@ fn facts_for_the_filter_state_are_chosen() {
         [FilterStateField::Route, FilterStateField::Decision, FilterStateField::Client]
     );
     let names = FilterStateField::ALL.map(FilterStateField::name);
-    assert_eq!(names, ["decision", "tier", "client", "route", "key", "cost", "retirement"]);
+    assert_eq!(
+        names,
+        ["decision", "tier", "client", "route", "key", "cost", "retirement", "reason", "limit", "would_deny"]
+    );
     assert_eq!(chosen(json!(names)), FilterStateField::ALL);
     assert_eq!(chosen(json!([])), []);
     assert_eq!(FilterStateField::Cost.key(), "hallpass.cost");

@@ -52,6 +52,9 @@ fn every_count_has_its_name() {
             );
         }
     }
+    for reason in Reason::ALL {
+        check(Count::Reason(reason), &format!("token_refusals_total.reason=.={};.;", reason.name()));
+    }
     check(Count::Cache(CacheResult::Hit), "token_cache_total.result=.=hit;.;");
     check(Count::Cache(CacheResult::Miss), "token_cache_total.result=.=miss;.;");
     check(Count::Cache(CacheResult::Bad), "token_cache_total.result=.=bad;.;");

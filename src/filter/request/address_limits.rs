@@ -8,6 +8,7 @@ use smallvec::smallvec;
 use super::stage::{AddressFor, Guard, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::Denial;
+use crate::credentials::reason::Reason;
 use crate::filter::worker::{TokenResult, Worker};
 use crate::http::head::Head;
 use crate::limits::key::LimitKey;
@@ -77,7 +78,7 @@ impl Request {
 
     /// What became of the charge of a budget of the source address; an error if it is a denial that is enforced.
     pub(super) fn check_address_outcome(
-        &self,
+        &mut self,
         worker: &mut Worker,
         outcome: Result<Outcome, StoreError>,
     ) -> Result<Outcome, Denial> {
@@ -92,7 +93,7 @@ impl Request {
 
     /// The same of the budget for failed credentials; one that is used up is remembered.
     pub(super) fn check_failure_outcome(
-        &self,
+        &mut self,
         worker: &mut Worker,
         now: Timestamp,
         outcome: Result<Outcome, StoreError>,
@@ -172,7 +173,13 @@ impl Request {
     }
 
     /// Refuses a credential; the address pays for it.
-    pub(super) fn fail<'h>(&mut self, worker: &mut Worker, denial: Denial) -> Step<'h> {
+    pub(super) fn fail<'h>(&mut self, worker: &mut Worker, reason: Reason) -> Step<'h> {
+        self.reason = Some(reason);
+        let denial = match reason {
+            Reason::Expired => Denial::TokenExpired,
+            Reason::Revoked => Denial::TokenRevoked,
+            _ => Denial::TokenInvalid,
+        };
         match std::mem::take(&mut self.guard) {
             Guard::Due(charge) => {
                 self.stage = Stage::Failed(denial);

@@ -9,6 +9,7 @@ use crate::credentials::api_key::ApiKey;
 use crate::credentials::retirement::Notice;
 use crate::filter::caller::Caller;
 use crate::filter::request::{Forward, ReplyEdits, Request};
+use crate::http::head::Head;
 
 /// One edit of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +110,12 @@ impl ReplyEdits {
 }
 
 impl Request {
-    /// The whole answer to a request that is denied; `id` must be safe in a header.
-    pub fn answer<'a>(&'a self, denial: &'a Denial, config: &'a Config, id: &'a str) -> Answer<'a> {
+    /// The whole answer to a request of this `head` that is denied; `id` must be safe in a header.
+    pub fn answer<'a>(&'a self, denial: &'a Denial, head: &Head, config: &'a Config, id: &'a str) -> Answer<'a> {
         let mut answer = problem::answer(denial, config, id);
+        if head.is_grpc() {
+            answer = answer.into_grpc(denial);
+        }
         if let Some(announced) = self.retirement().and_then(Notice::headers) {
             answer.headers.extend(announced.map(|(name, value)| (name, value.into())));
         }

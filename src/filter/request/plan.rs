@@ -103,7 +103,7 @@ impl Request {
     }
 
     /// The denial of a request that costs more than the tier's ceiling, if it is enforced.
-    pub(super) fn over_ceiling(&self, worker: &mut Worker, cost: u32) -> Option<Denial> {
+    pub(super) fn over_ceiling(&mut self, worker: &mut Worker, cost: u32) -> Option<Denial> {
         let tier = worker.config.tiers.get(self.tier()?)?;
         let is_over = tier.max_cost.is_some_and(|ceiling| cost > ceiling.get());
         let dry_run = worker.reports_only(self.tier());
@@ -172,7 +172,7 @@ impl Request {
     }
 
     /// Counts what a charge of the tier's limits met; an error if it is a denial that is enforced.
-    pub(super) fn check_tier_outcome(&self, worker: &mut Worker, outcome: &Outcome) -> Result<(), Denial> {
+    pub(super) fn check_tier_outcome(&mut self, worker: &mut Worker, outcome: &Outcome) -> Result<(), Denial> {
         note_overflow(worker, outcome);
         let Some(denial) = limit_denial(outcome) else {
             return Ok(());

@@ -106,7 +106,7 @@ impl Request {
     }
 
     /// Whether the request names as much as the route wants in all.
-    pub(super) fn check_scope_named(&self, worker: &mut Worker) -> Result<(), Denial> {
+    pub(super) fn check_scope_named(&mut self, worker: &mut Worker) -> Result<(), Denial> {
         let wants_one = self.route_of(worker).is_some_and(|route| route.one_required);
         if wants_one && !self.names_scope && !self.reports_scope(worker, &Denial::ScopeMissing) {
             return Err(Denial::ScopeMissing);
@@ -115,7 +115,7 @@ impl Request {
     }
 
     /// Counts a denial of scope that is only reported; says whether it is.
-    pub(super) fn reports_scope(&self, worker: &mut Worker, denial: &Denial) -> bool {
+    pub(super) fn reports_scope(&mut self, worker: &mut Worker, denial: &Denial) -> bool {
         let dry_run = worker.reports_only(self.tier());
         self.only_report(worker, dry_run, denial)
     }

@@ -10,6 +10,7 @@ mod dry_run;
 mod interleavings;
 mod opaque;
 mod order;
+mod reasons;
 mod reply;
 mod retirement;
 mod retirement_either;

@@ -9,6 +9,7 @@ use crate::credentials::api_key::ApiKey;
 use crate::credentials::cache::Fingerprint;
 use crate::credentials::fetch::Outlook;
 use crate::credentials::opaque::lookup::{Found, Lookup};
+use crate::credentials::reason::Reason;
 use crate::filter::caller::Caller;
 use crate::filter::document::DocumentId;
 use crate::filter::metrics::{CacheResult, Count};
@@ -41,7 +42,9 @@ impl Request {
                 worker.metrics.count(Count::Cache(CacheResult::Miss));
                 self.validate_presented(worker, head, now, presented)
             }
-            (Bearer::Malformed | Bearer::Token(_), _) => self.guard(worker, head, now, TokenResult::Invalid),
+            (Bearer::Malformed | Bearer::Token(_), _) => {
+                self.guard(worker, head, now, TokenResult::Refused(Reason::Syntax))
+            }
         }
     }
 
@@ -124,13 +127,10 @@ impl Request {
         let after = match result {
             TokenResult::KnownBad => {
                 worker.metrics.count(Count::Cache(CacheResult::Bad));
-                return self.fail(worker, Denial::TokenInvalid);
+                return self.fail(worker, Reason::Signature);
             }
-            TokenResult::Invalid | TokenResult::Keys(Outlook::Fresh, _) => {
-                return self.fail(worker, Denial::TokenInvalid);
-            }
-            TokenResult::Expired => return self.fail(worker, Denial::TokenExpired),
-            TokenResult::Revoked => return self.fail(worker, Denial::TokenRevoked),
+            TokenResult::Refused(reason) => return self.fail(worker, reason),
+            TokenResult::Keys(Outlook::Fresh, _) => return self.fail(worker, Reason::Kid),
             TokenResult::Verify(check, untrusted) => {
                 let Some(token) = head.unread_bearer() else {
                     return self.deny(worker, Denial::TokenInvalid);
@@ -247,7 +247,7 @@ impl Request {
                 self.stage = Stage::LookingUpAgain(lookup.clone());
                 return Some(Step::Lookup(lookup));
             }
-            TokenResult::Expired => Denial::TokenExpired,
+            TokenResult::Refused(Reason::Expired) => Denial::TokenExpired,
             TokenResult::Keys(..) => Denial::KeysUnavailable { retry_after: Duration::ZERO },
             _ => Denial::TokenInvalid,
         };

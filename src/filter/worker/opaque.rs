@@ -8,6 +8,7 @@ use crate::credentials::cache::Entry;
 use crate::credentials::ids::Ids;
 use crate::credentials::opaque::lookup::{Found, Lookup};
 use crate::credentials::opaque::{Grant, TokenHash};
+use crate::credentials::reason::Reason;
 use crate::filter::caller::{Caller, Granted};
 use crate::filter::document::{DocumentId, Tokens};
 use crate::limits::key::LimitKeys;
@@ -21,22 +22,23 @@ pub struct ListedToken {
 }
 
 impl Worker {
-    /// Reads a presented token that is no JWT of a known issuer.
+    /// Validates a presented token that is no JWT of a known issuer; `no_jwt` says why, where there is no list of tokens.
     #[inline(never)]
     pub(super) fn validate_opaque(
         &self,
         token: &[u8],
         issuers: &[usize],
+        no_jwt: Reason,
         arrival: Timestamp,
         now: Timestamp,
     ) -> TokenResult {
         let is_listed = |index: &usize| self.config.issuers.get(*index).is_some_and(|it| it.tokens().is_some());
         let issuer = issuers.iter().copied().find(is_listed);
         let (Some(issuer), Some(held)) = (issuer, self.documents.tokens()) else {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(no_jwt);
         };
         if token.len() > self.config.bounds.token_bytes_max {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::TooLong);
         }
         let Some(tokens) = held.usable(now) else {
             let (outlook, wait) = self.outlook(DocumentId::Tokens, arrival, now);
@@ -53,7 +55,7 @@ impl Worker {
     pub fn on_listed(&mut self, token: &[u8], listed: &ListedToken, now: Timestamp) -> TokenResult {
         let Some(Tokens::Here(list)) = self.documents.tokens().and_then(|held| held.usable(now)).map(AsRef::as_ref)
         else {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::Unlisted);
         };
         let list = Rc::clone(list);
         self.validate_grant(token, listed.issuer, &listed.hash, list.find(&listed.hash), 0, now)
@@ -91,13 +93,13 @@ impl Worker {
         now: Timestamp,
     ) -> TokenResult {
         let (Some(grant), Some(issuer)) = (grant, self.config.issuers.get(index)) else {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::Unlisted);
         };
         if now >= grant.not_after {
-            return TokenResult::Expired;
+            return TokenResult::Refused(Reason::Expired);
         }
         if now < grant.not_before {
-            return TokenResult::Invalid;
+            return TokenResult::Refused(Reason::NotBefore);
         }
         let (not_before, not_after) = (grant.not_before, grant.not_after);
         let caller = Rc::new(self.caller_of_grant(index, issuer, hash, grant));

@@ -58,9 +58,8 @@ fn judged(worker: &mut Worker, arrival: Timestamp, now: Timestamp) -> &'static s
     let token = token(Alg::EdDsa, &payload);
     let presented = worker.presented(token.as_bytes());
     match worker.validate_token(presented, &[0, 1], arrival, now) {
-        TokenResult::Invalid | TokenResult::KnownBad => "invalid",
-        TokenResult::Expired => "expired",
-        TokenResult::Revoked => "revoked",
+        TokenResult::KnownBad => "known bad",
+        TokenResult::Refused(reason) => reason.name(),
         TokenResult::Verify(..) => "verify",
         TokenResult::Listed(_) | TokenResult::Lookup(_) => "lookup",
         TokenResult::Keys(Outlook::Wait, wait) => {
@@ -169,5 +168,41 @@ fn indices_that_are_no_issuer_do_nothing() {
     assert!(!worker.on_record(DocumentId::Keys(9), record(NOW, 1)));
     assert!(worker.on_document(DocumentId::Keys(9), record(NOW, 1), keys().to_string().as_bytes()).is_ok());
     assert_eq!(worker.wanted(DocumentId::Keys(9)), None);
-    assert!(matches!(worker.validate_token(worker.presented(b"x"), &[9], NOW, NOW), TokenResult::Invalid));
+    assert!(matches!(
+        worker.validate_token(worker.presented(b"x"), &[9], NOW, NOW),
+        TokenResult::Refused(Reason::Syntax)
+    ));
+}
+
+/// What becomes of a token of this issuer, an hour into a worker's life.
+fn of_issuer(worker: &mut Worker, name: &str, now: Timestamp) {
+    let token = token(Alg::EdDsa, &format!(r#"{{"iss":"{name}","client_id":"app","tier":"free","exp":2000000}}"#));
+    let presented = worker.presented(token.as_bytes());
+    let _ = worker.validate_token(presented, &[0, 1], now, now);
+}
+
+#[test]
+fn nothing_but_unknown_issuers_for_a_minute_is_warned_of_once() {
+    let slashless = REMOTE.strip_suffix('/').expect("a last slash");
+    for (name, words) in [(slashless, "by the last slash"), ("https://other.example/", "(2 refused)")] {
+        let mut worker = worker();
+        assert_eq!(worker.issuer_warning(after(600)), None, "nothing was seen");
+        of_issuer(&mut worker, name, NOW);
+        of_issuer(&mut worker, name, after(1));
+        assert_eq!(worker.issuer_warning(after(59)), None);
+        let warning = worker.issuer_warning(after(60)).expect("a warning");
+        assert!(warning.contains(words) && warning.contains("2 refused"), "{warning}");
+        assert!(name == slashless || !warning.contains("other.example"), "{warning}");
+        of_issuer(&mut worker, name, after(61));
+        assert_eq!(worker.issuer_warning(after(200)), None, "once");
+    }
+}
+
+#[test]
+fn one_token_of_a_configured_issuer_means_no_warning() {
+    let mut worker = worker();
+    of_issuer(&mut worker, "https://other.example/", NOW);
+    of_issuer(&mut worker, REMOTE, after(1));
+    of_issuer(&mut worker, "https://other.example/", after(2));
+    assert_eq!(worker.issuer_warning(after(600)), None);
 }

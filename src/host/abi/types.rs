@@ -89,6 +89,8 @@ pub struct LocalResponse<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// Body.
     pub body: &'a [u8],
+    /// What a gRPC client is told in place of the status (`google.rpc.Code`).
+    pub grpc_status: u8,
 }
 
 /// A call-out, see [`super::http_call`].

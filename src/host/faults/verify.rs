@@ -29,7 +29,7 @@ pub fn on_request() -> bool {
         Err(reason) => (422, reason),
     };
     let headers = [(&b"content-type"[..], &b"text/plain"[..])];
-    let response = LocalResponse { status, details: "test", headers: &headers, body: body.as_bytes() };
+    let response = LocalResponse { status, details: "test", headers: &headers, body: body.as_bytes(), grpc_status: 0 };
     abi::send_local_response(&response).is_ok()
 }
 

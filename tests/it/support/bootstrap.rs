@@ -51,7 +51,7 @@ pub fn made(plan: &Plan, dir: &Path) -> Value {
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     }));
     // as in envoy/*.yaml
-    let tags = ["decision", "tier", "limit", "result", "issuer", "list", "class", "phase"]
+    let tags = ["decision", "tier", "limit", "result", "issuer", "list", "class", "phase", "reason"]
         .map(|name| json!({"tag_name": name, "regex": format!(r"({name}=\.=(.*?);\.;)")}));
     json!({
         "node": {"id": "test", "cluster": "test"},
@@ -101,6 +101,9 @@ fn connection_manager(filters: &[Value], dir: &Path) -> Value {
                     "route": "%FILTER_STATE(wasm.hallpass.route:PLAIN)%",
                     "decision": "%FILTER_STATE(wasm.hallpass.decision:PLAIN)%",
                     "retirement": "%FILTER_STATE(wasm.hallpass.retirement:PLAIN)%",
+                    "reason": "%FILTER_STATE(wasm.hallpass.reason:PLAIN)%",
+                    "limit": "%FILTER_STATE(wasm.hallpass.limit:PLAIN)%",
+                    "would_deny": "%FILTER_STATE(wasm.hallpass.would_deny:PLAIN)%",
                 }},
             },
         }],

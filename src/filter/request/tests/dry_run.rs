@@ -24,6 +24,10 @@ fn reported(code: &str, runs: &[Vec<(&str, Value)>], path: &str, token: &str, ti
         assert_eq!(last(&mut stack).verdict(), "pass", "{path} {changes:?}");
         let name = format!("hallpass.dry_run_denials_total.decision=.={code};.;");
         assert_eq!(stack.counted(&name), 1, "{path} {changes:?}");
+        let mut stack = Stack::new(changes);
+        let exchange = last(&mut stack);
+        assert_eq!(exchange.request.would_deny(), Some(code), "{path} {changes:?}");
+        assert_eq!(exchange.request.limit().is_some(), code == "limit-reached", "{path} {changes:?}");
     }
 }
 

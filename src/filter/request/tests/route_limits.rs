@@ -119,7 +119,7 @@ fn fields_of_refusals_alone() {
             assert_eq!(reply.fields.iter().any(|(name, _)| *name == "ratelimit"), passed, "{when}");
         }
         let denied = stack.get("/plain", &good());
-        let answer = denied.request.answer(denied.denial(), &stack.worker.config, "id");
+        let answer = denied.request.answer(denied.denial(), &denied.head, &stack.worker.config, "id");
         assert!(answer.headers.iter().any(|(name, _)| *name == "ratelimit"), "{when}");
         assert!(answer.headers.iter().any(|(name, _)| *name == "retry-after"), "{when}");
     }
