@@ -40,7 +40,7 @@ fn requests_limits_cache_and_keys_are_counted_with_labels() {
     assert_eq!(send(records, &free), 429);
     assert_eq!(send("/stats/v1/attendance/records?limit=21", &free), 429, "over the ceiling");
 
-    let expected: [(&str, Labels, f64); 19] = [
+    let expected: [(&str, Labels, f64); 20] = [
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "premium")], 2.0),
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "standard")], 1.0),
         ("hallpass_requests_total", &[("decision", "allow"), ("tier", "free")], 3.0),
@@ -58,6 +58,8 @@ fn requests_limits_cache_and_keys_are_counted_with_labels() {
         // the same tokens again: one of premium, one of standard, four of free; the forged one is known as bad
         ("hallpass_token_cache_total", &[("result", "hit")], 6.0),
         ("hallpass_token_cache_total", &[("result", "bad")], 1.0),
+        // once by its signature, once from memory
+        ("hallpass_token_refusals_total", &[("reason", "signature")], 2.0),
         ("hallpass_key_set_fetches_total", &[("issuer", "auth.example.com"), ("result", "ok")], 1.0),
         ("hallpass_key_set_fetches_total", &[("issuer", "auth.example.com"), ("result", "failed")], 0.0),
         ("hallpass_limit_overflow_total", &[], 0.0),
@@ -98,6 +100,7 @@ fn check_names(samples: &[Sample]) {
         ("hallpass_limits_reached_total", vec!["limit", "tier"]),
         ("hallpass_requests_total", vec!["decision", "tier"]),
         ("hallpass_token_cache_total", vec!["result"]),
+        ("hallpass_token_refusals_total", vec!["reason"]),
     ];
     assert_eq!(names, BTreeSet::from(expected));
     let values = samples.iter().flat_map(|sample| sample.labels.values());
