@@ -25,6 +25,7 @@ use crate::values::names::Names;
 
 mod access;
 mod api_keys;
+mod claims;
 mod conflicts;
 mod consistency;
 mod cost;

@@ -14,6 +14,7 @@ use crate::answer::denial::Denial;
 use crate::answer::problem::Answer;
 use crate::config::{Config, ConfigErrors};
 use crate::credentials::fetch::{self, Record};
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::signature::HostCrypto;
 use crate::credentials::opaque::build::{BuildError, Builder, Built, Progress};
 use crate::filter::document::{DocumentError, DocumentId};
@@ -46,6 +47,8 @@ pub struct Call<'a> {
     pub trailers: &'a [Pair<'a>],
     /// The address of the source that Envoy trusts.
     pub address: Option<IpAddr>,
+    /// SHA-256 of the certificate that the client showed.
+    pub certificate: Option<CertificateDigest>,
     /// What its id is made of if its head brings none: random bytes.
     pub random: [u8; 16],
 }
@@ -206,7 +209,7 @@ impl Gate {
         let head = Head::from_pairs(call.head).ending(ends);
         let mut request = Request::default();
         let Self { worker, memory, .. } = self;
-        let mut outside = Outside { memory, host, address: call.address };
+        let mut outside = Outside { memory, host, address: call.address, certificate: call.certificate };
         let mut tell = |request: &mut Request, event: Event<'_>| run(&mut outside, worker, request, &head, event, now);
         let mut end = tell(&mut request, Event::Head);
         // Twice where a token is looked up again.
@@ -278,6 +281,7 @@ struct Outside<'a> {
     memory: &'a mut Memory,
     host: &'a dyn HostCrypto,
     address: Option<IpAddr>,
+    certificate: Option<CertificateDigest>,
 }
 
 impl Platform for Outside<'_> {
@@ -295,5 +299,9 @@ impl Platform for Outside<'_> {
 
     fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    fn certificate(&self) -> Option<CertificateDigest> {
+        self.certificate
     }
 }

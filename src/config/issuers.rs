@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claims;
 use super::grants::{self, Grants};
 use super::keys;
 use super::lists;
@@ -9,17 +10,17 @@ use super::name;
 use super::reader::{Object, Reader};
 use super::retirement;
 use super::schema::ISSUERS_MAX;
-use super::schema::credentials::{CLAIMS, CLOCK_SKEW, ISSUER, LIFETIME, NAMES_MAX};
+use super::schema::credentials::{CLOCK_SKEW, ISSUER, LIFETIME, NAMES_MAX};
 use super::tiers::Tiers;
 use super::tokens;
 use super::{Check, Environment, Forward, Issuer, Source};
-use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames, SCHOOLS_MAX};
+use crate::credentials::jwt::claims::{BoundTokens, ClaimNames, ClaimPath, ClaimRules, SCHOOLS_MAX};
+use crate::credentials::jwt::jose::TokenType;
 use crate::credentials::revocation::RevocationList;
 use crate::values::names::Names;
 use crate::values::text::is_school;
 
 const FIELDS: &[&str] = &ISSUER.names::<{ ISSUER.count() }>();
-const CLAIM_FIELDS: &[&str] = &CLAIMS.names::<{ CLAIMS.count() }>();
 const CLOCK_SKEW_DEFAULT: Duration = Duration::from_secs(30);
 
 /// The issuers as far as they can be read.
@@ -120,7 +121,7 @@ fn issuer<'a>(
 #[inline(never)]
 fn warn_of_nameless(fields: &Object<'_>, rules: &ClaimRules, list: &Source<RevocationList>) {
     let names_tokens = list.inline().is_none_or(RevocationList::names_tokens);
-    let id = rules.names.grants.id.as_ref().filter(|id| !rules.required.iter().any(|claim| claim.is_same(id)));
+    let id = rules.names.grants.id.as_ref().filter(|id| !rules.required.iter().any(|claim| claim.path.is_same(id)));
     if let (true, Some(ClaimPath(id))) = (names_tokens, id) {
         let name = id.escape_default();
         let what =
@@ -146,65 +147,34 @@ fn rules(fields: &Object<'_>, name: Option<&str>, forward: Option<&Forward>) -> 
         fields.field("audiences", Vec::new(), |list| list.strings(NAMES_MAX, "an audience", &name::is_text));
     let clock_skew = fields.field("clock_skew", CLOCK_SKEW_DEFAULT, |skew| skew.duration(CLOCK_SKEW));
     let lifetime_max = fields.maybe("max_lifetime", |lifetime| lifetime.duration(LIFETIME));
-    let required = fields.field("required_claims", Vec::new(), |list| list.distinct(NAMES_MAX, "claims", name::claim));
-    let names = claim_names(fields);
-    let audiences = audiences?;
+    let required = fields.field("required_claims", Vec::new(), |list| claims::required(list));
+    let types = fields.field("types", Vec::new(), claims::types);
+    let bound_tokens = fields.field("bound_tokens", BoundTokens::Refuse, claims::bound_tokens);
+    let names = claims::names(fields);
+    let (audiences, required, types) = (audiences?, required?, types?);
     if audiences.is_empty() && fields.get("audiences").is_some() {
         fields.problem("audiences", "expected at least one audience, got none; leave it out to accept every token");
         return None;
     }
-    if audiences.is_empty() {
-        fields.warn("audiences", "tokens that this issuer made for other services are accepted");
+    let tells_apart = types == [TokenType::AccessToken] || required.iter().any(|claim| !claim.values.is_empty());
+    if audiences.is_empty() && !tells_apart {
+        let why = "tokens that this issuer made for other services are accepted, and ID tokens";
+        fields.warn(
+            "audiences",
+            format_args!("{why}; give `audiences`, `types: [at+jwt]` or `required_claims` with `values`"),
+        );
     }
     Some(ClaimRules {
         issuer: name?.to_owned(),
         audiences,
         clock_skew: clock_skew?,
         lifetime_max: lifetime_max?,
-        required: required?,
+        required,
+        types,
+        bound_tokens: bound_tokens?,
         names: names?,
         forwarded: forward?.claims.iter().map(|(_, claim)| claim.clone()).collect(),
     })
-}
-
-#[inline(never)]
-fn claim_names(fields: &Object<'_>) -> Option<ClaimNames> {
-    let client = || ClaimPath("client_id".to_owned());
-    // Only where it may matter: elsewhere it may be anything.
-    let jti = fields.get("revocations").map(|_| ClaimPath("jti".to_owned()));
-    let Some(claims) = fields.get("claims") else {
-        let grants = GrantNames { id: jti, ..GrantNames::default() };
-        return Some(ClaimNames { client: client(), tier: None, schools: None, grants });
-    };
-    let claims = claims.object(CLAIM_FIELDS)?;
-    let client = claims.field("client", client(), name::claim);
-    let tier = claims.maybe("tier", name::claim);
-    let schools = claims.maybe("schools", name::claim);
-    let districts = claims.maybe("districts", name::claim);
-    let permissions = claims.maybe("permissions", name::claim);
-    let district_schools = claims.maybe("district_schools", name::claim);
-    let id = claims.maybe("id", name::claim);
-    warn_of_same_lists(&claims, [&schools, &districts, &permissions].map(|list| list.as_ref()?.as_ref()));
-    let grants = GrantNames {
-        districts: districts?,
-        permissions: permissions?,
-        district_schools: district_schools?,
-        id: id?.or(jti),
-    };
-    Some(ClaimNames { client: client?, tier: tier?, schools: schools?, grants })
-}
-
-/// A claim that is read as two lists grants its values twice, each time as something else.
-#[inline(never)]
-fn warn_of_same_lists(claims: &Object<'_>, [schools, districts, permissions]: [Option<&ClaimPath>; 3]) {
-    let is_same =
-        |one: Option<&ClaimPath>, other: Option<&ClaimPath>| one.zip(other).is_some_and(|(a, b)| a.is_same(b));
-    if is_same(schools, districts) {
-        claims.warn("districts", "the same claim as `schools`");
-    }
-    if is_same(schools, permissions) || is_same(districts, permissions) {
-        claims.warn("permissions", "the same claim as `schools` or `districts`");
-    }
 }
 
 fn named(names: Vec<String>) -> Names {

@@ -8,6 +8,7 @@ use super::wire::{Kind, List, MapEntry, ProtoValue, Struct};
 use super::{Config, ConfigErrors};
 
 mod accepted;
+mod claims;
 mod conflicts;
 mod documents;
 mod forwarded_claims;

@@ -12,7 +12,7 @@ use super::retirement;
 use super::schema::credentials::TOKENS;
 use super::tiers::Tiers;
 use super::{Check, Issuer};
-use crate::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, GrantNames};
+use crate::credentials::jwt::claims::{BoundTokens, ClaimNames, ClaimRules, ClaimSource, GrantNames};
 use crate::credentials::opaque::TokenList;
 
 const FIELDS: &[&str] = &TOKENS.names::<{ TOKENS.count() }>();
@@ -66,7 +66,7 @@ pub(super) fn check_single_list(reader: &Reader<'_>, first: usize, index: usize)
 /// Members of the list, as if they were claims: what routes ask of claims, such tokens carry.
 #[inline(never)]
 fn rules(name: &str) -> ClaimRules {
-    let claim = |name: &str| ClaimPath(name.to_owned());
+    let claim = ClaimSource::new;
     let grants = GrantNames { districts: Some(claim("district")), ..GrantNames::default() };
     let names =
         ClaimNames { client: claim("client"), tier: Some(claim("tier")), schools: Some(claim("schools")), grants };
@@ -76,6 +76,8 @@ fn rules(name: &str) -> ClaimRules {
         clock_skew: Duration::ZERO,
         lifetime_max: None,
         required: Vec::new(),
+        types: Vec::new(),
+        bound_tokens: BoundTokens::Refuse,
         names,
         forwarded: Vec::new(),
     }

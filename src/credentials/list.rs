@@ -197,7 +197,7 @@ impl<'a> Entry<'a> {
 
     /// `sha256`: the hash of a credential.
     pub(crate) fn sha256(&self) -> Result<[u8; 32], ListError> {
-        let hash = self.members.get("sha256").and_then(Value::as_str).and_then(sha256);
+        let hash = self.members.get("sha256").and_then(Value::as_str).and_then(digest_of_hex);
         hash.ok_or_else(|| self.wrong("sha256", "64 hexadecimal digits"))
     }
 
@@ -220,8 +220,8 @@ pub(crate) fn distinct_ids(values: &[Value]) -> Option<Vec<String>> {
     ids.collect()
 }
 
-/// Reads 64 hexadecimal digits.
-fn sha256(text: &str) -> Option<[u8; 32]> {
+/// SHA-256 as 64 hexadecimal digits.
+pub(crate) fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

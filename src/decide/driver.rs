@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::answer::denial::Denial;
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::signature::HostCrypto;
 use crate::credentials::opaque::lookup;
 use crate::filter::request::{Event, Forward, Request, Step};
@@ -26,6 +27,9 @@ pub trait Platform {
 
     /// The trusted address of the source.
     fn address(&self) -> Option<IpAddr>;
+
+    /// SHA-256 of the certificate that the client showed.
+    fn certificate(&self) -> Option<CertificateDigest>;
 
     /// Sees every step before it is carried out.
     fn on_step(&mut self, _step: &Step<'_>) {}
@@ -61,6 +65,7 @@ pub fn run(
         platform.on_step(&step);
         let event = match step {
             Step::NeedAddress => Event::Address(platform.address()),
+            Step::NeedCertificate => Event::Certificate(platform.certificate()),
             Step::Charge(charges) => Event::Charged(ledger::reserve(&mut platform.slots(worker, now), &charges, now)),
             Step::Peek(charge) => Event::Peeked(ledger::peek(&mut platform.slots(worker, now), charge, now)),
             Step::Refund(receipt) => {

@@ -13,6 +13,7 @@ use crate::filter::request::Edit;
 use crate::filter::request::testing::{self as filter, document};
 use crate::values::time::Timestamp;
 
+mod bound_tokens;
 mod providers;
 
 const NOW: Timestamp = Timestamp::from_secs(1_780_228_800);

@@ -6,7 +6,7 @@ use crate::answer::denial::Denial;
 use crate::config::Config;
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
-use crate::credentials::jwt::claims::Forwarded;
+use crate::credentials::jwt::claims::{CertificateDigest, Forwarded};
 use crate::limits::key::LimitKeys;
 use crate::values::time::Timestamp;
 
@@ -34,6 +34,8 @@ pub struct Caller {
     pub forwarded: Box<[Option<Box<[u8]>>]>,
     /// The token's id, by which it can be revoked.
     pub token_id: Option<String>,
+    /// The certificate that the token is bound to, where that counts.
+    pub certificate: Option<CertificateDigest>,
     /// When the token was issued.
     pub issued_at: Option<Timestamp>,
     /// The token is valid up to, but not at, this moment.
@@ -73,6 +75,7 @@ impl Caller {
             districts_open_schools: false,
             forwarded: Box::default(),
             token_id: None,
+            certificate: None,
             issued_at: None,
             not_after: Timestamp::default(),
             limit_keys,

@@ -109,6 +109,9 @@ impl Request {
                 }
                 self.proceed(worker, head, after)
             }
+            (Stage::Certificate(caller), Event::Certificate(certificate)) => {
+                self.on_certificate(worker, head, caller, certificate)
+            }
             (Stage::Waiting(wait), Event::Ready) => self.on_ready(worker, head, now, wait),
             (Stage::Waiting(_), Event::Gone) => {
                 worker.waiting = worker.waiting.saturating_sub(1);

@@ -12,7 +12,7 @@ use crate::credentials::fetch::{Outlook, Record, Remote};
 use crate::credentials::grant::DistrictSchools;
 use crate::credentials::ids::Ids;
 use crate::credentials::jwt::claims::Claims;
-use crate::credentials::jwt::jose::{self, SelectError};
+use crate::credentials::jwt::jose::{self, Payload, SelectError};
 use crate::credentials::jwt::signature::Check;
 use crate::credentials::opaque::bucket::IndexKeys;
 use crate::credentials::opaque::lookup::Lookup;
@@ -23,7 +23,6 @@ use crate::filter::metrics::Metrics;
 use crate::http::strip::StripSet;
 use crate::limits::key::{LimitKeys, Secret};
 use crate::limits::write_cache::WriteCache;
-use crate::values::json::tape::Tape;
 use crate::values::time::Timestamp;
 
 mod authentication_failures;
@@ -52,7 +51,7 @@ pub struct Untrusted {
     print: Fingerprint,
     issuer: usize,
     generation: u64,
-    payload: Tape,
+    payload: Payload,
 }
 
 /// How far the validation of a presented token came.
@@ -286,7 +285,7 @@ impl Worker {
         let Some(issuer) = self.config.issuers.get(untrusted.issuer) else {
             return TokenResult::Refused(Reason::Issuer);
         };
-        let claims = match issuer.rules.judge(untrusted.payload.root(), now) {
+        let claims = match issuer.rules.validate(&untrusted.payload, now) {
             Ok(claims) => claims,
             Err(error) => return TokenResult::Refused(error.reason()),
         };
@@ -377,6 +376,7 @@ impl Worker {
             district_schools: DistrictSchools::new(claims.district_schools),
             districts_open_schools: true,
             token_id: claims.id,
+            certificate: claims.certificate,
             issued_at: claims.issued_at,
             not_after: claims.not_after,
             ..Caller::new(&self.config, index, claims.client, limit_keys, granted)

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::answer::denial::Denial;
 use crate::config::FilterStateField;
+use crate::credentials::jwt::claims::CertificateDigest;
+use crate::credentials::list;
 use crate::credentials::retirement::Notice;
 use crate::filter::request::{Edit, Forward, Request};
 use crate::filter::worker::Worker;
@@ -141,4 +143,10 @@ pub fn source_address() -> Option<IpAddr> {
     let bytes = abi::property(b"source\0address").ok()?;
     let text = std::str::from_utf8(&bytes).ok()?;
     text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
+}
+
+/// SHA-256 of the certificate that the client showed on this connection; it has proved that it has the key.
+pub fn client_certificate() -> Option<CertificateDigest> {
+    let digest = abi::property(b"connection\0sha256_peer_certificate_digest").ok()?;
+    list::digest_of_hex(std::str::from_utf8(&digest).ok()?)
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::signature::HostCrypto;
 use crate::decide::{self, End, Platform};
 use crate::filter::request::{Event, ReplyHead, Request, Step};
@@ -227,6 +228,10 @@ impl Platform for Envoy {
 
     fn address(&self) -> Option<IpAddr> {
         output::source_address()
+    }
+
+    fn certificate(&self) -> Option<CertificateDigest> {
+        output::client_certificate()
     }
 }
 

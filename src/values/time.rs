@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::values::json::tape::Node;
+
 /// First second after the year 9999, the last that RFC 3339 and HTTP dates can name.
 pub const SECS_END: u64 = 253_402_300_800;
 
@@ -84,7 +86,15 @@ pub fn numeric_date(value: &Value) -> Option<Timestamp> {
     }
 }
 
-pub(crate) fn whole_date(secs: u64) -> Option<Timestamp> {
+/// The same of a value of a tape.
+pub(crate) fn date_of(value: Node<'_>) -> Option<Timestamp> {
+    match value.unsigned() {
+        Some(secs) => whole_date(secs),
+        None => fractional_date(value.float()?),
+    }
+}
+
+fn whole_date(secs: u64) -> Option<Timestamp> {
     (secs < SECS_END).then(|| Timestamp::from_secs(secs))
 }
 
@@ -94,7 +104,7 @@ pub(crate) fn whole_date(secs: u64) -> Option<Timestamp> {
     reason = "the range is checked, rounding down is meant"
 )]
 #[expect(clippy::cast_precision_loss, reason = "the bound has fewer than 53 bits")]
-pub(crate) fn fractional_date(secs: f64) -> Option<Timestamp> {
+fn fractional_date(secs: f64) -> Option<Timestamp> {
     (0.0..SECS_END as f64).contains(&secs).then(|| Timestamp::from_micros((secs * 1e6) as u64))
 }
 

@@ -26,6 +26,8 @@ pub(in crate::config) const REFRESH: RangeInclusive<Duration> = COOLDOWN_MIN..=d
 const COOLDOWN_MIN: Duration = Duration::from_millis(100);
 
 const CLAIM: Shape = Shape::Text("claim");
+const VALUE_CLAIM_SHAPE: Shape = Shape::Either(&[CLAIM, Shape::Object(&VALUE_CLAIM)], "claim, or object");
+const LIST_CLAIM_SHAPE: Shape = Shape::Either(&[CLAIM, Shape::Object(&LIST_CLAIM)], "claim, or object");
 const DATE: Shape = Shape::Text("date");
 const SCHOOLS: Shape =
     Shape::List(&Shape::Text("school id"), 0..=SCHOOLS_MAX, "array of distinct school ids, at most 10,000");
@@ -149,7 +151,8 @@ pub const ISSUER: Fields = Fields {
             "audiences",
             Shape::List(&Shape::Text("audience"), 1..=NAMES_MAX, "array of distinct strings, 1 to 64"),
             Presence::NONE,
-            "accepted `aud`; without it every `aud` is accepted, or none, which is warned of",
+            "accepted `aud`; without it every `aud` is accepted, or none, which is warned of unless `types: [at+jwt]` or \
+             `required_claims` with `values` tells access tokens apart",
         ),
         field("jwks", Shape::Object(&JWKS), Presence::OneOf, "keys that sign tokens"),
         field(
@@ -167,10 +170,31 @@ pub const ISSUER: Fields = Fields {
         field("max_lifetime", Shape::Duration(LIFETIME), Presence::NONE, "longest `exp - iat`; makes `iat` required"),
         field(
             "required_claims",
-            Shape::List(&CLAIM, 0..=NAMES_MAX, "array of distinct claims, at most 64"),
+            Shape::List(
+                &Shape::Either(&[CLAIM, Shape::Object(&REQUIRED_CLAIM)], "claim, or object"),
+                0..=NAMES_MAX,
+                "array of distinct claims, each a claim or an object, at most 64",
+            ),
             Presence::NONE,
-            "claims that must be there and not null; without `claims.id` where a list of revocations may name single \
+            "claims that must be there and not null, or have one of some values; without `claims.id` where a list of revocations may name single \
              tokens it is warned of",
+        ),
+        field(
+            "types",
+            Shape::List(
+                &Shape::Words(&["at+jwt", "JWT"]),
+                1..=2,
+                "array of distinct types, not empty: `at+jwt`, `JWT`",
+            ),
+            Presence::Optional("any, also none"),
+            "accepted `typ` of the header; `at+jwt` alone keeps ID tokens out where the issuer follows RFC 9068",
+        ),
+        field(
+            "bound_tokens",
+            Shape::Words(&["refuse", "ignore", "mtls"]),
+            Presence::Default("\"refuse\""),
+            "tokens with `cnf`, which are bound to a key: `mtls` accepts those that are bound to the client's certificate \
+             (RFC 8705); `ignore` accepts all, so that a stolen one works, which is warned of",
         ),
         field(
             "claims",
@@ -295,44 +319,89 @@ pub const SECRET: Fields = Fields {
 pub const CLAIMS: Fields = Fields::new(
     "issuers[].claims",
     &[
-        field("client", CLAIM, Presence::Default("\"client_id\""), "the client's id; always required in tokens"),
+        field(
+            "client",
+            VALUE_CLAIM_SHAPE,
+            Presence::Default("\"client_id\""),
+            "the client's id; always required in tokens",
+        ),
         field(
             "tier",
-            CLAIM,
+            VALUE_CLAIM_SHAPE,
             Presence::NONE,
             "the tier's name; without it tokens are not asked for one, and `default_tier` is required, unless every route \
              of the issuer requires an API key",
         ),
         field(
             "schools",
-            CLAIM,
+            LIST_CLAIM_SHAPE,
             Presence::NONE,
             "the approved schools; without it no list is read or forwarded, and routes of the issuer cannot have `scope`",
         ),
-        field(
-            "districts",
-            CLAIM,
-            Presence::NONE,
-            "the approved districts, an array of strings; needed by `scope.districts`",
-        ),
+        field("districts", LIST_CLAIM_SHAPE, Presence::NONE, "the approved districts; needed by `scope.districts`"),
         field(
             "permissions",
-            CLAIM,
+            LIST_CLAIM_SHAPE,
             Presence::NONE,
-            "what the caller may do, an array of strings; needed by `permissions` of routes; a claim for two of these lists \
-             is warned of",
+            "what the caller may do: an array of strings, or, unless `form` says otherwise, one string with spaces between, as \
+             OAuth's `scope`; needed by `permissions` of routes; a claim for two of these lists is warned of",
         ),
         field(
             "district_schools",
-            CLAIM,
+            LIST_CLAIM_SHAPE,
             Presence::NONE,
-            "object of district id to array of school ids; counts for the token's own districts; may be absent from a token",
+            "object of district id to list of school ids; counts for the token's own districts; may be absent from a token",
         ),
         field(
             "id",
             CLAIM,
             Presence::Optional("`jti` with `revocations`, else none"),
             "the token's id, by which it can be revoked; may be absent from a token: demand it with `required_claims`",
+        ),
+    ],
+);
+
+/// A claim of one value.
+pub const VALUE_CLAIM: Fields = Fields::new(
+    "issuers[].claims.client",
+    &[
+        field("claim", CLAIM, Presence::Required, "where it stands"),
+        field("numbers", Shape::Boolean, Presence::OFF, "accept whole numbers up to 2^53 - 1, as their decimal digits"),
+    ],
+);
+
+/// A claim that is a list.
+pub const LIST_CLAIM: Fields = Fields::new(
+    "issuers[].claims.schools",
+    &[
+        field("claim", CLAIM, Presence::Required, "where it stands"),
+        field(
+            "form",
+            Shape::Words(&["array", "string", "separated"]),
+            Presence::Optional("`array`; for `permissions` also a string with spaces between"),
+            "an array of values, one value, or a string of values with a separator between; a token with another form is \
+             invalid",
+        ),
+        field(
+            "separator",
+            Shape::Text("one of `,`, a space, `;` and `|`"),
+            Presence::Optional("`,`"),
+            "what stands between values; only with `form: separated`; an empty string is an empty list",
+        ),
+        field("numbers", Shape::Boolean, Presence::OFF, "accept whole numbers up to 2^53 - 1, as their decimal digits"),
+    ],
+);
+
+/// A claim that must be there.
+pub const REQUIRED_CLAIM: Fields = Fields::new(
+    "issuers[].required_claims[]",
+    &[
+        field("claim", CLAIM, Presence::Required, "where it stands"),
+        field(
+            "values",
+            Shape::List(&Shape::Text("value"), 1..=NAMES_MAX, "array of distinct strings, 1 to 64"),
+            Presence::Required,
+            "what it may be: one of these strings, or an array that holds one of them",
         ),
     ],
 );

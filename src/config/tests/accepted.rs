@@ -58,7 +58,7 @@ fn defaults_of_issuers_and_routes_are_as_documented() {
     let issuer = &config.issuers[0];
     assert_eq!(issuer.rules.clock_skew, Duration::from_secs(30));
     assert_eq!(issuer.rules.lifetime_max, None);
-    assert_eq!(issuer.rules.names.client.0, "client_id");
+    assert_eq!(issuer.rules.names.client.path.0, "client_id");
     assert_eq!((issuer.tiers.as_slice(), issuer.default_tier), (&[0][..], Some(0)));
     let route = &config.routes[0];
     assert_eq!(route.host, HostMatch::Any);
@@ -112,7 +112,10 @@ fn claims_are_names_or_pointers() {
         ("/issuers/0/claims/client", json!("client~2")),
     ]);
     let names = &config.issuers[0].rules.names;
-    assert_eq!((names.schools.as_ref().unwrap().0.as_str(), names.client.0.as_str()), ("/org/a~1b", "client~2"));
+    assert_eq!(
+        (names.schools.as_ref().unwrap().path.0.as_str(), names.client.path.0.as_str()),
+        ("/org/a~1b", "client~2")
+    );
 }
 
 #[test]
@@ -377,7 +380,7 @@ fn unwise_settings_are_warned_of() {
     let rows = [
         (
             ("/issuers/0/audiences", json!(null)),
-            "issuers[0].audiences: tokens that this issuer made for other services are accepted",
+            "issuers[0].audiences: tokens that this issuer made for other services are accepted, and ID tokens; give `audiences`, `types: [at+jwt]` or `required_claims` with `values`",
         ),
         (
             ("/dry_run", json!(true)),

@@ -5,37 +5,36 @@
 //! token with any other value is refused whole, never trimmed. `null` counts as absent, but for the claims of RFC 7519,
 //! whose types are fixed.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::jose::{Payload, TokenType};
 use crate::credentials::reason::Reason;
 use crate::values::json::tape::Node;
-use crate::values::text::{VALUE_BYTES_MAX, is_plain, is_school};
-use crate::values::time::{Timestamp, fractional_date, micros, whole_date};
+use crate::values::text::{VALUE_BYTES_MAX, is_plain};
+use crate::values::time::{Timestamp, date_of, micros};
 
+mod source;
 #[cfg(test)]
 mod tests;
 
+pub use source::{ClaimPath, ClaimSource, ListForm};
+
 /// Most schools in one token: what a header may hold is bounded in bytes elsewhere, this bounds the work before.
 pub const SCHOOLS_MAX: usize = 10_000;
-
-/// Up to so many ids, each is looked for among those before it.
-const SCANNED_MAX: usize = 16;
-
-/// Where a claim stands: a top-level member's name, or a JSON Pointer (RFC 6901) when it begins with `/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimPath(pub String);
 
 /// Names of the claims that describe the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
     /// The client's id: a string; always required.
-    pub client: ClaimPath,
+    pub client: ClaimSource,
     /// The tier's name: a string; `None`: every token of the issuer has the issuer's default tier.
-    pub tier: Option<ClaimPath>,
-    /// The approved schools: an array of strings; `None`: tokens of this issuer carry no schools.
-    pub schools: Option<ClaimPath>,
+    pub tier: Option<ClaimSource>,
+    /// The approved schools: a list; `None`: tokens of this issuer carry no schools.
+    pub schools: Option<ClaimSource>,
     /// What else is granted.
     pub grants: GrantNames,
 }
@@ -43,12 +42,12 @@ pub struct ClaimNames {
 /// Names of the claims that grant more than schools; a claim that is named must be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantNames {
-    /// The approved districts: an array of strings.
-    pub districts: Option<ClaimPath>,
-    /// Permission flags: an array of strings.
-    pub permissions: Option<ClaimPath>,
-    /// Which schools belong to a district: an object of arrays of strings. May be absent.
-    pub district_schools: Option<ClaimPath>,
+    /// The approved districts: a list.
+    pub districts: Option<ClaimSource>,
+    /// Permission flags: a list.
+    pub permissions: Option<ClaimSource>,
+    /// Which schools belong to a district: an object of lists. May be absent.
+    pub district_schools: Option<ClaimSource>,
     /// The token's id, by which it can be revoked: a string. May be absent.
     pub id: Option<ClaimPath>,
 }
@@ -65,12 +64,40 @@ pub struct ClaimRules {
     /// Longest accepted `exp - iat`; with it `iat` is required.
     pub lifetime_max: Option<Duration>,
     /// Claims that must be present and not null.
-    pub required: Vec<ClaimPath>,
+    pub required: Vec<RequiredClaim>,
+    /// Accepted `typ` of the header; empty: all that are known, and none.
+    pub types: Vec<TokenType>,
+    /// What becomes of tokens that are bound to a key or a certificate.
+    pub bound_tokens: BoundTokens,
     /// Which claims describe the caller.
     pub names: ClaimNames,
     /// Further claims for the upstream.
     pub forwarded: Vec<ClaimPath>,
 }
+
+/// A claim that must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiredClaim {
+    /// Where.
+    pub path: ClaimPath,
+    /// What it must be, or, as an array, hold: one of these strings; empty: anything.
+    pub values: Vec<String>,
+}
+
+/// What becomes of tokens with `cnf` (RFC 7800): of no use to a thief who lacks the key that they are bound to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BoundTokens {
+    /// They are refused, since nothing proves that the client has the key.
+    #[default]
+    Refuse,
+    /// They pass as if they were bound to nothing.
+    Ignore,
+    /// They pass where the client's certificate is the one that they are bound to (RFC 8705 section 3).
+    Mtls,
+}
+
+/// SHA-256 of a client's certificate, as DER.
+pub type CertificateDigest = [u8; 32];
 
 /// What a valid token says about its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +118,8 @@ pub struct Claims {
     pub forwarded: Vec<Option<Forwarded>>,
     /// The token's id.
     pub id: Option<String>,
+    /// The certificate that it is bound to, where that counts.
+    pub certificate: Option<CertificateDigest>,
     /// When it was issued, without tolerance.
     pub issued_at: Option<Timestamp>,
     /// The token is valid from this moment, tolerance included,
@@ -115,6 +144,14 @@ pub enum ClaimError {
     Missing(Claim),
     /// The claim has a wrong type or an unacceptable value.
     Invalid(Claim),
+    /// One of `required_claims` has none of its values.
+    Value(String),
+    /// `typ` of the header is none of the issuer's.
+    Type,
+    /// The token is bound, and nothing proves by what.
+    Bound,
+    /// `events` is there: a logout token (`OpenID` Connect Back-Channel Logout 1.0), or another security event (RFC 8417).
+    Logout,
     /// `iss` is another one.
     Issuer,
     /// `aud` names no accepted audience.
@@ -149,6 +186,10 @@ impl ClaimError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Missing(claim) | Self::Invalid(claim) => claim.reason,
+            Self::Value(_) => Reason::Required,
+            Self::Type => Reason::Type,
+            Self::Bound => Reason::Bound,
+            Self::Logout => Reason::Logout,
             Self::Issuer => Reason::Issuer,
             Self::Audience => Reason::Audience,
             Self::Expired => Reason::Expired,
@@ -164,6 +205,10 @@ impl fmt::Display for ClaimError {
         match self {
             Self::Missing(Claim { name, .. }) => write!(f, "claim `{name}` is missing"),
             Self::Invalid(Claim { name, .. }) => write!(f, "claim `{name}` is invalid"),
+            Self::Value(name) => write!(f, "claim `{name}` has none of the required values"),
+            Self::Type => f.write_str("header has a `typ` that its issuer's tokens may not have"),
+            Self::Bound => f.write_str("token is bound to a key that nothing proves"),
+            Self::Logout => f.write_str("token has `events`, as logout tokens do"),
             Self::Issuer => f.write_str("claim `iss` names another issuer"),
             Self::Audience => f.write_str("claim `aud` names no accepted audience"),
             Self::Expired => f.write_str("token has expired"),
@@ -178,66 +223,43 @@ impl fmt::Display for ClaimError {
 
 impl std::error::Error for ClaimError {}
 
-impl ClaimPath {
-    /// Whether both lead to the same claim: `/jti` is `jti`.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.top_level() == other.top_level()
-    }
-
-    fn top_level(&self) -> &str {
-        let name = self.0.strip_prefix('/').filter(|name| !name.contains(['/', '~']));
-        name.unwrap_or(&self.0)
-    }
-
-    /// The value there; `None` if it is absent or null.
-    pub fn find<'a>(&self, payload: Node<'a>) -> Option<Node<'a>> {
-        let value = if self.0.starts_with('/') { payload.pointer(&self.0) } else { payload.get(&self.0) };
-        value.filter(|value| !value.is_null())
-    }
-
-    fn require<'a>(&self, reason: Reason, payload: Node<'a>) -> Result<Node<'a>, ClaimError> {
-        self.find(payload).ok_or_else(|| ClaimError::Missing(Claim::new(reason, &self.0)))
-    }
-
-    fn invalid(&self, reason: Reason) -> ClaimError {
-        ClaimError::Invalid(Claim::new(reason, &self.0))
-    }
-}
-
 impl ClaimRules {
-    /// Judges the payload of a token whose signature is good.
+    /// Validates the payload of a token whose signature is good.
     ///
     /// # Errors
     ///
-    /// The first rule that the payload breaks: issuer, time, audience, required claims, then who is calling.
-    pub fn judge(&self, payload: Node<'_>, now: Timestamp) -> Result<Claims, ClaimError> {
-        self.judge_issuer(payload)?;
+    /// The first rule that the payload breaks: issuer, time, kind of token, audience, required claims, then who is calling.
+    pub fn validate(&self, token: &Payload, now: Timestamp) -> Result<Claims, ClaimError> {
+        let payload = token.claims.root();
+        self.check_issuer(payload)?;
         let (not_before, not_after) = self.window(payload, now)?;
-        self.judge_audience(payload)?;
-        for path in &self.required {
-            path.require(Reason::Required, payload)?;
+        self.check_kind(token)?;
+        self.check_audience(payload)?;
+        for required in &self.required {
+            required.check(payload)?;
         }
-        judge_names(payload)?;
+        check_names(payload)?;
         let grants = &self.names.grants;
-        let list = |path: Option<&ClaimPath>, reason| {
-            path.map(|path| ids_at(path, reason, path.require(reason, payload)?)).transpose()
+        let list = |claim: Option<&ClaimSource>, reason| {
+            claim.map(|claim| claim.ids(reason, claim.path.require(reason, payload)?)).transpose()
         };
         Ok(Claims {
-            client: value_at(&self.names.client, Reason::Client, payload)?,
-            tier: self.names.tier.as_ref().map(|path| value_at(path, Reason::Tier, payload)).transpose()?,
+            client: self.names.client.value(Reason::Client, payload)?,
+            tier: self.names.tier.as_ref().map(|tier| tier.value(Reason::Tier, payload)).transpose()?,
             schools: list(self.names.schools.as_ref(), Reason::Schools)?,
             districts: list(grants.districts.as_ref(), Reason::Districts)?,
             permissions: list(grants.permissions.as_ref(), Reason::Permissions)?,
             district_schools: district_schools(grants.district_schools.as_ref(), payload)?,
             forwarded: self.forwarded.iter().map(|path| forwarded(path, payload)).collect::<Result<_, _>>()?,
             id: token_id(grants.id.as_ref(), payload)?,
+            certificate: self.certificate(payload)?,
             issued_at: date(payload, "iat", Reason::Iat)?,
             not_before,
             not_after,
         })
     }
 
-    fn judge_issuer(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+    fn check_issuer(&self, payload: Node<'_>) -> Result<(), ClaimError> {
         let value = payload.get("iss").filter(|value| !value.is_null());
         let value = value.ok_or_else(|| ClaimError::Missing(Claim::new(Reason::Issuer, "iss")))?;
         match value.text() {
@@ -245,6 +267,28 @@ impl ClaimRules {
             Some(_) => Err(ClaimError::Issuer),
             None => Err(ClaimError::Invalid(Claim::new(Reason::Issuer, "iss"))),
         }
+    }
+
+    /// That the token is one for access: its `typ`, and no security event.
+    fn check_kind(&self, token: &Payload) -> Result<(), ClaimError> {
+        if token.claims.root().get("events").is_some() {
+            return Err(ClaimError::Logout);
+        }
+        let is_accepted = self.types.is_empty() || token.typ.is_some_and(|typ| self.types.contains(&typ));
+        if is_accepted { Ok(()) } else { Err(ClaimError::Type) }
+    }
+
+    /// The certificate that the token is bound to. One that is bound to anything else as well is refused: nothing proves that.
+    fn certificate(&self, payload: Node<'_>) -> Result<Option<CertificateDigest>, ClaimError> {
+        let Some(bound) = payload.get("cnf").filter(|_| self.bound_tokens != BoundTokens::Ignore) else {
+            return Ok(None);
+        };
+        let digest = || {
+            let text = bound.get("x5t#S256").filter(|_| bound.len() == 1)?.text()?;
+            URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+        };
+        let digest = if self.bound_tokens == BoundTokens::Mtls { digest() } else { None };
+        digest.map(Some).ok_or(ClaimError::Bound)
     }
 
     /// From when and up to when the token is valid; `now` must be within.
@@ -265,11 +309,11 @@ impl ClaimRules {
         if now >= not_after {
             return Err(ClaimError::Expired);
         }
-        self.judge_lifetime(issued_at, exp)?;
+        self.check_lifetime(issued_at, exp)?;
         Ok((not_before, not_after))
     }
 
-    fn judge_lifetime(&self, issued_at: Option<Timestamp>, exp: Timestamp) -> Result<(), ClaimError> {
+    fn check_lifetime(&self, issued_at: Option<Timestamp>, exp: Timestamp) -> Result<(), ClaimError> {
         let Some(lifetime_max) = self.lifetime_max else {
             return Ok(());
         };
@@ -278,7 +322,7 @@ impl ClaimRules {
     }
 
     /// RFC 7519 section 4.1.3: a string or strings, also where no audience is configured.
-    fn judge_audience(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+    fn check_audience(&self, payload: Node<'_>) -> Result<(), ClaimError> {
         let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
         let missing = || ClaimError::Missing(Claim::new(Reason::Audience, "aud"));
         let invalid = || ClaimError::Invalid(Claim::new(Reason::Audience, "aud"));
@@ -303,22 +347,25 @@ impl ClaimRules {
     }
 }
 
+impl RequiredClaim {
+    fn check(&self, payload: Node<'_>) -> Result<(), ClaimError> {
+        let value = self.path.require(Reason::Required, payload)?;
+        let is_one = |value: Node<'_>| value.text().is_some_and(|text| self.values.iter().any(|it| it == text));
+        let is_good = self.values.is_empty()
+            || is_one(value)
+            || value.elements().is_some_and(|mut elements| elements.any(is_one));
+        if is_good { Ok(()) } else { Err(ClaimError::Value(self.path.0.clone())) }
+    }
+}
+
 /// RFC 7519 sections 4.1.2 and 4.1.7: strings. Nothing here uses `sub`; another reader of the token might.
-fn judge_names(payload: Node<'_>) -> Result<(), ClaimError> {
+fn check_names(payload: Node<'_>) -> Result<(), ClaimError> {
     for (name, reason) in [("sub", Reason::Sub), ("jti", Reason::Jti)] {
         if payload.get(name).is_some_and(|value| value.text().is_none()) {
             return Err(ClaimError::Invalid(Claim::new(reason, name)));
         }
     }
     Ok(())
-}
-
-/// The same of a value of a token.
-pub(super) fn date_of(value: Node<'_>) -> Option<Timestamp> {
-    match value.unsigned() {
-        Some(secs) => whole_date(secs),
-        None => fractional_date(value.float()?),
-    }
 }
 
 fn date(payload: Node<'_>, name: &str, reason: Reason) -> Result<Option<Timestamp>, ClaimError> {
@@ -328,29 +375,6 @@ fn date(payload: Node<'_>, name: &str, reason: Reason) -> Result<Option<Timestam
     date_of(value).map(Some).ok_or_else(|| ClaimError::Invalid(Claim::new(reason, name)))
 }
 
-fn value_at(path: &ClaimPath, reason: Reason, payload: Node<'_>) -> Result<String, ClaimError> {
-    let value = path.require(reason, payload)?.text().filter(|value| is_plain(value));
-    value.map(str::to_owned).ok_or_else(|| path.invalid(reason))
-}
-
-/// An array of ids, each kept once.
-fn ids_at(path: &ClaimPath, reason: Reason, value: Node<'_>) -> Result<Vec<String>, ClaimError> {
-    let list = value.elements().ok_or_else(|| path.invalid(reason))?;
-    if value.len() > SCHOOLS_MAX {
-        return Err(ClaimError::TooManyIds(reason));
-    }
-    let mut ids: Vec<String> = Vec::with_capacity(value.len());
-    let mut seen = BTreeSet::new();
-    for id in list {
-        let id = id.text().filter(|id| is_school(id)).ok_or_else(|| path.invalid(reason))?;
-        let is_new = if value.len() <= SCANNED_MAX { ids.iter().all(|known| known != id) } else { seen.insert(id) };
-        if is_new {
-            ids.push(id.to_owned());
-        }
-    }
-    Ok(ids)
-}
-
 /// A claim for the upstream, whole or not at all.
 #[inline(never)]
 fn forwarded(path: &ClaimPath, payload: Node<'_>) -> Result<Option<Forwarded>, ClaimError> {
@@ -358,7 +382,7 @@ fn forwarded(path: &ClaimPath, payload: Node<'_>) -> Result<Option<Forwarded>, C
         return Ok(None);
     };
     if value.elements().is_some() {
-        return ids_at(path, Reason::Forwarded, value).map(|ids| Some(Forwarded::List(ids)));
+        return ClaimSource::new(&path.0).ids(Reason::Forwarded, value).map(|ids| Some(Forwarded::List(ids)));
     }
     let number = || value.unsigned().map(|number| number.to_string());
     let flag = || value.boolean().map(|flag| flag.to_string());
@@ -366,19 +390,21 @@ fn forwarded(path: &ClaimPath, payload: Node<'_>) -> Result<Option<Forwarded>, C
     text.map(|text| Some(Forwarded::Text(text))).ok_or_else(|| path.invalid(Reason::Forwarded))
 }
 
-fn district_schools(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
-    let Some((path, value)) = path.and_then(|path| Some((path, path.find(payload)?))) else {
+fn district_schools(claim: Option<&ClaimSource>, payload: Node<'_>) -> Result<Vec<(String, Vec<String>)>, ClaimError> {
+    let Some((claim, value)) = claim.and_then(|claim| Some((claim, claim.path.find(payload)?))) else {
         return Ok(Vec::new());
     };
-    let districts = value.members().ok_or_else(|| path.invalid(Reason::DistrictSchools))?;
+    let reason = Reason::DistrictSchools;
+    let districts = value.members().ok_or_else(|| claim.path.invalid(reason))?;
     let lists = districts.clone().filter(|(_, schools)| schools.elements().is_some());
     let total: usize = lists.map(|(_, schools)| schools.len()).sum();
     if value.len().saturating_add(total) > SCHOOLS_MAX {
-        return Err(ClaimError::TooManyIds(Reason::DistrictSchools));
+        return Err(ClaimError::TooManyIds(reason));
     }
-    districts
-        .map(|(district, schools)| Ok((district.to_owned(), ids_at(path, Reason::DistrictSchools, schools)?)))
-        .collect()
+    let read = districts.map(|(district, schools)| Ok((district.to_owned(), claim.ids(reason, schools)?)));
+    let read = read.collect::<Result<Vec<_>, _>>()?;
+    let total = read.iter().map(|(_, schools)| schools.len()).fold(read.len(), usize::saturating_add);
+    if total > SCHOOLS_MAX { Err(ClaimError::TooManyIds(reason)) } else { Ok(read) }
 }
 
 fn token_id(path: Option<&ClaimPath>, payload: Node<'_>) -> Result<Option<String>, ClaimError> {

@@ -12,10 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::claims;
 use crate::credentials::reason::Reason;
 use crate::values::json::tape::{Node, Tape};
 use crate::values::json::{self, JsonError};
+use crate::values::time::date_of;
 
 mod header;
 #[cfg(test)]
@@ -234,6 +234,25 @@ pub struct UntrustedToken<'a> {
 struct Header {
     alg: Alg,
     kid: Option<Box<str>>,
+    typ: Option<TokenType>,
+}
+
+/// What `typ` of a header says (RFC 7519 section 5.1, RFC 9068 section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `JWT`: any token.
+    Jwt,
+    /// `at+jwt`: an access token.
+    AccessToken,
+}
+
+/// What a token says, and of which type it says that it is.
+#[derive(Debug)]
+pub struct Payload {
+    /// `typ` of the header.
+    pub typ: Option<TokenType>,
+    /// The claims.
+    pub claims: Tape,
 }
 
 /// Reads tokens. All that one key has signed have the same header, so the last good one is kept, as it was and as it was read.
@@ -281,8 +300,9 @@ impl<'a> UntrustedToken<'a> {
 
     /// What the check of its signature needs, and what may be believed once that succeeds: `alg`, how much of the token is
     /// signed, the signature, the payload.
-    pub(super) fn into_parts(self) -> (Alg, usize, Vec<u8>, Tape) {
-        (self.header.alg, self.message_len, self.signature, self.payload)
+    pub(super) fn into_parts(self) -> (Alg, usize, Vec<u8>, Payload) {
+        let payload = Payload { typ: self.header.typ, claims: self.payload };
+        (self.header.alg, self.message_len, self.signature, payload)
     }
 }
 
@@ -305,10 +325,10 @@ impl Reader {
             return Ok(UntrustedToken { text, message_len, header, payload, signature });
         }
         let members = object(Part::Header, first)?;
-        let header = Rc::new(header::judge(members.root())?);
+        let header = Rc::new(header::read(members.root())?);
         let signature = decode(Part::Signature, signature)?;
         let payload = claims_object(payload)?;
-        header::judge_unused(members.root())?;
+        header::check_unused(members.root())?;
         self.known = Some((first.into(), Rc::clone(&header)));
         Ok(UntrustedToken { text, message_len, header, payload, signature })
     }
@@ -326,7 +346,7 @@ pub fn parse(token: &[u8], bytes_max: usize) -> Result<UntrustedToken<'_>, Token
 /// The payload, its dates readable.
 fn claims_object(segment: &str) -> Result<Tape, TokenError> {
     let payload = object(Part::Payload, segment)?;
-    judge_dates(payload.root())?;
+    check_dates(payload.root())?;
     Ok(payload)
 }
 
@@ -362,9 +382,9 @@ pub fn is_kid(kid: &str) -> bool {
 
 /// `jwt-compact` refuses a payload whose dates it cannot read; refusing them here first keeps "bad signature" apart
 /// from "bad claims", so that only the former is ever cached as bad.
-fn judge_dates(payload: Node<'_>) -> Result<(), TokenError> {
+fn check_dates(payload: Node<'_>) -> Result<(), TokenError> {
     for name in ["exp", "nbf", "iat"] {
-        if payload.get(name).is_some_and(|value| claims::date_of(value).is_none()) {
+        if payload.get(name).is_some_and(|value| date_of(value).is_none()) {
             return Err(TokenError::Date(name));
         }
     }

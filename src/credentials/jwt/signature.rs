@@ -17,10 +17,9 @@ use jwt_compact::{Algorithm, AlgorithmExt as _, AlgorithmSignature, Empty};
 use p256::ecdsa::signature::Verifier as _;
 use serde_json::Value;
 
-use super::jose::{self, Alg, TokenError, UntrustedToken};
+use super::jose::{self, Alg, Payload, TokenError, UntrustedToken};
 use super::keyset::material::Material;
 use super::keyset::{Key, KeySet};
-use crate::values::json::tape::Tape;
 use ecdsa::Curve;
 
 mod ecdsa;
@@ -64,13 +63,13 @@ pub struct Check {
 
 impl<'a> UntrustedToken<'a> {
     /// Splits into the check of the signature and what may be believed once it succeeds.
-    pub fn into_check(self, key: Rc<Key>) -> (Check, Tape) {
+    pub fn into_check(self, key: Rc<Key>) -> (Check, Payload) {
         let (alg, message_len, signature, payload) = self.into_parts();
         (Check { key, alg, message_len, signature }, payload)
     }
 
     /// The same, ready to run.
-    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Tape) {
+    pub fn into_job(self, key: Rc<Key>) -> (Job<'a>, Payload) {
         let token = self.text().as_bytes();
         let (check, payload) = self.into_check(key);
         (check.of(token), payload)

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::stage::Stage;
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::{Denial, Malformed};
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::retirement::Class;
 use crate::filter::caller::Caller;
 use crate::filter::worker::Worker;
@@ -21,7 +22,29 @@ use crate::policy::route::Route;
 use crate::policy::scope::{self, ScopeError};
 
 impl Request {
+    /// A caller whose token is bound to a certificate must have shown it on this very connection, also when the token is known.
     pub(super) fn bind<'h>(&mut self, worker: &mut Worker, head: &'h Head, caller: Rc<Caller>) -> Step<'h> {
+        if caller.certificate.is_some() {
+            self.stage = Stage::Certificate(caller);
+            return Step::NeedCertificate;
+        }
+        self.bind_proved(worker, head, caller)
+    }
+
+    pub(super) fn on_certificate<'h>(
+        &mut self,
+        worker: &mut Worker,
+        head: &'h Head,
+        caller: Rc<Caller>,
+        certificate: Option<CertificateDigest>,
+    ) -> Step<'h> {
+        if certificate.is_none() || certificate != caller.certificate {
+            return self.deny(worker, Denial::TokenInvalid);
+        }
+        self.bind_proved(worker, head, caller)
+    }
+
+    fn bind_proved<'h>(&mut self, worker: &mut Worker, head: &'h Head, caller: Rc<Caller>) -> Step<'h> {
         let known = Rc::clone(&caller);
         self.caller = Some(caller);
         if let Some(denial) = self.retire(worker, Class::Issuer(known.issuer), &known.client) {

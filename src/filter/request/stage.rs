@@ -39,6 +39,8 @@ pub(super) enum Stage {
     LookingUpAgain(Box<Lookup>),
     /// The charge of the guard is being given back.
     Refunding(After),
+    /// The digest of the client's certificate was asked for.
+    Certificate(Rc<Caller>),
     /// Keys or lists are being waited for.
     Waiting(Wait),
     /// The caller's limits are being charged.

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::answer::denial::Denial;
 use crate::credentials::api_key::ApiKey;
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::signature::Job;
 use crate::credentials::opaque::lookup::{Found, Lookup};
 use crate::filter::caller::Caller;
@@ -19,6 +20,8 @@ pub enum Event<'a> {
     Head,
     /// The trusted address of the source, as asked for; `None`: Envoy knows none.
     Address(Option<IpAddr>),
+    /// SHA-256 of the certificate that the client showed on this connection, as asked for; `None`: it showed none.
+    Certificate(Option<CertificateDigest>),
     /// The host compared and swapped, as asked for.
     Charged(Result<Outcome, StoreError>),
     /// What charging would come to, as asked for; nothing was charged.
@@ -55,6 +58,8 @@ pub struct ReplyHead<'a> {
 pub enum Step<'h> {
     /// Tell the source address.
     NeedAddress,
+    /// Tell the digest of the client's certificate.
+    NeedCertificate,
     /// Charge these budgets, all or nothing.
     Charge(SmallVec<[Charge; 1]>),
     /// Tell what charging this would come to, and charge nothing.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{Event, ReplyEdits, ReplyHead, Request, Step};
 use crate::config::Config;
 use crate::credentials::fetch::{Document, Place, Record};
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::jose::Alg;
 use crate::credentials::jwt::signature::{HostCrypto, NoHost};
 use crate::credentials::jwt::testing::{OCT_K, token_with_header};
@@ -270,6 +271,10 @@ impl Platform for Traced<'_> {
 
     fn address(&self) -> Option<IpAddr> {
         "192.0.2.1".parse().ok()
+    }
+
+    fn certificate(&self) -> Option<CertificateDigest> {
+        None
     }
 
     fn on_step(&mut self, step: &Step<'_>) {

@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallpass::credentials::ids::{Ids, ListFormat};
-use hallpass::credentials::jwt::claims::{ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames};
-use hallpass::credentials::jwt::jose::{Alg, TokenError};
+use hallpass::credentials::jwt::claims::{
+    BoundTokens, ClaimNames, ClaimPath, ClaimRules, ClaimSource, Claims, GrantNames, RequiredClaim,
+};
+use hallpass::credentials::jwt::jose::{Alg, Payload, TokenError};
 use hallpass::credentials::jwt::keyset::{KeySet, Origin, Secret};
 use hallpass::credentials::jwt::signature::{NoHost, verify_compact};
 use hallpass::values::json::Limits;
@@ -65,7 +67,7 @@ pub fn signed(data: &[u8]) {
     assert_eq!(header["alg"], "HS256", "{token}");
     assert!(header.get("crit").is_none() && header.get("b64").is_none(), "{token}");
     let tape = Tape::parse(payload, Limits::TOKEN).unwrap();
-    if let Ok(accepted) = rules().judge(tape.root(), NOW) {
+    if let Ok(accepted) = rules().validate(&Payload { typ: None, claims: tape }, NOW) {
         check_claims(&accepted, &claims);
     }
 }
@@ -79,13 +81,15 @@ pub(crate) fn sign(header: &[u8], payload: &[u8]) -> String {
 }
 
 fn rules() -> ClaimRules {
-    let path = |name: &str| ClaimPath(name.to_owned());
+    let path = ClaimSource::new;
     ClaimRules {
         issuer: "i".to_owned(),
         audiences: vec!["a".to_owned()],
         clock_skew: std::time::Duration::from_secs(30),
         lifetime_max: Some(std::time::Duration::from_hours(24)),
-        required: vec![path("/x/y")],
+        required: vec![RequiredClaim { path: ClaimPath("/x/y".to_owned()), values: vec![] }],
+        types: vec![],
+        bound_tokens: BoundTokens::Refuse,
         names: ClaimNames {
             client: path("client_id"),
             tier: Some(path("tier")),

@@ -5,16 +5,21 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Claim, ClaimError, ClaimNames, ClaimPath, ClaimRules, Claims, GrantNames, SCHOOLS_MAX, is_plain, is_school,
+    BoundTokens, Claim, ClaimError, ClaimNames, ClaimPath, ClaimRules, ClaimSource, Claims, GrantNames, RequiredClaim,
+    SCHOOLS_MAX,
 };
+use crate::credentials::jwt::jose::Payload;
 use crate::credentials::reason::Reason;
 use crate::values::json::Limits;
 use crate::values::json::tape::Tape;
+use crate::values::text::{is_plain, is_school};
 use crate::values::time::Timestamp;
 use crate::values::time::numeric_date;
 
 mod dates;
+mod forms;
 mod forwarded;
+mod kinds;
 
 const ISSUER: &str = "https://auth.example.com/";
 const EXP: u64 = 1_780_821_709;
@@ -23,8 +28,13 @@ const NOW: Timestamp = Timestamp::from_secs(EXP - 3600);
 /// The example of the Education Data Platform, verbatim: no `aud`, no `iat`, no `sub`.
 const EXAMPLE: &str = r#"{"tier":"standard","schools":["oakwood-primary","ravenscroft-high"],"client_id":"YOUR_CLIENT_ID","iss":"https://auth.example.com/","exp":1780821709}"#;
 
-fn path(path: &str) -> ClaimPath {
-    ClaimPath(path.to_owned())
+fn at(path: &str) -> ClaimSource {
+    ClaimSource::new(path)
+}
+
+fn must(path: &str, values: &[&str]) -> RequiredClaim {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    RequiredClaim { path: ClaimPath(path.to_owned()), values }
 }
 
 fn rules() -> ClaimRules {
@@ -34,10 +44,12 @@ fn rules() -> ClaimRules {
         clock_skew: Duration::from_secs(30),
         lifetime_max: None,
         required: vec![],
+        types: vec![],
+        bound_tokens: BoundTokens::Refuse,
         names: ClaimNames {
-            client: path("client_id"),
-            tier: Some(path("tier")),
-            schools: Some(path("schools")),
+            client: at("client_id"),
+            tier: Some(at("tier")),
+            schools: Some(at("schools")),
             grants: GrantNames::default(),
         },
         forwarded: vec![],
@@ -60,7 +72,8 @@ fn with(name: &str, value: &Value) -> Value {
 
 /// Judges a payload as it is read from a token.
 fn judge(rules: &ClaimRules, payload: &Value, now: Timestamp) -> Result<Claims, ClaimError> {
-    rules.judge(Tape::parse(payload.to_string().as_bytes(), Limits::DOCUMENT).unwrap().root(), now)
+    let claims = Tape::parse(payload.to_string().as_bytes(), Limits::DOCUMENT).unwrap();
+    rules.validate(&Payload { typ: None, claims }, now)
 }
 
 #[track_caller]
@@ -120,6 +133,7 @@ fn example_token_is_accepted() {
             district_schools: Vec::new(),
             forwarded: Vec::new(),
             id: None,
+            certificate: None,
             issued_at: None,
             not_before: Timestamp::default(),
             not_after: Timestamp::from_secs(EXP + 30),
@@ -182,7 +196,7 @@ fn registered_names_are_strings() {
 
 #[test]
 fn required_claims_are_present_and_not_null() {
-    let strict = ClaimRules { required: vec![path("/org/id"), path("jti")], ..rules() };
+    let strict = ClaimRules { required: vec![must("/org/id", &[]), must("jti", &[])], ..rules() };
     refused(&strict, &with("jti", &json!("j")), required("/org/id"));
     let mut payload = with("org", &json!({"id": 0}));
     refused(&strict, &payload, required("jti"));
@@ -195,9 +209,9 @@ fn required_claims_are_present_and_not_null() {
 #[test]
 fn claims_may_be_nested_and_names_may_be_urls() {
     let names = ClaimNames {
-        client: path("/app/0/id"),
-        tier: Some(path("https://example.com/tier")),
-        schools: Some(path("/a~1b/~0")),
+        client: at("/app/0/id"),
+        tier: Some(at("https://example.com/tier")),
+        schools: Some(at("/a~1b/~0")),
         grants: GrantNames::default(),
     };
     let nested = ClaimRules { names, ..rules() };
@@ -250,7 +264,7 @@ fn client_and_tier_are_plain_strings() {
 
 #[test]
 fn unnamed_claims_are_not_asked_for() {
-    let names = ClaimNames { client: path("client_id"), tier: None, schools: None, grants: GrantNames::default() };
+    let names = ClaimNames { client: at("client_id"), tier: None, schools: None, grants: GrantNames::default() };
     let claims = accepted(&ClaimRules { names, ..rules() }, &with("schools", &json!("*")));
     assert_eq!((claims.tier, claims.schools), (None, None));
 }
@@ -314,7 +328,7 @@ fn number_of_schools_is_bounded() {
 #[test]
 fn number_of_schools_of_districts_is_bounded() {
     let mut rules = rules();
-    rules.names.grants.district_schools = Some(path("open"));
+    rules.names.grants.district_schools = Some(at("open"));
     // Districts count as well: one and the rest schools; more than one too many; all of them districts.
     let one = |schools: usize| json!({"d": (0..schools).map(|n| format!("school-{n}")).collect::<Vec<_>>()});
     let many =
@@ -329,10 +343,16 @@ fn number_of_schools_of_districts_is_bounded() {
 
 #[test]
 fn every_error_has_a_text_of_its_own() {
-    use ClaimError::{Audience, Expired, Invalid, Issuer, Lifetime, Missing, NotYetValid, TooManyIds};
+    use ClaimError::{
+        Audience, Bound, Expired, Invalid, Issuer, Lifetime, Logout, Missing, NotYetValid, TooManyIds, Type, Value,
+    };
     let errors = [
         Missing(claim("a")),
         Invalid(claim("a")),
+        Value("a".to_owned()),
+        Type,
+        Bound,
+        Logout,
         Issuer,
         Audience,
         Expired,

@@ -3,37 +3,40 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Alg, Header, TokenError, is_kid};
+use super::{Alg, Header, TokenError, TokenType, is_kid};
 use crate::values::json::tape::Node;
 
 /// Bytes of a SHA-1 and of a SHA-256.
 const SHA1_BYTES: usize = 20;
 const SHA256_BYTES: usize = 32;
 
-/// Judges what decides how the token is checked.
-pub(super) fn judge(header: Node<'_>) -> Result<Header, TokenError> {
+/// Reads what decides how the token is checked.
+pub(super) fn read(header: Node<'_>) -> Result<Header, TokenError> {
     let alg = header.get("alg").and_then(Node::text).ok_or(TokenError::AlgMissing)?;
     let alg = Alg::from_name(alg).ok_or(TokenError::AlgUnsupported)?;
     if header.get("crit").is_some() || header.get("b64").is_some() {
         return Err(TokenError::Critical);
     }
-    if header.get("typ").is_some_and(|typ| !typ.text().is_some_and(is_token_type)) {
-        return Err(TokenError::Typ);
-    }
+    let typ = match header.get("typ") {
+        None => None,
+        Some(typ) => Some(typ.text().and_then(token_type).ok_or(TokenError::Typ)?),
+    };
     let kid = match header.get("kid").map(|kid| kid.text().filter(|kid| is_kid(kid))) {
         None => None,
         Some(kid) => Some(kid.ok_or(TokenError::Kid)?.into()),
     };
-    Ok(Header { alg, kid })
+    Ok(Header { alg, kid, typ })
 }
 
 /// RFC 7519 section 5.1 and RFC 9068 section 4; media types ignore case.
-fn is_token_type(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
+fn token_type(typ: &str) -> Option<TokenType> {
+    let known =
+        [("JWT", TokenType::Jwt), ("at+jwt", TokenType::AccessToken), ("application/at+jwt", TokenType::AccessToken)];
+    known.into_iter().find(|(name, _)| typ.eq_ignore_ascii_case(name)).map(|(_, typ)| typ)
 }
 
-/// Judges what nothing here uses, but `jwt-compact` reads: nested tokens, other encodings, and wrong types are refused.
-pub(super) fn judge_unused(header: Node<'_>) -> Result<(), TokenError> {
+/// Checks what nothing here uses, but `jwt-compact` reads: nested tokens, other encodings, and wrong types are refused.
+pub(super) fn check_unused(header: Node<'_>) -> Result<(), TokenError> {
     let is_good = |(name, value): (&str, Node<'_>)| match name {
         "cty" => value.is_null() || value.text().is_some_and(|it| it.eq_ignore_ascii_case("json")),
         "jku" | "x5u" => value.is_null() || value.text().is_some(),

@@ -191,7 +191,7 @@ impl Tally {
                 self.verifying = true;
             }
             Step::Lookup(_) => self.looking = true,
-            Step::NeedAddress | Step::AwaitKeys | Step::Nothing => {}
+            Step::NeedAddress | Step::NeedCertificate | Step::AwaitKeys | Step::Nothing => {}
         }
         assert!(self.plan <= 1 && self.address <= 1, "{name}: charged twice, {so_far:?}");
         assert!(self.refunds <= self.guard && self.guard <= self.refunds + 1, "{name}: guard, {so_far:?}");

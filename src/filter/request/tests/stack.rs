@@ -9,6 +9,7 @@ use super::super::testing::verdict;
 use super::setup;
 use crate::answer::denial::Denial;
 use crate::credentials::fetch::{Action, Fetched, Record};
+use crate::credentials::jwt::claims::CertificateDigest;
 use crate::credentials::jwt::jose::Alg;
 use crate::credentials::jwt::signature::{HostCrypto, NoHost};
 use crate::credentials::opaque::build::Builder;
@@ -253,6 +254,10 @@ impl Platform for Outside<'_> {
         self.address
     }
 
+    fn certificate(&self) -> Option<CertificateDigest> {
+        None
+    }
+
     fn on_step(&mut self, step: &Step<'_>) {
         self.trace.extend(name_of(step));
     }
@@ -261,6 +266,7 @@ impl Platform for Outside<'_> {
 fn name_of(step: &Step<'_>) -> Option<String> {
     Some(match step {
         Step::NeedAddress => "address".to_owned(),
+        Step::NeedCertificate => "certificate".to_owned(),
         Step::Charge(charges) => {
             let limits = charges.iter().flat_map(|charge| charge.limits.iter());
             let names: Vec<&str> = limits.map(|limit| limit.name.as_str()).collect();

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, accepted, judge, path, rules, with};
-use crate::credentials::jwt::claims::{Claim, ClaimError, ClaimRules, Forwarded};
+use super::{NOW, accepted, judge, rules, with};
+use crate::credentials::jwt::claims::{Claim, ClaimError, ClaimPath, ClaimRules, Forwarded};
 use crate::credentials::reason::Reason;
 
 fn forwarding(name: &str) -> ClaimRules {
-    ClaimRules { forwarded: vec![path(name)], ..rules() }
+    ClaimRules { forwarded: vec![ClaimPath(name.to_owned())], ..rules() }
 }
 
 fn text(text: &str) -> Forwarded {
