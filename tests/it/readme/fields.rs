@@ -48,6 +48,22 @@ fn document_for(path: &str) -> Value {
             parent.remove("requests");
         }
     }
+    for (object, claim) in [
+        ("issuers[].claims.client.", json!({"claim": "c"})),
+        ("issuers[].claims.schools.", json!({"claim": "s", "form": "separated"})),
+    ] {
+        if let Some(name) = path.strip_prefix(object) {
+            let field = object.trim_end_matches('.').rsplit('.').next().expect("a name");
+            document["issuers"][0]["claims"][field] = claim;
+            // Its default belongs to the list of permissions, and it decides about the separator.
+            if name == "form" {
+                document["issuers"][0]["claims"][field] = json!({"claim": "s"});
+            }
+        }
+    }
+    if path.starts_with("issuers[].required_claims[].") {
+        document["issuers"][0]["required_claims"] = json!([{"claim": "a", "values": ["b"]}]);
+    }
     if path.starts_with("issuers[].jwks.inline") {
         document["issuers"][0]["jwks"] = json!({});
     }

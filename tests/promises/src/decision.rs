@@ -83,6 +83,7 @@ impl Drive {
         for _ in 0..20 {
             let event = match step {
                 Step::NeedAddress => Event::Address(None),
+                Step::NeedCertificate => Event::Certificate(None),
                 Step::Charge(charges) => Event::Charged(ledger::reserve(&mut Shelf(shelf), &charges, NOW)),
                 Step::Peek(charge) => Event::Peeked(ledger::peek(&mut Shelf(shelf), charge, NOW)),
                 Step::Refund(receipt) => {

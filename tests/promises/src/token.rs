@@ -98,7 +98,7 @@ fn rules() -> ClaimRules {
                 districts: Some(path("districts")),
                 permissions: None,
                 district_schools: Some(path("open")),
-                id: Some(path("jti")),
+                id: Some(ClaimPath("jti".to_owned())),
             },
         },
         forwarded: Vec::new(),
