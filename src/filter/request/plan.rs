@@ -8,6 +8,7 @@ use super::stage::Stage;
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::{Denial, Malformed};
 use crate::credentials::jwt::claims::CertificateDigest;
+use crate::credentials::reason::Reason;
 use crate::credentials::retirement::Class;
 use crate::filter::caller::Caller;
 use crate::filter::worker::Worker;
@@ -39,7 +40,7 @@ impl Request {
         certificate: Option<CertificateDigest>,
     ) -> Step<'h> {
         if certificate.is_none() || certificate != caller.certificate {
-            return self.deny(worker, Denial::TokenInvalid);
+            return self.fail(worker, Reason::Bound);
         }
         self.bind_proved(worker, head, caller)
     }
