@@ -51,7 +51,7 @@ fn bad_settings_of_the_top_level_are_refused() {
     refused(&[("/bounds", json!({"max_tokens": 1}))], "bounds.max_tokens: unknown field");
     refused(&[("/filter_state", json!("decision"))], "filter_state: expected an array, got a string");
     // What access logs call it, with `hallpass.` before it, is no name here.
-    let facts = "`decision` or `tier` or `client` or `route` or `key` or `cost` or `retirement`";
+    let facts = "`decision` or `tier` or `client` or `route` or `key` or `cost` or `retirement` or `reason` or `limit` or `would_deny`";
     for unknown in ["hallpass.tier", "", "Tier", "schools"] {
         refused(
             &[("/filter_state", json!(["decision", unknown]))],

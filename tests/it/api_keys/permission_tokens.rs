@@ -43,6 +43,10 @@ fn route_asks_for_all_its_permissions() {
         (json!([]), 403),
         (json!(["Students.Read", "students.write"]), 403),
         (json!(["students.read/students.write"]), 403),
+        // OAuth's `scope`: one string, separated by spaces
+        (json!("students.read more students.write"), 200),
+        (json!("students.read"), 403),
+        (json!(""), 403),
     ];
     for (permissions, status) in cases {
         let response = send("/flagged", permissions.clone());
@@ -53,11 +57,12 @@ fn route_asks_for_all_its_permissions() {
             expect_error(&response, status, "no-privilege");
         }
     }
-    assert_eq!(upstream.seen().len(), 2);
+    assert_eq!(upstream.seen().len(), 3);
     // a claim that cannot be read is no empty list
     for permissions in [
         json!(null),
-        json!("students.read"),
+        json!("students.read,students.write"),
+        json!("students.read  students.write"),
         json!({"students.read": true}),
         json!(["students.*"]),
         json!([1]),
