@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use smallvec::smallvec;
 
-use super::stage::{AddressFor, Guard, Stage};
+use super::stage::{AddressFor, After, Guard, Stage};
 use super::{Request, Step, limit_denial, note_overflow};
 use crate::answer::denial::Denial;
 use crate::credentials::reason::Reason;
@@ -172,7 +172,7 @@ impl Request {
         Ok(())
     }
 
-    /// Refuses a credential; the address pays for it.
+    /// Refuses a credential. The address pays for a guess; for a mistake it gets back what it was charged.
     pub(super) fn fail<'h>(&mut self, worker: &mut Worker, reason: Reason) -> Step<'h> {
         self.reason = Some(reason);
         let denial = match reason {
@@ -181,11 +181,15 @@ impl Request {
             _ => Denial::TokenInvalid,
         };
         match std::mem::take(&mut self.guard) {
-            Guard::Due(charge) => {
+            Guard::Due(charge) if reason.is_guess() => {
                 self.stage = Stage::Failed(denial);
                 Step::Charge(smallvec![charge])
             }
-            Guard::Off | Guard::Charged(_) => self.deny(worker, denial),
+            Guard::Charged(receipt) if !reason.is_guess() => {
+                self.stage = Stage::Refunding(After::Deny(denial));
+                Step::Refund(receipt)
+            }
+            Guard::Off | Guard::Due(_) | Guard::Charged(_) => self.deny(worker, denial),
         }
     }
 

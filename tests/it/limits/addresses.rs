@@ -120,13 +120,14 @@ fn failed_credentials_use_up_a_budget_of_the_address() {
     let cached = token("cached").sign();
     from("203.0.113.7", &cached).expect_status(200);
 
-    // of every kind: forged, expired, no token at all
+    // of every kind: forged, of an unknown issuer, no token at all; mistakes cost nothing, whenever they are made
     let forged = token("a").forged_with(Key::P256No2).sign();
+    let foreign = token("a").claim("iss", "https://auth.example.net/").sign();
     let expired = token("a").claim("exp", 1_000).sign();
-    for bad in [forged.as_str(), &expired, "nonsense"] {
+    for bad in [&expired, forged.as_str(), &expired, &foreign, &expired, "nonsense"] {
         from("203.0.113.7", bad).expect_status(401);
     }
-    for bad in [forged.as_str(), &expired, "nonsense", &token("new").sign()] {
+    for bad in [forged.as_str(), &foreign, &expired, "nonsense", &token("new").sign()] {
         let refused = from("203.0.113.7", bad);
         expect_problem(&refused, 429, "limit-reached");
         assert!(refused.header("retry-after").is_some(), "{refused:?}");
@@ -136,8 +137,11 @@ fn failed_credentials_use_up_a_budget_of_the_address() {
     from("203.0.113.8", &forged).expect_status(401);
     assert_eq!(upstream.seen().len(), 3);
 
-    // good and missing credentials use nothing of it
+    // good, missing and mistaken credentials use nothing of it
     for client in 0..5 {
+        for claim in ["client_id", "exp"] {
+            from("203.0.113.9", &token("a").claim(claim, 1_000 + client).sign()).expect_status(401);
+        }
         from("203.0.113.9", &token(&client.to_string()).sign()).expect_status(200);
         gateway.get("/a").header("x-forwarded-for", "203.0.113.9").send().expect_status(401);
     }

@@ -101,13 +101,9 @@ fn issuers_are_strangers() {
 
 #[test]
 fn failed_credentials_cost_the_guesser() {
-    for (what, bad) in [
-        ("forged", forged(&json!({}))),
-        ("expired", signed(&json!({"exp": 1}))),
-        ("a claim missing", signed(&json!({"client_id": null}))),
-        ("unreadable", "x".to_owned()),
-        ("not even a token", "a, b".to_owned()),
-    ] {
+    for (what, bad) in
+        [("forged", forged(&json!({}))), ("unreadable", "x".to_owned()), ("not even a token", "a, b".to_owned())]
+    {
         let mut stack = Stack::new(&[]);
         for _ in 0..3 {
             assert!(stack.get("/plain", &bad).denial().code().starts_with("token-"), "{what}");
@@ -116,6 +112,26 @@ fn failed_credentials_cost_the_guesser() {
         // Nobody behind this address gets a cold token in, and everybody else does.
         assert_eq!(violated(&stack.get("/plain", &good())), ["authentication-failures"], "{what}");
         stack.address = Some("192.0.2.2".parse().unwrap());
+        passes(&stack.get("/plain", &good()));
+    }
+}
+
+/// What a known key has signed is no guess: whoever sends it makes a mistake, and keeps no neighbour out.
+#[test]
+fn mistakes_cost_nobody() {
+    for (what, bad) in [
+        ("expired", signed(&json!({"exp": 1}))),
+        ("not valid yet", signed(&json!({"nbf": 9_000_000_000_u64}))),
+        ("a claim missing", signed(&json!({"client_id": null}))),
+        ("bound to a key", signed(&json!({"cnf": {"jkt": "a"}}))),
+        ("for logout", signed(&json!({"events": {}}))),
+    ] {
+        let mut stack = Stack::new(&[]);
+        for _ in 0..5 {
+            let exchange = stack.get("/plain", &bad);
+            assert!(exchange.denial().code().starts_with("token-"), "{what}");
+            assert!(!exchange.steps().contains("charge"), "{what}: {}", exchange.steps());
+        }
         passes(&stack.get("/plain", &good()));
     }
 }
