@@ -197,7 +197,8 @@ STEPS = [
         UsedUp(
             get("/schools", 429, {
                 "retry-after": "1", ".type": QUOTA_EXCEEDED, ".violated-policies": ["minute"], "ratelimit minute r": 0,
-                "ratelimit day r": between(FREE_DAY - FREE_BURST - 10, FREE_DAY - FREE_BURST),
+                # A refusal shows the limits that refused, and no other.
+                "ratelimit day r": None,
             }, token="FREE"),
             SENT,
         ),
@@ -223,9 +224,9 @@ STEPS = [
             "retry-after": between(FREE_MAX_COST - 5, FREE_MAX_COST),
             ".type": QUOTA_EXCEEDED,
             ".violated-policies": ["cost"],
-            "ratelimit minute r": between(FREE_BURST - FREE_COST // FREE_MAX_COST, FREE_BURST),
-            # No request limit, so that it stands in no RateLimit.
-            "ratelimit cost r": None,
+            "ratelimit minute r": None,
+            "ratelimit cost r": 0,
+            "ratelimit-policy": f'"cost";q={FREE_COST};w=60;qu="cost"',
         }, token="EXPORT"),
     ),
     Step(
